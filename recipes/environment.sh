@@ -1,0 +1,31 @@
+# Sourced by the recipes and by tests/run.sh: a Python environment with vqspeech in it.
+#
+# vqspeech_environment EXTRAS: activate .venv in the repository, making it first if need be, and
+# install the package with these extras when pyproject.toml or the extras have changed since.
+# An environment that is active already is used as it is; PYTHON chooses the interpreter.
+
+vqspeech_environment() {
+  local extras="$1" root stamp want
+  root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+  if [ -z "${VIRTUAL_ENV:-}" ]; then
+    if [ ! -x "$root/.venv/bin/python" ]; then
+      echo "vqspeech: making an environment in $root/.venv" >&2
+      "${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "vqspeech: error: Python 3.11 or newer is needed; set PYTHON to one" >&2
+        return 2
+      }
+      "${PYTHON:-python3}" -m venv "$root/.venv"
+    fi
+    # shellcheck disable=SC1091
+    source "$root/.venv/bin/activate"
+  fi
+  for extra in ${extras//,/ }; do
+    stamp="$VIRTUAL_ENV/.vqspeech-$extra"
+    want="$root $(cksum < "$root/pyproject.toml")"
+    if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
+      echo "vqspeech: installing (extra: $extra); the first time takes some minutes" >&2
+      python -m pip install --quiet --disable-pip-version-check --editable "$root[$extra]"
+      printf '%s' "$want" > "$stamp"
+    fi
+  done
+}

@@ -1,0 +1,174 @@
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqspeech.audio import clipping_message
+
+
+@pytest.fixture
+def anna(tiny_model):
+    return ["--model", tiny_model, "--speaker", "anna"]
+
+
+@pytest.fixture
+def codes(tmp_path):
+    path = tmp_path / "codes.npy"
+    np.save(path, np.array([0, 1, 2, 3, 3, 1], np.uint16))
+    return path
+
+
+@pytest.mark.parametrize("name", ["out.wav", "out.flac"])
+def test_a_file(cli, anna, codes, tmp_path, name):
+    out = tmp_path / name
+    result = cli("decode", codes, out, *anna)
+    assert (result.status, result.out) == (0, "")
+    assert result.err[-1] == f"vqspeech: wrote {out} (0.12 s)"
+    header = soundfile.info(out)
+    assert (header.samplerate, header.channels, header.frames) == (16_000, 1, 6 * 320)
+    assert header.subtype == "PCM_16"
+
+
+def test_seed_and_temperature_decide(cli, anna, codes, tmp_path):
+    def decoded(*options):
+        out = tmp_path / "out.wav"
+        assert cli("decode", codes, out, *anna, *options).status == 0
+        return out.read_bytes()
+
+    assert decoded() == decoded("--seed", 0)
+    assert decoded() != decoded("--seed", 2**63 - 1)
+    assert decoded("--temperature", 0) == decoded("--temperature", 0, "--seed", 5)
+
+
+def test_a_preview_says_so(cli, anna, codes, tmp_path):
+    out = tmp_path / "out.wav"
+    result = cli("decode", codes, out, *anna, "--preview", "--seed", 2**63 - 1)
+    said = f"vqspeech: wrote {out} (0.12 s, PREVIEW by Griffin-Lim, not the WaveNet)"
+    assert result.status == 0 and result.err[-1] == said
+    assert soundfile.info(out).frames == 6 * 320
+
+
+def test_a_folder_is_mirrored(cli, anna, codes, tmp_path):
+    folder = tmp_path / "codes"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.npy", "deep/b.npy"):
+        (folder / name).write_bytes(codes.read_bytes())
+    (folder / "deep" / "bad.npy").write_bytes(b"")
+    out = tmp_path / "out"
+    result = cli("decode", folder, out, *anna, "--format", "flac", "--preview")
+    assert result.status == 2
+    assert "bad.npy" in result.err[-2] and "1 of 3 files" in result.err[-1]
+    files = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
+    assert files == ["a.flac", "deep/b.flac"]
+    (folder / "deep" / "bad.npy").unlink()
+    result = cli("decode", folder, tmp_path / "wav", *anna, "--preview")
+    assert result.status == 0 and "PREVIEW" in result.err[-1] and "2 files" in result.err[-1]
+    assert (tmp_path / "wav" / "a.wav").exists()
+
+
+def test_recordings_beside_the_codes_are_not_overwritten(refused, anna, codes, tmp_path):
+    refused(["decode", tmp_path, tmp_path / ".", *anna], "overwritten", "another folder")
+
+
+def test_clipping_is_said(cli, anna, codes, tmp_path, monkeypatch):
+    from vqspeech.codec import Codec
+
+    monkeypatch.setattr(Codec, "decode_file", lambda *a, **k: (1920, 12))
+    result = cli("decode", codes, tmp_path / "out.wav", *anna)
+    assert result.err[0] == clipping_message(tmp_path / "out.wav", 12, 1920)
+
+
+def test_speaker_is_needed(refused, tiny_model, codes, tmp_path):
+    arguments = ["decode", codes, tmp_path / "out.wav", "--model", tiny_model]
+    refused(arguments, "3 speakers", "--speaker", "vqspeech speakers")
+    line = refused([*arguments, "--speaker", "ana"], "'ana'", "anna", "vqspeech speakers")
+    assert "bert" not in line
+
+
+def test_a_model_of_one_speaker_needs_no_name(cli, tiny_config, codes, tmp_path):
+    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    rows = [{"name": "me", "gender": "", "minutes": 1.0}]
+    save_checkpoint(VQVAE(tiny_config, 1), rows, tmp_path / "model", {"codes": 1, "waveform": 1})
+    arguments = ["decode", codes, tmp_path / "out.wav", "--model", tmp_path / "model"]
+    assert cli(*arguments, "--preview").status == 0
+
+
+def test_an_untrained_wavenet_is_refused(refused, tiny_config, codes, tmp_path):
+    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    rows = [{"name": "me", "gender": "", "minutes": 1.0}]
+    save_checkpoint(VQVAE(tiny_config, 1), rows, tmp_path / "model", {"codes": 1})
+    arguments = ["decode", codes, tmp_path / "out.wav", "--model", tmp_path / "model"]
+    refused(arguments, "no trained WaveNet", "--preview")
+
+
+def test_options_that_do_nothing(refused, anna, codes, tmp_path):
+    out = tmp_path / "out.wav"
+    refused(["decode", codes, out, *anna, "--preview", "--temperature", 1], "--temperature")
+    refused(["decode", codes, out, *anna, "--format", "wav"], "--format")
+
+
+def npy(array) -> bytes:
+    import io
+
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def huge_header() -> bytes:
+    text = b"{'descr': '<u2', 'fortran_order': False, 'shape': (4611686018427387904,)}\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(10)
+
+
+BAD_CODES = {
+    "pickle": (pickle.dumps([1, 2]), "never loaded"),
+    "objects": (npy(np.array([{}], object)), "never loaded"),
+    "2-D": (npy(np.zeros((2, 2), np.uint16)), "2 dimensions"),
+    "float": (npy(np.zeros(3)), "float64"),
+    "negative": (npy(np.array([0, -7])), "-7"),
+    "out of range": (npy(np.array([0, 4])), "code 4, the model's codes are 0 to 3"),
+    "no codes": (npy(np.zeros(0, np.uint16)), "no codes"),
+    "empty": (b"", "empty"),
+    "huge header": (huge_header(), "cut off or damaged"),
+    "cut off": (npy(np.zeros(9, np.uint16))[:-3], "cut off"),
+    "too long": (npy(np.zeros(9, np.uint16)) + b"more", "4 bytes after"),
+    "audio": (b"RIFF\x24\x00\x00\x00WAVEfmt ", "not a .npy file"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_CODES)
+def test_bad_codes(refused, anna, tmp_path, kind):
+    content, word = BAD_CODES[kind]
+    path = tmp_path / "bad.npy"
+    path.write_bytes(content)
+    refused(["decode", path, tmp_path / "out.wav", *anna], path, word)
+
+
+def test_missing_codes(refused, anna, tmp_path):
+    refused(["decode", tmp_path / "none.npy", tmp_path / "out.wav", *anna], "no such file")
+    (tmp_path / "empty").mkdir()
+    refused(["decode", tmp_path / "empty", tmp_path / "out", *anna], "no files")
+
+
+@pytest.mark.parametrize("name", ["none/out.wav", "folder.wav", "out.mp3", "x" * 300 + ".wav"])
+def test_unwritable_output(refused, anna, codes, tmp_path, name):
+    (tmp_path / "folder.wav").mkdir()
+    refused(["decode", codes, tmp_path / name, *anna, "--preview"], name)
+
+
+def test_interrupted_decoding_leaves_nothing(cli, anna, codes, tmp_path, monkeypatch):
+    from vqspeech.audio import Writer
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Writer, "add", interrupt)
+    result = cli("decode", codes, tmp_path / "out.wav", *anna, "--preview")
+    assert result.status == 130 and len(result.err) == 1
+    assert list(tmp_path.iterdir()) == [codes]

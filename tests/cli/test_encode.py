@@ -1,0 +1,154 @@
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqspeech.codec import Codec
+
+
+@pytest.fixture
+def model(tiny_model):
+    return ["--model", tiny_model]
+
+
+def test_a_file(cli, model, tiny_model, tmp_path, make_audio):
+    source, out = make_audio(seconds=0.51), tmp_path / "codes.npy"
+    result = cli("encode", source, out, *model)
+    assert (result.status, result.out) == (0, "")
+    assert result.err == [f"vqspeech: wrote {out} (26 codes, 0.51 s, 100 bit/s)"]
+    codes = np.load(out)
+    assert codes.dtype == np.uint16 and codes.shape == (26,)
+    expected = Codec.from_pretrained(tiny_model, device="cpu").encode_file(source)
+    assert np.array_equal(codes, expected.indices)
+
+
+def test_channels_are_said_once(cli, model, tmp_path):
+    source = tmp_path / "in.wav"
+    soundfile.write(source, np.zeros((800, 6)), 8_000)
+    result = cli("encode", source, tmp_path / "codes.npy", *model)
+    assert result.status == 0
+    assert [line for line in result.err if "6 channels" in line] == result.err[:1]
+    assert len(np.load(tmp_path / "codes.npy")) == 5
+
+
+def test_one_sample(cli, model, tmp_path):
+    soundfile.write(tmp_path / "in.wav", [0.5], 16_000)
+    assert cli("encode", tmp_path / "in.wav", tmp_path / "codes.npy", *model).status == 0
+    assert np.load(tmp_path / "codes.npy").shape == (1,)
+
+
+def test_a_folder_is_mirrored(cli, model, tmp_path, make_audio):
+    make_audio("in/a.wav")
+    make_audio("in/deep/er/b.FLAC", format="FLAC")
+    make_audio("in/.hidden/c.wav")
+    make_audio("in/.d.wav")
+    (tmp_path / "in" / "notes.txt").write_text("not audio")
+    out = tmp_path / "new" / "out"
+    result = cli("encode", tmp_path / "in", out, *model)
+    assert result.status == 0
+    assert result.err == [f"vqspeech: wrote 2 files to {out} (1.00 s, 100 bit/s)"]
+    files = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
+    assert files == ["a.npy", "deep/er/b.npy"]
+
+
+def test_unreadable_files_of_a_folder_are_listed(cli, model, tmp_path, make_audio):
+    make_audio("in/a.wav")
+    make_audio("in/z.wav")
+    (tmp_path / "in" / "bad.wav").write_bytes(b"not audio")
+    (tmp_path / "in" / "empty.flac").touch()
+    result = cli("encode", tmp_path / "in", tmp_path / "out", *model)
+    assert result.status == 2 and len(result.err) == 3
+    assert "bad.wav" in result.err[0] and "empty.flac" in result.err[1]
+    assert "2 of 4 files" in result.err[2]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.npy", "z.npy"]
+
+
+def test_folders_that_cannot_be_encoded(refused, model, tmp_path, make_audio):
+    (tmp_path / "empty").mkdir()
+    refused(["encode", tmp_path / "empty", tmp_path / "out", *model], "no files")
+    source = make_audio("in/a.wav")
+    refused(["encode", tmp_path / "in", source, *model], "is a file", "name a folder")
+    make_audio("in/a.flac")
+    refused(["encode", tmp_path / "in", tmp_path / "out", *model], "a.flac", "a.wav", "rename")
+
+
+def test_a_folder_that_cannot_be_made(cli, model, tmp_path, make_audio):
+    make_audio("in/a.wav")
+    (tmp_path / "file").touch()
+    result = cli("encode", tmp_path / "in", tmp_path / "file" / "out", *model)
+    assert result.status == 2 and "cannot be made" in result.err[0]
+
+
+def broken_audio(tmp_path, make_audio):
+    """name -> (file, words of the message)."""
+    whole = make_audio("whole.wav").read_bytes()
+    cases = {
+        "empty.wav": (b"", "empty"),
+        "text.wav": (b"hello, this is no audio file at all", "not audio"),
+        "cut.wav": (whole[:-100], "cut off"),
+        "header.wav": (whole[:30], ""),
+        "cut.flac": (make_audio("whole.flac").read_bytes()[:-500], "cut off"),
+    }
+    for name, (content, _) in cases.items():
+        (tmp_path / name).write_bytes(content)
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), 16_000)
+    for name, value in (("nan.wav", np.nan), ("inf.wav", -np.inf)):
+        soundfile.write(tmp_path / name, np.array([0.0, value]), 16_000, "FLOAT")
+    (tmp_path / "folder.npy").mkdir()
+    words = {name: word for name, (_, word) in cases.items()}
+    return words | {
+        "none.wav": "no samples",
+        "nan.wav": "NaN",
+        "inf.wav": "infinite",
+        "missing.wav": "no such file",
+    }
+
+
+def test_bad_audio(refused, model, tmp_path, make_audio):
+    for name, word in broken_audio(tmp_path, make_audio).items():
+        path = tmp_path / name
+        refused(["encode", path, tmp_path / "out.npy", *model], path, word)
+
+
+def test_bad_audio_leaves_an_older_output(refused, model, tmp_path):
+    out = tmp_path / "out.npy"
+    np.save(out, [1])
+    refused(["encode", tmp_path / "missing.wav", out, *model])
+    assert np.load(out).tolist() == [1]
+
+
+@pytest.mark.parametrize("name", ["none/out.npy", "folder.npy", "out.wav", "x" * 300 + ".npy"])
+def test_unwritable_output(refused, model, tmp_path, make_audio, name):
+    source = make_audio()
+    (tmp_path / "folder.npy").mkdir()
+    refused(["encode", source, tmp_path / name, *model], name)
+
+
+def test_a_full_disk(refused, model, tmp_path, make_audio, monkeypatch):
+    source = make_audio()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    refused(["encode", source, tmp_path / "out.npy", *model], "No space left")
+
+
+def test_no_gpu(refused, model, tmp_path, make_audio, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    source = make_audio()
+    refused(["encode", source, tmp_path / "out.npy", *model, "--device", "cuda"], "CUDA", "cpu")
+
+
+def test_bad_models(refused, tmp_path, make_audio, tiny_model):
+    source, out = make_audio(), tmp_path / "out.npy"
+    for name, word in (
+        (tmp_path / "none", "no such model"),
+        (source, "is a file"),
+        (tmp_path, "is not a model"),
+        (tiny_model / "model.safetensors", "is a file"),
+    ):
+        refused(["encode", source, out, "--model", name], name, word)

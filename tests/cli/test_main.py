@@ -1,0 +1,118 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+import vqspeech
+from vqspeech.cli import main as cli_main
+from vqspeech.cli import speakers
+from vqspeech.errors import InputError
+
+HEAVY = ("torch", "numba", "librosa", "scipy", "accelerate")
+
+
+def loaded_after(code: str) -> list[str]:
+    """Heavy packages in a fresh interpreter after `code`."""
+    look = f"print(*[m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\n{look}"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr.split()
+
+
+def test_importing_the_package_is_light():
+    assert loaded_after("import vqspeech; vqspeech.__version__; vqspeech.Codes") == []
+
+
+def test_help_is_light_for_every_verb():
+    code = "from vqspeech.cli.main import VERBS, main\nassert main(['--help']) == 0\n"
+    code += "for verb in VERBS: assert main([verb, '--help']) == 0"
+    assert loaded_after(code) == []
+
+
+def test_bad_arguments_are_refused_before_anything_heavy_is_loaded(tmp_path):
+    code = (
+        f"from vqspeech.cli.main import main\nassert main(['encode', {str(tmp_path)!r}, 'x']) == 2"
+    )
+    assert not set(HEAVY) & set(loaded_after(code))
+
+
+def test_module_and_version():
+    done = subprocess.run(
+        [sys.executable, "-m", "vqspeech", "--version"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"vqspeech {vqspeech.__version__}\n"
+
+
+def test_help_names_every_verb(cli):
+    result = cli("--help")
+    assert result.status == 0 and result.err == []
+    for verb in cli_main.VERBS:
+        assert verb in result.out
+        about = cli(verb, "--help")
+        assert about.status == 0 and about.err == [] and f"vqspeech {verb}" in about.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["VERB"]),
+        (["sing"], ["sing", "encode"]),
+        (["--loud"], ["VERB"]),
+        (["encode"], ["IN", "vqspeech encode --help"]),
+        (["encode", "a"], ["OUT"]),
+        (["encode", "a", "b", "c"], ["unrecognized", "c"]),
+        (["encode", "a", "b.npy", "--device", "tpu"], ["--device", "tpu", "cuda"]),
+        (["decode", "a.npy", "b.wav", "--seed", "-1"], ["--seed", "-1", "0.."]),
+        (["decode", "a.npy", "b.wav", "--seed", str(2**63)], ["--seed"]),
+        (["decode", "a.npy", "b.wav", "--seed", "1.5"], ["--seed", "whole number"]),
+        (["decode", "a.npy", "b.wav", "--temperature", "nan"], ["--temperature", "nan", "0..2"]),
+        (["decode", "a.npy", "b.wav", "--temperature", "2.1"], ["--temperature"]),
+        (["decode", "a.npy", "b.wav", "--temperature", "hot"], ["--temperature", "hot"]),
+        (["prepare", "a", "b", "--valid", "0.9"], ["--valid", "0..0.5"]),
+        (["prepare", "a", "b", "--workers", "0"], ["--workers"]),
+        (["prepare", "a", "b", "--splits", "train,,x"], ["--splits"]),
+        (["train", "--data", "a", "--out", "b"], ["--config"]),
+    ],
+)
+def test_wrong_arguments(refused, arguments, words):
+    refused(arguments, *words)
+
+
+def run_instead(monkeypatch, function):
+    monkeypatch.setattr(speakers, "run", lambda args: function())
+
+
+def raise_(error):
+    raise error
+
+
+def test_a_message_is_one_line_whatever_it_names(refused, monkeypatch):
+    message = "a\nb\r\x1b[31m\u2028c\x9b: is wrong; mend it"
+    run_instead(monkeypatch, lambda: raise_(InputError(message)))
+    assert refused(["speakers"]).endswith("a b [31m c : is wrong; mend it")
+
+
+def test_interrupt(cli, monkeypatch):
+    run_instead(monkeypatch, lambda: raise_(KeyboardInterrupt()))
+    result = cli("speakers")
+    assert result.status == 130 and result.err == ["vqspeech: error: interrupted"]
+
+
+def test_other_errors_are_not_hidden(cli, monkeypatch):
+    run_instead(monkeypatch, lambda: raise_(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError):
+        cli("speakers")
+
+
+def test_a_closed_pipe_is_quiet():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "vqspeech", "--version"], stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

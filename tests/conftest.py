@@ -1,0 +1,69 @@
+"""A model small enough to make in a second, for every test that needs one."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqspeech.config import from_dict
+
+TINY = {
+    "name": "tiny",
+    "hop": 320,
+    "encoder": {"channels": 16, "mels": 16, "fine_dilations": [1], "coarse_dilations": [1, 2]},
+    "quantizer": {"codes": 4, "dim": 8},
+    "conditioning": {"channels": 16, "dilations": [1], "speaker_dim": 4},
+    "decoder": {"residual_channels": 8, "skip_channels": 8, "layers": 4, "cycle": 4},
+    "training": {
+        "stages": [
+            {
+                "name": "codes",
+                "steps": 4,
+                "batch": 2,
+                "crop_seconds": 0.16,
+                "decoder_seconds": 0.08,
+            },
+            {"name": "waveform", "steps": 4, "batch": 2, "crop_seconds": 0.16}
+            | {"decoder_seconds": 0.08},
+        ]
+    },
+}
+
+SPEAKERS = [
+    {"name": "anna", "gender": "f", "minutes": 12.5},
+    {"name": "bert", "gender": "m", "minutes": 3.25},
+    {"name": "other", "gender": "", "minutes": 40.0},
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """4 codes, a few channels everywhere."""
+    return from_dict(TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_config, tmp_path_factory):
+    """Folder of a checkpoint with random weights and three speakers."""
+    import torch
+
+    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_checkpoint(VQVAE(tiny_config, 3), SPEAKERS, folder, {"codes": 10, "waveform": 10})
+    return folder
+
+
+@pytest.fixture
+def make_audio(tmp_path):
+    """make_audio(name, seconds): a file of noise in tmp_path, folders made as needed."""
+
+    def make(name="in.wav", seconds=0.5, rate=16_000, seed=0, **options):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(seed).standard_normal(round(seconds * rate))
+        soundfile.write(path, 0.1 * noise, rate, **options)
+        return path
+
+    return make

@@ -1,0 +1,112 @@
+import pytest
+
+from vqspeech.data.corpus import Utterance, find_utterances
+from vqspeech.errors import InputError
+
+
+def tree(root, *files):
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def names(utterances):
+    return [(u.speaker, u.name) for u in utterances]
+
+
+def test_speaker_folders_sorted_and_hidden_ones_skipped(tmp_path):
+    tree(
+        tmp_path,
+        "zoe/b.wav",
+        "zoe/a.FLAC",
+        "abe/book/2.mp3",
+        "abe/book/10.Ogg",
+        "abe/1.opus",
+        "abe/.hidden.wav",
+        "abe/._1.opus",
+        ".git/x.wav",
+        "abe/.old/x.wav",
+        "abe/notes.txt",
+        "loose.wav",
+    )
+    found = find_utterances(tmp_path)
+    assert names(found) == [
+        ("abe", "1"),
+        ("abe", "book/10"),
+        ("abe", "book/2"),
+        ("zoe", "a"),
+        ("zoe", "b"),
+    ]
+    assert found[3] == Utterance("zoe", "a", tmp_path / "zoe" / "a.FLAC", "")
+
+
+def test_folder_errors(tmp_path):
+    with pytest.raises(InputError, match="no such folder.*ROOT/<speaker>"):
+        find_utterances(tmp_path / "no")
+    tree(tmp_path, "a.wav", "b.wav", "texts/a.txt")
+    with pytest.raises(InputError, match=r"found 1 folders without audio and 2 audio files"):
+        find_utterances(tmp_path)
+    with pytest.raises(InputError, match="splits need a manifest"):
+        find_utterances(tmp_path, splits="train")
+    tree(tmp_path, "abe/1.wav", "abe/1.flac")
+    with pytest.raises(InputError, match="two utterances named 1"):
+        find_utterances(tmp_path)
+
+
+TSV = """\
+split\tspeaker\tutterance\tfile\tgender\ttranscript
+train\tzoe\tu2\tt/u2.opus\tf\tA "LONE QUOTE
+train\tabe\tu1\tt/u1.opus\tm\tHELLO
+test\tabe\tu0\te/u0.flac\t\tHELLO
+"""
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    path = tmp_path / "manifest.tsv"
+    path.write_text(TSV, encoding="utf-8")
+    return path
+
+
+def test_manifest(manifest, tmp_path):
+    assert names(find_utterances("", manifest)) == [("abe", "u0"), ("abe", "u1"), ("zoe", "u2")]
+    found = find_utterances("", manifest, "train")
+    assert found[0] == Utterance("abe", "u1", tmp_path / "t/u1.opus", "m")
+    assert len(found) == 2
+    assert len(find_utterances("", manifest, "train, test")) == 3
+    assert names(find_utterances("", manifest, ["test"])) == [("abe", "u0")]
+
+
+def test_csv_with_the_least_columns(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text('\ufefffile,speaker\n"a, b.wav",abe\n', encoding="utf-8")
+    assert find_utterances("", path) == [Utterance("abe", "a, b", tmp_path / "a, b.wav", "")]
+
+
+@pytest.mark.parametrize(
+    ("content", "splits", "message"),
+    [
+        (b"speaker\tpath\na\tb\n", None, "no column file.*names: speaker, path"),
+        (b"", None, "no column speaker and no column file"),
+        (b"speaker\tfile\na\tb.wav\n", "train", "no column split"),
+        (TSV.encode(), "train,valid", "no split 'valid'; choose from test, train"),
+        (b"speaker\tfile\n", None, "names no audio files"),
+        (b"speaker\tfile\n\tb.wav\n", None, "lacks its speaker or file"),
+        (b"speaker\tfile\na\n", None, "lacks its speaker or file"),
+        (b"speaker\tfile\na\tb.wav\na\tb.wav\n", None, "two utterances named b"),
+        (b"\xff\xfe\x00", None, "not a UTF-8"),
+        (b"speaker,file\n" + b"x" * 200_000, None, "not a UTF-8 TSV or CSV"),
+    ],
+)
+def test_manifest_errors(tmp_path, content, splits, message):
+    path = tmp_path / "m.tsv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        find_utterances("", path, splits)
+
+
+def test_missing_manifest(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        find_utterances("", tmp_path / "no.tsv")

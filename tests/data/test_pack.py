@@ -1,0 +1,148 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from voices import RATE, corpus
+
+from vqspeech.data import pack as pack_module
+from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.condition import conditioned
+from vqspeech.data.corpus import Utterance
+from vqspeech.data.pack import pack
+from vqspeech.errors import InputError
+
+
+def packed(utterances, out, **options):
+    return pack(utterances, out, **{"workers": 1, "progress": False, "min_minutes": 0} | options)
+
+
+def test_what_goes_in_comes_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(pack_module, "SHARD_SAMPLES", 3 * RATE)
+    utterances = corpus(tmp_path / "in", {"zoe": 5, "abe": 2})
+    report = packed(utterances, tmp_path / "out")
+    loaded = PackedCorpus(tmp_path / "out")
+    assert loaded.speakers == ["abe", "zoe"]
+    found = {
+        name: (speaker, audio)
+        for split in ("train", "valid")
+        for name, speaker, audio in loaded.utterances(split)
+    }
+    assert len(found) == report.utterances == 7
+    for u in utterances:
+        speaker, audio = found[f"{u.speaker}/{u.name}"]
+        assert loaded.speakers[speaker] == u.speaker
+        assert np.array_equal(audio, conditioned(u.path))
+    assert len(loaded.index["shards"]) == 3
+    assert report.hours == pytest.approx(loaded.hours("train") + loaded.hours("valid"))
+    assert 60 * report.hours == pytest.approx(sum(report.speakers.values()), rel=1e-3)
+    assert "2 identities" in str(report) and "0 files skipped" in str(report)
+
+
+def test_same_bytes_with_any_number_of_workers(tmp_path):
+    utterances = corpus(tmp_path / "in", {"abe": 6, "zoe": 6}, seconds=0.3)
+    (tmp_path / "in/abe/3.wav").write_text("not audio")
+    one, two = tmp_path / "one", tmp_path / "two"
+    packed(utterances, one)
+    packed(utterances, two, workers=2)
+    assert sorted(os.listdir(one)) == ["audio-00000.bin", "index.json", "skipped.tsv"]
+    for name in os.listdir(one):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_unreadable_files_are_listed_and_counted(tmp_path, capsys):
+    utterances = corpus(tmp_path / "in", {"abe": 3})
+    (tmp_path / "in/abe/1.wav").write_text("not audio")
+    missing = Utterance("abe", "gone", tmp_path / "in/abe/gone.wav")
+    nul = Utterance("abe", "nul", tmp_path / "in/abe/a\0b.wav")
+    report = packed([*utterances, missing, nul], tmp_path / "out")
+    assert (report.utterances, report.skipped) == (2, 3)
+    lines = (tmp_path / "out/skipped.tsv").read_text().splitlines()
+    assert lines[0] == "path\treason"
+    assert lines[1].startswith(f"{utterances[1].path}\t") and "not audio" in lines[1]
+    assert "no such file" in lines[2] and len(lines) == 4
+    assert "3 files skipped" in capsys.readouterr().err
+
+
+def test_nothing_usable(tmp_path):
+    utterances = corpus(tmp_path / "in", {"abe": 2})
+    for u in utterances:
+        u.path.write_text("not audio")
+    with pytest.raises(InputError, match="none of 2 files could be used.*not audio"):
+        packed(utterances, tmp_path / "out")
+    assert os.listdir(tmp_path / "out") == []
+    with pytest.raises(InputError, match="nothing to pack"):
+        packed([], tmp_path / "out")
+
+
+def test_speakers_with_little_audio_share_an_identity(tmp_path):
+    utterances = corpus(tmp_path / "in", {"abe": 1, "mia": 8, "other": 9, "zoe": 1})
+    report = packed(utterances, tmp_path / "out", min_minutes=0.1)
+    loaded = PackedCorpus(tmp_path / "out")
+    assert loaded.speakers == ["mia", "other"]
+    assert report.shared == 3
+    for split in ("train", "valid"):
+        for name, row, _ in loaded.utterances(split):
+            assert loaded.speakers[row] == ("mia" if name.startswith("mia/") else "other")
+
+
+def test_gender_of_the_speaker(tmp_path):
+    found = corpus(tmp_path / "in", {"abe": 2, "zoe": 2})
+    genders = ["m", "m", "f", "x"]
+    found = [Utterance(u.speaker, u.name, u.path, g) for u, g in zip(found, genders, strict=True)]
+    packed(found, tmp_path / "out")
+    assert PackedCorpus(tmp_path / "out").genders == ["m", ""]
+
+
+def test_packing_again_does_nothing_unless_something_changed(tmp_path, capsys):
+    utterances = corpus(tmp_path / "in", {"abe": 3})
+    out = tmp_path / "out"
+    first = packed(utterances, out)
+    before = (out / "index.json").stat().st_mtime_ns
+    again = packed(utterances, out)
+    assert again.reused and again.hours == first.hours
+    assert "nothing to do" in capsys.readouterr().err
+    assert (out / "index.json").stat().st_mtime_ns == before
+    assert not packed(utterances, out, valid_fraction=0.5).reused
+    assert not packed(utterances[:2], out, valid_fraction=0.5).reused
+    with open(out / "audio-00000.bin", "ab") as file:
+        file.write(b"x")
+    assert not packed(utterances[:2], out, valid_fraction=0.5).reused
+    assert packed(utterances[:2], out, valid_fraction=0.5).reused
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_broken_run_leaves_the_old_pack(tmp_path, monkeypatch, error):
+    out = tmp_path / "out"
+    packed(corpus(tmp_path / "one", {"abe": 2}), out)
+    before = {name: (out / name).read_bytes() for name in os.listdir(out)}
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(pack_module, "conditioned", fail)
+    with pytest.raises((KeyboardInterrupt, InputError)):
+        packed(corpus(tmp_path / "two", {"zoe": 2}), out)
+    assert {name: (out / name).read_bytes() for name in os.listdir(out)} == before
+
+
+def test_leftovers_of_a_killed_run_are_removed(tmp_path):
+    out = tmp_path / "out"
+    (out / ".packing").mkdir(parents=True)
+    (out / ".packing/audio-00007.bin").write_bytes(b"xx")
+    (out / "audio-00009.bin").write_bytes(b"xx")
+    packed(corpus(tmp_path / "in", {"abe": 2}), out)
+    assert sorted(os.listdir(out)) == ["audio-00000.bin", "index.json", "skipped.tsv"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        packed(corpus(tmp_path / "in", {"abe": 1}), tmp_path / "file")
+
+
+def test_the_index_is_plain_json(tmp_path):
+    packed(corpus(tmp_path / "in", {"abe": 2}), tmp_path / "out")
+    index = json.loads((tmp_path / "out/index.json").read_text())
+    assert index["sample_rate"] == 16_000 and index["level_db"] == -26.0
+    assert {len(column) for column in index["utterances"].values()} == {2}

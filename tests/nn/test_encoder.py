@@ -1,0 +1,82 @@
+"""Lengths, batches, chunks and the receptive field of the encoder."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vqspeech.nn.encoder import Encoder
+
+DIM = 6
+
+
+def encoder_of(config):
+    return Encoder(config.encoder, config.hop, DIM).eval()
+
+
+@pytest.fixture
+def encoders(narrow_base, narrow_paper):
+    return {"logmel": encoder_of(narrow_base), "strided": encoder_of(narrow_paper)}
+
+
+def noise(*shape):
+    return 0.1 * torch.randn(*shape)
+
+
+@given(samples=st.integers(1, 3000), kind=st.sampled_from(["logmel", "strided"]))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_frames_cover_every_length(encoders, samples, kind):
+    encoder = encoders[kind]
+    with torch.no_grad():
+        z = encoder(noise(2, samples))
+    assert z.shape == (2, DIM, -(-samples // encoder.hop))
+    assert bool(torch.isfinite(z).all())
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_lengths_about_a_frame(narrow, extra):
+    encoder = encoder_of(narrow)
+    samples = 2 * narrow.hop + extra
+    assert encoder(noise(1, samples)).shape[-1] == (3 if extra == 1 else 2)
+    assert encoder(noise(1, 1)).shape == (1, DIM, 1)
+
+
+@torch.no_grad()
+def test_batch_is_its_items_alone(narrow):
+    encoder, hop = encoder_of(narrow), narrow.hop
+    lengths = torch.tensor([9 * hop, 1, 4 * hop + 1, 5 * hop - 1])
+    items = [noise(1, int(length)) for length in lengths]
+    wave = torch.zeros(4, 9 * hop)
+    for row, item in zip(wave, items, strict=True):
+        row[: item.shape[1]] = item
+    together = encoder(wave, lengths)
+    for z, item in zip(together, items, strict=True):
+        alone = encoder(item)[0]
+        frames = alone.shape[-1]
+        torch.testing.assert_close(z[:, :frames], alone, rtol=1e-4, atol=1e-5)
+        assert not bool(z[:, frames:].any())
+
+
+@torch.no_grad()
+def test_chunks_with_context_are_the_whole(narrow):
+    encoder, hop, context = encoder_of(narrow), narrow.hop, encoder_of(narrow).context_frames
+    frames, size = 4 * context + 7, context + 3
+    wave = noise(1, frames * hop - 5)
+    whole = encoder(wave)
+    for start in range(0, frames, size):
+        left, end = max(0, start - context), min(frames, start + size)
+        part = encoder(wave[:, left * hop : (end + context) * hop])
+        torch.testing.assert_close(
+            part[..., start - left : end - left], whole[..., start:end], rtol=1e-4, atol=1e-5
+        )
+
+
+def test_receptive_field_is_exactly_context_frames(narrow):
+    encoder, hop = encoder_of(narrow), narrow.hop
+    context = encoder.context_frames
+    frame = context + 2
+    wave = noise(1, (2 * frame + 1) * hop).requires_grad_()
+    encoder(wave)[..., frame].sum().backward()
+    seen = wave.grad[0].nonzero()[:, 0]
+    first, last = int(seen[0]) // hop, int(seen[-1]) // hop
+    assert (first, last) == (frame - context, frame + context)

@@ -1,0 +1,317 @@
+"""Whole runs: stages, what they leave, stopping and going on, what is refused."""
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_runs import with_stage
+
+from vqspeech.checkpoint import load_checkpoint
+from vqspeech.errors import InputError
+from vqspeech.training.stage import StageRun
+from vqspeech.training.state import STATE_FILE, load_position
+
+
+def weights(folder):
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def differences(one, other, prefix=""):
+    """Names of the tensors that are not the same, bit for bit."""
+    assert set(one) == set(other)
+    return {k for k in one if k.startswith(prefix) and not torch.equal(one[k], other[k])}
+
+
+# What a run leaves
+
+
+def test_all_stages_leave_a_model(runs, config):
+    out = runs.train(config)
+    checkpoint = load_checkpoint(out / "model")
+    about = checkpoint.about
+    assert about.trained == {"codes": 12, "waveform": 9, "joint": 6}
+    assert [speaker["name"] for speaker in about.speakers] == ["anna", "bert"]
+    assert about.config == config
+    assert bool(checkpoint.model.quantizer.initialised)
+    assert bool((checkpoint.model.decoder.scale < 1).any()), "the bands have no scale"
+    assert not [path.name for path in out.iterdir() if "partial" in path.name]
+    assert (out / "tensorboard").is_dir()
+
+
+def test_log_has_the_terms_of_each_stage(runs, config):
+    log = runs.log(runs.train(config))
+    common = {"mel", "codebook", "commitment", "perplexity", "gradient_norm", "learning_rate"}
+    common |= {"epoch_perplexity", "epoch_codes_used", "dead_codes"}
+    for stage in config.training.stages:
+        steps = [key[2] for key in log if key[:2] == ("train", stage.name)]
+        assert steps == list(range(1, stage.steps + 1))
+        figures = log["train", stage.name, stage.steps]
+        assert set(figures) == common | ({"nats"} if stage.name != "codes" else set())
+        assert all(np.isfinite(list(figures.values())))
+        valid = log["valid", stage.name, stage.steps]
+        assert ("nats_per_step_shuffled" in valid) == (stage.name != "codes")
+        assert {"mel", "perplexity", "codes_used"} <= set(valid)
+
+
+def test_loss_falls(runs, config):
+    config = with_stage(config, "codes", steps=80, batch=8, learning_rate=5e-3)
+    config = with_stage(config, "waveform", steps=40, batch=8, learning_rate=5e-3)
+    log = runs.log(runs.train(config, stages=("codes", "waveform")))
+
+    def mean(term, stage, first, last):
+        return np.mean([log["train", stage, step][term] for step in range(first, last)])
+
+    print(mean("mel", "codes", 70, 81), mean("mel", "codes", 1, 6), mean("nats", "waveform", 35, 41), mean("nats", "waveform", 1, 4), log["valid", "codes", 80])
+    assert mean("mel", "codes", 70, 81) < 0.5 * mean("mel", "codes", 1, 6)
+    assert log["valid", "codes", 80]["mel"] < 0.6 * mean("mel", "codes", 1, 6)
+    assert mean("nats", "waveform", 35, 41) < mean("nats", "waveform", 1, 4) - 0.5
+
+
+def test_waveform_stage_leaves_the_codes_alone(runs, config):
+    """Also across checkpoints, which put the model into evaluation mode and back."""
+    out = runs.train(config, stages=["codes"])
+    codes = weights(out)
+    runs.train(config, stages=["waveform"], resume=True, save_minutes=1e-9)
+    waveform = weights(out)
+    assert not differences(codes, waveform, "encoder.")
+    assert not differences(codes, waveform, "quantizer.")
+    assert differences(codes, waveform, "decoder.stack.")
+    assert differences(codes, waveform, "conditioning.")
+    assert load_position(out).before == {"codes": 12}
+    assert load_checkpoint(out / "model").about.trained == {"codes": 12, "waveform": 9}
+
+
+def test_band_scales_are_measured_once(runs, config):
+    out = runs.train(config, stages=["codes", "waveform"])
+    before = weights(out)["decoder.scale"]
+    runs.train(config, resume=True, seed=9)
+    assert torch.equal(weights(out)["decoder.scale"], before)
+
+
+# Going on
+
+
+def test_stages_one_by_one_are_the_stages_in_one_go(runs, config):
+    whole = runs.train(config, "whole")
+    for stage in ("codes", "waveform", "joint"):
+        parts = runs.train(config, "parts", stages=[stage], resume=True)
+    assert runs.log(whole) == runs.log(parts)
+    assert not differences(weights(whole), weights(parts))
+
+
+@pytest.mark.parametrize("steps", [[1], [5, 6], [12], [14], [20, 4]])
+def test_resumed_run_repeats_an_uninterrupted_one(runs, config, uninterrupted, steps):
+    log, model = uninterrupted
+    for count in steps:
+        runs.stop_after(count)
+        out = runs.train(config, resume=True)
+    position = load_position(out)
+    assert sum(position.trained.values()) == sum(steps)
+    assert "--resume" in runs.said[-1]
+    runs.go_on()
+    runs.train(config, resume=True)
+    assert "all stages done" in runs.said[-1]
+    resumed = runs.log(out)
+    trained = {key: figures for key, figures in resumed.items() if key[0] == "train"}
+    assert trained == {key: figures for key, figures in log.items() if key[0] == "train"}
+    assert {key: resumed[key] for key in log} == log
+    assert not differences(weights(out), model)
+
+
+@pytest.fixture
+def uninterrupted(runs, config):
+    out = runs.train(config, "uninterrupted")
+    return runs.log(out), weights(out)
+
+
+def test_killed_run_goes_on_from_its_last_checkpoint(runs, config, uninterrupted, monkeypatch):
+    log, model = uninterrupted
+    step, save = StageRun.step, StageRun.save
+
+    def killed(training, batch):
+        if (training.stage.name, training.position.step) == ("waveform", 7):
+            raise KeyboardInterrupt
+        step(training, batch)
+        if training.position.step % 3 == 1:
+            save(training)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StageRun, "step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            runs.train(config)
+    out = runs.root / "run"
+    assert load_position(out).trained == {"codes": 12, "waveform": 7}
+    runs.train(config, resume=True)
+    resumed = runs.log(out)
+    assert {key: resumed[key] for key in log} == log
+    assert not differences(weights(out), model)
+
+
+def test_finished_run_resumes_to_nothing(runs, config):
+    out = runs.train(config)
+    before, stamp = weights(out), os.stat(out / STATE_FILE).st_mtime_ns
+    runs.train(config, resume=True)
+    assert not differences(weights(out), before)
+    assert os.stat(out / STATE_FILE).st_mtime_ns == stamp
+    assert "all stages done" in runs.said[-1]
+
+
+def test_finished_stage_can_be_lengthened(runs, config):
+    out = runs.train(config, stages=["codes"])
+    longer = with_stage(config, "codes", steps=20)
+    runs.train(longer, stages=["codes"], resume=True)
+    assert load_position(out).trained == {"codes": 20}
+    assert load_position(out).average_updates == 20
+
+
+def test_next_stage_may_start_before_the_last_one_ended(runs, config):
+    runs.stop_after(5)
+    out = runs.train(config, stages=["codes"])
+    runs.go_on()
+    runs.train(config, stages=["waveform"], resume=True)
+    assert "stage codes ends at 5 of its 12 steps" in runs.said
+    assert load_position(out).trained == {"codes": 5, "waveform": 9}
+
+
+def test_next_stage_starts_from_the_averaged_weights(runs, config, monkeypatch):
+    out = runs.train(config, stages=["codes"])
+    averaged, started = weights(out), {}
+
+    def first_step(training, batch):
+        started.update({k: v.clone() for k, v in training.run.model.state_dict().items()})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StageRun, "step", first_step)
+    with pytest.raises(KeyboardInterrupt):
+        runs.train(config, resume=True)
+    assert differences(averaged, started) == {"decoder.scale"}
+
+
+def test_resume_without_a_run_starts_one(runs, config):
+    out = runs.train(config, stages=["codes"], resume=True)
+    assert load_position(out).trained == {"codes": 12}
+
+
+def test_time_runs_out(runs, config):
+    out = runs.train(config, max_minutes=1e-9)
+    assert load_position(out).trained == {"codes": 1}
+
+
+# What is refused
+
+
+def refused(runs, config, match, **options):
+    with pytest.raises(InputError, match=match) as caught:
+        runs.train(config, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_run_in_the_folder(runs, config):
+    out = runs.train(config, stages=["codes"])
+    before = (out / STATE_FILE).read_bytes()
+    refused(runs, config, "holds a run already .stage codes, step 12.: continue it with --resume")
+    assert (out / STATE_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("part", ["encoder", "quantizer", "conditioning", "decoder"])
+def test_resume_with_another_configuration(runs, config, part):
+    changes = {
+        "encoder": {"channels": 12},
+        "quantizer": {"decay": 0.5},
+        "conditioning": {"dilations": (2,)},
+        "decoder": {"layers": 2},
+    }
+    runs.stop_after(2)
+    out = runs.train(config)
+    kept = (out / "config.json").read_text()
+    other = dataclasses.replace(getattr(config, part), **changes[part])
+    other = dataclasses.replace(config, **{part: other})
+    refused(runs, other, rf"started with another \[{part}\]", resume=True)
+    assert (out / "config.json").read_text() == kept
+
+
+def test_resume_with_another_corpus(runs, config, corpus, tmp_path):
+    runs.stop_after(2)
+    runs.train(config)
+    other = tmp_path / "other"
+    other.mkdir()
+    index = json.loads((corpus / "index.json").read_text())
+    index["speakers"][0]["name"] = "carl"
+    (other / "index.json").write_text(json.dumps(index))
+    for path in corpus.glob("*.bin"):
+        (other / path.name).symlink_to(path)
+    runs.corpus = other
+    refused(runs, config, "other speakers", resume=True)
+
+
+@pytest.mark.parametrize("damage", ["cut", "junk", "empty"])
+def test_damaged_state(runs, config, damage):
+    runs.stop_after(2)
+    path = runs.train(config) / STATE_FILE
+    whole = path.read_bytes()
+    path.write_bytes({"cut": whole[: len(whole) // 2], "junk": b"x" * 999, "empty": b""}[damage])
+    refused(runs, config, f"{STATE_FILE}: cannot be resumed", resume=True)
+
+
+def test_state_of_a_stage_that_is_gone(runs, config):
+    runs.stop_after(2)
+    runs.train(config)
+    training = dataclasses.replace(config.training, stages=config.training.stages[1:])
+    refused(runs, dataclasses.replace(config, training=training), "no training stage 'codes'")
+
+
+def test_waveform_before_codes(runs, config):
+    refused(runs, config, "train the stage 'codes' there first", stages=["waveform"])
+
+
+def test_unknown_stage(runs, config):
+    refused(runs, config, "no training stage 'prior'", stages=["prior"])
+    assert not (runs.root / "run").exists()
+
+
+def test_no_stages(runs, config):
+    training = dataclasses.replace(config.training, stages=())
+    refused(runs, dataclasses.replace(config, training=training), "no training stages")
+
+
+def test_no_corpus(runs, config, tmp_path):
+    runs.corpus = tmp_path
+    refused(runs, config, "not a prepared corpus")
+
+
+def test_out_that_cannot_be_a_folder(runs, config):
+    (runs.root / "run").write_text("a file")
+    refused(runs, config, "run: cannot be written")
+
+
+def test_loss_that_is_not_finite(runs, config, monkeypatch):
+    runs.stop_after(3)
+    out = runs.train(config, stages=["codes"])
+    runs.go_on()
+    before = (out / STATE_FILE).read_bytes()
+    monkeypatch.setattr(
+        "vqspeech.training.stage.total_loss", lambda config, stage, losses: losses.mel * np.nan
+    )
+    match = "not finite at step 3 of stage codes: lower its learning_rate and go on from the last"
+    refused(runs, config, match, resume=True, save_minutes=1e-9)
+    assert (out / STATE_FILE).read_bytes() == before
+
+
+def test_checkpoint_that_cannot_be_written(runs, config, monkeypatch):
+    runs.stop_after(2)
+    out = runs.train(config)
+    before, model = (out / STATE_FILE).read_bytes(), weights(out)
+    runs.go_on()
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vqspeech.checkpoint.save_file", full)
+    refused(runs, config, "No space left on device.*the last one is intact", resume=True)
+    assert (out / STATE_FILE).read_bytes() == before
+    assert not differences(weights(out), model)
+    assert not [path.name for path in out.iterdir() if "partial" in path.name]

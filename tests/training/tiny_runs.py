@@ -1,0 +1,89 @@
+"""A small model, a voice to train it on, and runs of it."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from vqspeech.training import stage
+from vqspeech.training.log import RunLog
+from vqspeech.training.loop import train
+from vqspeech.training.run import Options, Run
+
+RATE = 16_000
+PITCH = {"anna": 220, "bert": 110}
+SHORT = {"batch": 2, "crop_seconds": 0.16, "decoder_seconds": 0.08, "warmup": 4, "average": 0.9}
+
+CONFIG = {
+    "name": "tiny",
+    "encoder": {"channels": 16, "mels": 16, "fine_dilations": [1], "coarse_dilations": [1]},
+    "quantizer": {"codes": 16, "dim": 6, "decay": 0.8, "jitter": 0.2, "revive_below": 0.2},
+    "conditioning": {"channels": 16, "dilations": [1], "speaker_dim": 4},
+    "decoder": {"residual_channels": 8, "skip_channels": 8, "layers": 3, "cycle": 3},
+    "training": {
+        "stages": [
+            {"name": "codes", "steps": 12} | SHORT,
+            {"name": "waveform", "steps": 9} | SHORT,
+            {"name": "joint", "steps": 6} | SHORT,
+        ]
+    },
+}
+
+
+def voice(pitch, seconds, seed):
+    """Vowels of a tenth of a second: harmonics of `pitch` with a formant that jumps about."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    formant = np.repeat(rng.choice([500, 1000, 2000], len(time) // 1600 + 1), 1600)[: len(time)]
+    partials = [
+        np.exp(-(((k * pitch - formant) / 400) ** 2)) * np.sin(2 * np.pi * k * pitch * time)
+        for k in range(1, 25)
+    ]
+    return 0.1 * sum(partials) + 0.001 * rng.standard_normal(len(time))
+
+
+def with_stage(config, name, **values):
+    """`config` with other values for the stage `name`."""
+    stages = tuple(
+        dataclasses.replace(stage, **values) if stage.name == name else stage
+        for stage in config.training.stages
+    )
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, stages=stages))
+
+
+class Runs:
+    """Starts runs on the corpus, and reads what they leave."""
+
+    def __init__(self, corpus, root, monkeypatch):
+        self.corpus, self.root, self._patch = corpus, root, monkeypatch
+        self.said = []
+        monkeypatch.setattr(RunLog, "say", lambda log, message: self.said.append(message))
+        monkeypatch.setattr(stage, "LOG_EVERY", 1)
+
+    def options(self, out="run", **options):
+        return Options(self.corpus, self.root / out, device="cpu", quiet=True, **options)
+
+    def train(self, config, out="run", **options):
+        train(config, self.options(out, **options))
+        return self.root / out
+
+    def stop_after(self, steps):
+        """Let time run out after `steps` more steps, counted over all stages."""
+        left = iter(range(steps, 0, -1))
+        self._patch.setattr(Run, "out_of_time", lambda run: next(left, 0) <= 1)
+
+    def go_on(self):
+        self._patch.setattr(Run, "out_of_time", lambda run: False)
+
+    @staticmethod
+    def log(folder):
+        """{(kind, stage, step): figures} of a run, without what the clock decides."""
+        lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        found = {}
+        for line in lines:
+            key = tuple(line.pop(name) for name in ("kind", "stage", "step"))
+            line.pop("time")
+            line.pop("samples/s", None)
+            # A repeated step must say the same again.
+            assert found.setdefault(key, line) == line, key
+        return found

@@ -1,0 +1,1 @@
+"""The command line: `vqspeech VERB`. One module a verb, each with `add_arguments` and `run`."""

@@ -1,0 +1,84 @@
+"""Options that several verbs have, and types that refuse impossible values."""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+DEVICES = ("auto", "cpu", "cuda")
+LARGEST_SEED = 2**63 - 1
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="folder of a model, or its name on the Hugging Face hub (default: the shipped model)",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="where to compute; auto: cuda if there is one (default: auto)",
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser, largest: int = LARGEST_SEED) -> None:
+    parser.add_argument(
+        "--seed",
+        type=whole(0, largest),
+        default=0,
+        metavar="N",
+        help="of the random numbers; the same seed gives the same result (default: 0)",
+    )
+
+
+def find_manifest(root: str, manifest: str | None) -> str | Path | None:
+    """The manifest's path: as it is given if it exists, else as seen from the corpus `root`."""
+    if manifest is None or os.path.exists(manifest):
+        return manifest
+    from_root = Path(root, manifest)
+    return from_root if os.path.exists(from_root) else manifest
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A type for argparse: a whole number in low..high."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number in {low}..{high}")
+        return value
+
+    return parse
+
+
+def real(low: float, high: float) -> Callable[[str], float]:
+    """A type for argparse: a number in low..high; NaN is in no range."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number in {low:g}..{high:g}")
+        return value
+
+    return parse
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A type for argparse: names with commas between them."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of names with commas between them"
+        )
+    return found

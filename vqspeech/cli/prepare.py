@@ -1,0 +1,61 @@
+"""Pack a corpus for training: ROOT/<speaker>/*.{wav,flac,mp3,ogg,opus}, or the rows of a manifest.
+
+Each recording is brought to 16 kHz mono and one level, and its outer silence is trimmed. Unreadable
+files are listed in OUT/skipped.tsv. Running it again on the same files does nothing.
+"""
+
+import argparse
+import sys
+
+from vqspeech.cli.options import find_manifest, names, real, whole
+from vqspeech.cli.output import say
+
+MAX_WORKERS = 1024
+LONGEST_MINIMUM = 1e6
+"""Minutes; nobody speaks longer."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("root", metavar="ROOT", help="folder of the corpus")
+    parser.add_argument("out", metavar="OUT", help="folder for the packed corpus")
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="TSV or CSV with columns speaker and file (relative to it), and maybe utterance, "
+        "gender and split; a path from here or from ROOT",
+    )
+    parser.add_argument(
+        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
+    )
+    parser.add_argument(
+        "--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)"
+    )
+    parser.add_argument(
+        "--valid",
+        type=real(0, 0.5),
+        default=0.01,
+        metavar="SHARE",
+        help="share of the utterances kept for validation (default: 0.01)",
+    )
+    parser.add_argument(
+        "--min-minutes",
+        type=real(0, LONGEST_MINIMUM),
+        default=0.5,
+        metavar="M",
+        help="speakers with less share one identity, `other` (default: 0.5)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    from vqspeech.data.corpus import find_utterances
+    from vqspeech.data.pack import pack
+
+    report = pack(
+        find_utterances(args.root, find_manifest(args.root, args.manifest), args.splits),
+        args.out,
+        workers=args.workers,
+        valid_fraction=args.valid,
+        min_minutes=args.min_minutes,
+        progress=sys.stderr.isatty(),
+    )
+    say(report)

@@ -1,0 +1,120 @@
+"""Train a model on a corpus packed by `vqspeech prepare`. OUT/model is always ready to use.
+
+Several processes or machines: `accelerate launch -m vqspeech train ...`.
+"""
+
+import argparse
+import dataclasses
+from importlib.util import find_spec
+from pathlib import Path
+
+from vqspeech.cli.options import add_device, add_seed, names, real, whole
+from vqspeech.config import Config, load_preset
+from vqspeech.errors import InputError
+
+PRECISIONS = ("auto", "no", "bf16")
+MAX_STEPS = 10**9
+MAX_MINUTES = 1e6
+SMALLEST_MINUTES = 0.01
+LARGEST_SEED = 2**32 - 1
+"""What NumPy's old random generator takes, which `accelerate` seeds too."""
+EXTRA = ("accelerate", "tensorboard")
+"""What training needs beyond what encoding and decoding need."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        required=True,
+        metavar="NAME",
+        help="preset (base, paper, paper-128, phonemes) or a .toml file",
+    )
+    parser.add_argument(
+        "--data", required=True, metavar="DIR", help="corpus packed by `vqspeech prepare`"
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of the run: model, state, logs"
+    )
+    parser.add_argument(
+        "--stages", type=names, metavar="A,B", help="only these stages of the configuration"
+    )
+    parser.add_argument(
+        "--steps",
+        type=_stage_steps,
+        nargs="+",
+        default=[],
+        metavar="STAGE=N",
+        help="another length for a stage than the configuration's",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in OUT, or start it"
+    )
+    parser.add_argument(
+        "--max-minutes",
+        type=real(SMALLEST_MINUTES, MAX_MINUTES),
+        metavar="M",
+        help="save and stop after this long; --resume goes on",
+    )
+    parser.add_argument(
+        "--save-minutes",
+        type=real(SMALLEST_MINUTES, MAX_MINUTES),
+        default=5.0,
+        metavar="M",
+        help="time between checkpoints (default: 5)",
+    )
+    parser.add_argument(
+        "--mixed-precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="auto: bf16 on a GPU, no on a CPU (default: auto)",
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the WaveNet's training step"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_device(parser)
+    add_seed(parser, LARGEST_SEED)
+
+
+def run(args: argparse.Namespace) -> None:
+    config = with_steps(load_preset(args.config), dict(args.steps))
+    for stage in args.stages or ():
+        config.training.stage(stage)
+    if any(find_spec(package) is None for package in EXTRA):
+        raise InputError("training needs the extra: pip install 'vqspeech[train]'")
+    from vqspeech.training.loop import train
+    from vqspeech.training.run import Options
+
+    options = Options(
+        data=Path(args.data),
+        out=Path(args.out),
+        stages=args.stages,
+        resume=args.resume,
+        max_minutes=args.max_minutes,
+        save_minutes=args.save_minutes,
+        device=args.device,
+        mixed_precision=args.mixed_precision,
+        compile=args.compile,
+        seed=args.seed,
+        quiet=args.quiet,
+    )
+    train(config, options)
+
+
+def with_steps(config: Config, steps: dict[str, int]) -> Config:
+    """`config` with other numbers of steps for the stages named. Raises InputError."""
+    for name in steps:
+        config.training.stage(name)
+    stages = tuple(
+        dataclasses.replace(stage, steps=steps.get(stage.name, stage.steps))
+        for stage in config.training.stages
+    )
+    training = dataclasses.replace(config.training, stages=stages)
+    return dataclasses.replace(config, training=training)
+
+
+def _stage_steps(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not name or not number:
+        raise argparse.ArgumentTypeError(f"{text!r} is not STAGE=N, such as codes=6000")
+    return name, whole(1, MAX_STEPS)(number)

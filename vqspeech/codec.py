@@ -1,0 +1,347 @@
+"""The codec: files and waveforms to codes and back. Order and plumbing; the maths is below."""
+
+import difflib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from vqspeech import audio
+from vqspeech.checkpoint import Checkpoint, load_checkpoint
+from vqspeech.codes import Codes
+from vqspeech.config import FILTER_BANK_HOP
+from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
+from vqspeech.errors import InputError
+from vqspeech.sampling.preview import griffin_lim
+from vqspeech.sampling.stream import WaveNetSampler
+
+CHUNK_SECONDS = 8.0
+"""Speech encoded at once, so that activations stay in the cache; the result is that of the whole."""
+DECODE_SECONDS = 0.5
+"""Speech sampled between two looks at the clock and the keyboard."""
+PREVIEW_SECONDS, PREVIEW_FADE_SECONDS = 20.0, 0.04
+"""Griffin-Lim runs on pieces of this length, faded into one another."""
+
+
+class Codec:
+    """A trained model, ready to encode and decode. Make one with `Codec.from_pretrained`."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto"):
+        self.device = choose_device(device)
+        self.model = checkpoint.model.to(self.device)
+        about = checkpoint.about
+        self.config = about.config
+        self.speaker_table: list[dict[str, Any]] = about.speakers
+        self.trained: dict[str, int] = about.trained
+        self.fingerprint = about.fingerprint
+        self._sampler: WaveNetSampler | None = None
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | os.PathLike | None = None, device: str = "auto"
+    ) -> "Codec":
+        """Load a model by folder or hub name; None loads the one inside the package.
+
+        device: "auto" (a GPU if there is one), "cpu" or "cuda". Raises InputError.
+        """
+        return cls(load_checkpoint(name), device)
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def hop(self) -> int:
+        """Samples a code."""
+        return self.config.hop
+
+    @property
+    def codebook_size(self) -> int:
+        return self.config.quantizer.codes
+
+    @property
+    def frame_rate(self) -> float:
+        """Codes a second."""
+        return self.config.frame_rate
+
+    @property
+    def bit_rate(self) -> float:
+        """bit/s of the plain codes."""
+        return self.config.bit_rate
+
+    @property
+    def speakers(self) -> list[str]:
+        """Names of the speaker identities, in the order of their rows."""
+        return [speaker["name"] for speaker in self.speaker_table]
+
+    def speaker_row(self, name: str | None) -> int:
+        """The row of a speaker; None will do for a model of one. Raises InputError."""
+        names = self.speakers
+        if name is None and len(names) == 1:
+            return 0
+        if name in names:
+            return names.index(name)
+        if name is None:
+            raise InputError(
+                f"the model has {len(names)} speakers: choose one with --speaker "
+                "(`vqspeech speakers` lists them)"
+            )
+        near = difflib.get_close_matches(name, names, 3, 0.4) or names[:3]
+        raise InputError(
+            f"no speaker '{name}' in this model; the nearest names are {', '.join(near)} "
+            "(`vqspeech speakers` lists all)"
+        )
+
+    # Encoding
+
+    def encode(self, wave: np.ndarray, rate: int = SAMPLE_RATE) -> Codes:
+        """Encode one recording.
+
+        wave: [T] or [T, channels] (averaged), float in [-1, 1] or int16, at `rate` Hz.
+        The level is brought to the one that the model was trained at, so a decoded recording has
+        that level too. Raises InputError for empty, NaN or infinite input.
+        """
+        wave = as_mono(wave)
+        gain = audio.level_gain(wave, rate)
+        return self._encode_blocks(audio.resample_blocks([wave], rate), gain)
+
+    def encode_file(self, path: str | os.PathLike) -> Codes:
+        """Encode any audio file, in memory that does not grow with its length but for the codes.
+
+        Raises InputError for what is no readable audio.
+        """
+        gain = audio.measure_level(path).gain()
+        return self._encode_blocks(audio.read_blocks(path), gain)
+
+    def _encode_blocks(self, blocks, gain: float) -> Codes:
+        chunks, high_pass, samples = ChunkEncoder(self.model), HighPass(), 0
+        indices = []
+        for block in blocks:
+            samples += len(block)
+            indices += chunks.add(high_pass(block * np.float32(gain)))
+        indices += chunks.finish()
+        joined = np.concatenate(indices).astype(np.uint16)
+        return Codes(joined, samples, self.hop, self.fingerprint)
+
+    # Decoding
+
+    def decode(
+        self,
+        codes: Codes,
+        speaker: str | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+    ) -> np.ndarray:
+        """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
+
+        speaker: one of `speakers`. temperature: None for the model's own. preview: Griffin-Lim
+        from the auxiliary log-mel instead of the WaveNet. Raises InputError.
+        """
+        options = {"seed": seed, "temperature": temperature, "preview": preview}
+        return np.concatenate(list(self.decode_blocks(codes, speaker, **options)))
+
+    def decode_file(
+        self,
+        codes: Codes,
+        path: str | os.PathLike,
+        speaker: str | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+        progress: Callable[[float], None] | None = None,
+    ) -> tuple[int, int]:
+        """Decode straight to a 16-bit WAV or FLAC file; returns (samples, samples clipped).
+
+        progress: called with the seconds of audio done so far.
+        """
+        options = {"seed": seed, "temperature": temperature, "preview": preview}
+        with audio.Writer(path) as file:
+            for block in self.decode_blocks(codes, speaker, **options):
+                file.add(block)
+                if progress is not None:
+                    progress(file.samples / SAMPLE_RATE)
+        return file.samples, file.clipped
+
+    def decode_blocks(
+        self,
+        codes: Codes,
+        speaker: str | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+    ) -> Iterator[np.ndarray]:
+        """`decode` in blocks, as they are made, in memory that does not grow with the length."""
+        row = self.speaker_row(speaker)
+        self._check(codes)
+        if temperature is None:
+            temperature = self.config.decoder.temperature
+        if not 0 <= temperature <= 2:
+            raise InputError(f"temperature {temperature} must lie in 0..2")
+        if preview:
+            blocks = self._preview_blocks(codes, row, seed)
+        else:
+            blocks = self._wavenet_blocks(codes, row, seed, temperature)
+        return trimmed(blocks, codes.samples)
+
+    def _check(self, codes: Codes) -> None:
+        if codes.model is not None and codes.model != self.fingerprint:
+            raise InputError(
+                f"the codes were made by model {codes.model}, this is {self.fingerprint}; "
+                "decode them with --model and the model that made them"
+            )
+        if codes.hop != self.hop or int(codes.indices.max()) >= self.codebook_size:
+            raise InputError(
+                f"the codes do not fit this model (hop {self.hop}, {self.codebook_size} codes); "
+                "decode them with the model that made them"
+            )
+
+    @torch.inference_mode()
+    def _hidden_blocks(self, codes: Codes, row: int, frames: int) -> Iterator[torch.Tensor]:
+        """Hidden frames [1, H, <= frames], piece by piece, as if computed at once."""
+        vector = self.model.speakers.weight[row][None]
+        context = self.model.conditioning.context_frames
+        indices = torch.from_numpy(codes.indices.astype(np.int64))
+        for start in range(0, codes.frames, frames):
+            left = max(0, start - context)
+            part = indices[None, left : start + frames + context].to(self.device)
+            yield self.model.hidden(part, vector)[..., start - left : start - left + frames]
+
+    @torch.inference_mode()
+    def _wavenet_blocks(self, codes, row, seed, temperature) -> Iterator[np.ndarray]:
+        if not self.trained.get("waveform") and not self.trained.get("joint"):
+            raise InputError(
+                f"model {self.name} has no trained WaveNet yet: hear its codes with --preview, "
+                "or train its stage 'waveform'"
+            )
+        if self._sampler is None:
+            self._sampler = WaveNetSampler(self.model.decoder, self.config.steps_per_frame)
+        stream = self._sampler.stream(seed, temperature)
+        for hidden in self._hidden_blocks(codes, row, self._frames(DECODE_SECONDS)):
+            yield stream.add(hidden)
+        yield stream.finish()
+
+    @torch.inference_mode()
+    def _preview_blocks(self, codes, row, seed) -> Iterator[np.ndarray]:
+        if self.model.conditioning.head is None:
+            raise InputError(f"model {self.name} has no auxiliary log-mel head to preview from")
+        size = self._frames(PREVIEW_SECONDS)
+        fade = round(PREVIEW_FADE_SECONDS * SAMPLE_RATE / FILTER_BANK_HOP)  # mel frames
+        ramp = np.linspace(0, 1, fade * FILTER_BANK_HOP, dtype=np.float32)
+        before = last = None
+        for hidden in self._hidden_blocks(codes, row, size):
+            mel = self.model.conditioning.log_mel(hidden)[0].cpu().numpy()
+            # Each piece starts with the end of the one before it, and fades over there.
+            wave = griffin_lim(mel if before is None else np.concatenate([before, mel], 1), seed)
+            if last is not None:
+                wave[: len(ramp)] = wave[: len(ramp)] * ramp + last * ramp[::-1]
+            before, cut = mel[:, -fade:], len(wave) - len(ramp)
+            yield wave[:cut]
+            last = wave[cut:]
+        yield last
+
+    def _frames(self, seconds: float) -> int:
+        return max(1, round(seconds * self.frame_rate))
+
+    # Measuring
+
+    @torch.inference_mode()
+    def nats_per_step(self, wave: np.ndarray, speaker: str, shuffle: bool = False) -> float:
+        """-log p(x | codes, speaker) of a recording [T] at 16 kHz, in nats a WaveNet step.
+
+        Teacher-forced: a measure of the model, never a reconstruction. shuffle: with the codes of
+        the recording in random order; the difference is what the decoder learns from them.
+        """
+        codes, row = self.encode(wave), self.speaker_row(speaker)
+        if shuffle:
+            order = np.random.default_rng(0).permutation(codes.frames)
+            codes = Codes(codes.indices[order], codes.samples, codes.hop, codes.model)
+        decoder, hold = self.model.decoder, self.config.steps_per_frame
+        level = HighPass()(wave * np.float32(audio.level_gain(wave)))
+        level = np.pad(level, (0, codes.frames * self.hop - len(level)))
+        target = decoder.encode(torch.from_numpy(level)[None].to(self.device))
+        hidden = torch.cat(list(self._hidden_blocks(codes, row, codes.frames)), -1)
+        past = frames_for(decoder.stack.receptive_field, hold)
+        total, size = 0.0, self._frames(2.0)
+        for start in range(0, codes.frames, size):
+            left, end = max(0, start - past), min(codes.frames, start + size)
+            truth = target[:, left * hold : end * hold]
+            logits = decoder(truth, hidden[..., left:end])
+            total += float(decoder.nats(logits, truth)[:, (start - left) * hold :].sum())
+        return total / (codes.frames * hold)
+
+
+class ChunkEncoder:
+    """Waveform blocks in, code indices out: equal to encoding the whole at once.
+
+    Every chunk is encoded with as much real context as its frames can depend on.
+    """
+
+    def __init__(self, model):
+        self._model, self._hop = model, model.config.hop
+        self._context = model.encoder.context_frames
+        self._size = max(1, round(CHUNK_SECONDS * SAMPLE_RATE / self._hop))
+        self._held = np.zeros(0, np.float32)
+        self._done = 0  # frames at the front of `held` that are encoded and only context now
+
+    def add(self, block: np.ndarray) -> list[np.ndarray]:
+        """The next samples [N]; returns the indices, [F] each, that are now known."""
+        self._held = np.concatenate([self._held, block])
+        out = []
+        while len(self._held) >= (self._done + self._size + self._context) * self._hop:
+            end = (self._done + self._size + self._context) * self._hop
+            out.append(self._encode(self._held[:end])[self._done : self._done + self._size])
+            drop = max(0, self._done + self._size - self._context)
+            self._held = self._held[drop * self._hop :]
+            self._done += self._size - drop
+        return out
+
+    def finish(self) -> list[np.ndarray]:
+        """Indices of what is left."""
+        if frames_for(len(self._held), self._hop) <= self._done:
+            return []
+        return [self._encode(self._held)[self._done :]]
+
+    @torch.inference_mode()
+    def _encode(self, wave: np.ndarray) -> np.ndarray:
+        device = self._model.speakers.weight.device
+        return self._model.encode(torch.from_numpy(wave)[None].to(device))[0].cpu().numpy()
+
+
+def as_mono(wave: np.ndarray) -> np.ndarray:
+    """[T] or [T, channels], float or int16, to float32 [T]. Raises InputError."""
+    wave = np.asarray(wave)
+    if wave.ndim not in (1, 2) or wave.size == 0:
+        raise InputError(f"a recording must be [T] or [T, channels], not {list(wave.shape)}")
+    if wave.dtype == np.int16:
+        wave = wave.astype(np.float32) / 32768
+    if not np.issubdtype(wave.dtype, np.floating):
+        raise InputError(f"a recording must be float or int16, not {wave.dtype}")
+    wave = wave.astype(np.float32)
+    if not np.isfinite(wave).all():
+        raise InputError("the recording has NaN or infinite samples; repair it first")
+    return wave.mean(1) if wave.ndim == 2 else wave
+
+
+def trimmed(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
+    """The first `samples` samples of `blocks`."""
+    left = samples
+    for block in blocks:
+        if len(block := block[:left]):
+            left -= len(block)
+            yield block
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto", "cpu" or "cuda" to a device; InputError if there is no such device."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device '{name}' must be auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("no CUDA device here; use --device cpu, or auto")
+    has_gpu = name != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if has_gpu else "cpu")

@@ -1,0 +1,318 @@
+"""What a model is and how it is trained: validated dataclasses, read from TOML presets or JSON.
+
+Every table of a preset is one dataclass. A key that no dataclass has, a value of another type or an
+impossible value is an `InputError` that names the table and the key.
+"""
+
+import dataclasses
+import math
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.errors import InputError
+from vqspeech.tables import build, require, within
+
+FILTER_BANK_HOP = 160
+"""Samples between two frames of the log-mel filter bank (10 ms)."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Waveform to z_e.
+
+    `kind = "logmel"`: a log-mel filter bank, residual blocks at 100 Hz, a stride, blocks at 50 Hz.
+    `kind = "strided"`: the paper's raw convolutions, `window` wide with stride `stride`, one a
+    downsampling, followed by residual blocks at the code rate.
+    """
+
+    kind: Literal["logmel", "strided"] = "logmel"
+    channels: int = 320
+    mels: int = 80
+    fine_dilations: tuple[int, ...] = (1, 2, 4)
+    coarse_dilations: tuple[int, ...] = (1, 2, 4)
+    strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
+    window: int = 4
+
+    def __post_init__(self):
+        within("encoder", 1, 4096, channels=self.channels)
+        within("encoder", 8, 256, mels=self.mels)
+        for dilation in self.fine_dilations + self.coarse_dilations:
+            within("encoder", 1, 1024, dilation=dilation)
+        for stride in self.strides:
+            within("encoder", 2, 16, stride=stride)
+        within("encoder", 2, 64, window=self.window)
+        fits = all(self.window >= s and (self.window - s) % 2 == 0 for s in self.strides)
+        if self.kind == "strided":
+            require(
+                bool(self.strides) and fits,
+                "encoder",
+                "each stride needs a window of at least its size and of the same parity",
+            )
+
+
+@dataclass(frozen=True)
+class QuantizerConfig:
+    """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1)."""
+
+    codes: int = 512
+    dim: int = 64
+    update: Literal["ema", "gradient"] = "ema"
+    decay: float = 0.99
+    commitment: float = 0.25
+    normalise: bool = True
+    jitter: float = 0.0
+    revive_below: float = 0.02
+
+    def __post_init__(self):
+        within("quantizer", 2, 65536, codes=self.codes)
+        within("quantizer", 1, 4096, dim=self.dim)
+        within("quantizer", 0.0, 0.99999, decay=self.decay)
+        within("quantizer", 0.0, 100.0, commitment=self.commitment)
+        within("quantizer", 0.0, 0.9, jitter=self.jitter)
+        within("quantizer", 0.0, 1.0, revive_below=self.revive_below)
+
+
+@dataclass(frozen=True)
+class ConditioningConfig:
+    """Codes and speaker to the hidden frames that the WaveNet sees, and the auxiliary mel head."""
+
+    channels: int = 256
+    dilations: tuple[int, ...] = (1, 2, 4, 1)
+    speaker_dim: int = 64
+    auxiliary: bool = True
+
+    def __post_init__(self):
+        within("conditioning", 1, 4096, channels=self.channels, speaker_dim=self.speaker_dim)
+        for dilation in self.dilations:
+            within("conditioning", 1, 1024, dilation=dilation)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network."""
+
+    bands: int = 4
+    residual_channels: int = 64
+    skip_channels: int = 128
+    layers: int = 16
+    cycle: int = 8
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        require(self.bands in (1, 4), "decoder", f"bands = {self.bands} must be 1 or 4")
+        within(
+            "decoder",
+            1,
+            1024,
+            residual_channels=self.residual_channels,
+            skip_channels=self.skip_channels,
+        )
+        within("decoder", 1, 64, layers=self.layers)
+        within("decoder", 1, 12, cycle=self.cycle)
+        within("decoder", 0.0, 2.0, temperature=self.temperature)
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Dilation of each layer: 1, 2, 4, ... over a cycle, then again."""
+        return tuple(2 ** (layer % self.cycle) for layer in range(self.layers))
+
+    @property
+    def receptive_field(self) -> int:
+        """Steps that an output may depend on, its own included."""
+        return 1 + sum(self.dilations)
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stretch of training.
+
+    `name`: "codes" trains encoder, codebook and conditioning on the auxiliary log-mel loss alone;
+    "waveform" freezes encoder and codebook and trains conditioning and WaveNet; "joint" trains all.
+    """
+
+    name: Literal["codes", "waveform", "joint"]
+    steps: int
+    batch: int = 32
+    crop_seconds: float = 1.28
+    decoder_seconds: float = 0.64
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 1e-4
+    warmup: int = 200
+    average: float = 0.999
+    gradient_clip: float = 1.0
+
+    def __post_init__(self):
+        where = f"training.stages: {self.name}"
+        within(where, 1, 10**9, steps=self.steps)
+        within(where, 1, 4096, batch=self.batch)
+        within(where, 0.01, 60.0, crop_seconds=self.crop_seconds)
+        within(where, 0.01, self.crop_seconds, decoder_seconds=self.decoder_seconds)
+        within(where, 1e-8, 1.0, learning_rate=self.learning_rate)
+        within(where, 0.0, 1.0, final_learning_rate=self.final_learning_rate)
+        within(where, 0, 10**6, warmup=self.warmup)
+        within(where, 0.0, 0.999999, average=self.average)
+        within(where, 1e-6, 1e6, gradient_clip=self.gradient_clip)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Stages in their order and the weight of the auxiliary log-mel term in each."""
+
+    stages: tuple[StageConfig, ...] = ()
+    auxiliary_weight: float = 1.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self):
+        within("training", 0.0, 1000.0, auxiliary_weight=self.auxiliary_weight)
+        within("training", 0.0, 1.0, weight_decay=self.weight_decay)
+        names = [stage.name for stage in self.stages]
+        require(
+            len(set(names)) == len(names), "training", f"each stage may occur once, not {names}"
+        )
+
+    def stage(self, name: str) -> StageConfig:
+        """The stage of that name; `InputError` names those that the preset has."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        names = ", ".join(stage.name for stage in self.stages) or "none"
+        raise InputError(f"the configuration has no training stage '{name}' (it has: {names})")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole model: geometry, parts, training."""
+
+    name: str
+    hop: int = 320
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
+    conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self):
+        require(
+            self.name.isprintable() and 1 <= len(self.name) <= 100,
+            "model",
+            "name must be one line of 1 to 100 characters",
+        )
+        self._check_hop()
+        for stage in self.training.stages:
+            self._check_stage(stage)
+
+    def _check_hop(self) -> None:
+        within("model", 1, 16000, hop=self.hop)
+        require(
+            self.hop % self.decoder.bands == 0,
+            "model",
+            f"hop = {self.hop} must be a multiple of decoder.bands = {self.decoder.bands}",
+        )
+        if self.encoder.kind == "strided":
+            product = math.prod(self.encoder.strides)
+            require(
+                product == self.hop,
+                "encoder",
+                f"strides multiply to {product}, but hop = {self.hop}",
+            )
+        else:
+            require(
+                self.hop % FILTER_BANK_HOP == 0,
+                "model",
+                f"hop = {self.hop} must be a multiple of {FILTER_BANK_HOP} for a log-mel encoder",
+            )
+        if self.conditioning.auxiliary:
+            require(
+                self.hop % FILTER_BANK_HOP == 0,
+                "conditioning",
+                f"auxiliary needs a hop that is a multiple of {FILTER_BANK_HOP}, not {self.hop}",
+            )
+
+    def _check_stage(self, stage: StageConfig) -> None:
+        where = f"training.stages: {stage.name}"
+        require(
+            not self.quantizer.normalise or stage.batch * self.crop_frames(stage) > 1,
+            where,
+            "quantizer.normalise needs more than one frame a batch: raise batch or crop_seconds",
+        )
+        if stage.name == "codes":
+            require(self.conditioning.auxiliary, where, "needs conditioning.auxiliary = true")
+            return
+        first, last = self.decoder_window(stage)
+        steps, reach = (last - first) * self.steps_per_frame, self.decoder.receptive_field
+        require(
+            first == 0 or steps > reach,
+            where,
+            f"decoder_seconds = {stage.decoder_seconds} is {steps} WaveNet steps, which must be "
+            f"more than its receptive field of {reach}, or all of crop_seconds",
+        )
+
+    @property
+    def frame_rate(self) -> float:
+        """Codes a second."""
+        return SAMPLE_RATE / self.hop
+
+    @property
+    def bit_rate(self) -> float:
+        """bit/s of the plain codes: frame rate times log2 of the codebook's size, rounded up."""
+        return self.frame_rate * (self.quantizer.codes - 1).bit_length()
+
+    @property
+    def steps_per_frame(self) -> int:
+        """WaveNet steps a code: hop / bands."""
+        return self.hop // self.decoder.bands
+
+    def crop_frames(self, stage: StageConfig) -> int:
+        """Code frames in a training crop of `stage`: whole ones, at least one."""
+        return max(1, round(stage.crop_seconds * self.frame_rate))
+
+    def decoder_window(self, stage: StageConfig) -> tuple[int, int]:
+        """First and last + 1 frame, in the middle of a crop, on which the WaveNet is trained."""
+        frames = self.crop_frames(stage)
+        inner = max(1, min(frames, round(stage.decoder_seconds * self.frame_rate)))
+        first = (frames - inner) // 2
+        return first, first + inner
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def from_dict(table: dict[str, Any]) -> Config:
+    """A validated `Config` from nested dictionaries; `InputError` names the key that is wrong."""
+    return build(Config, table, "model")
+
+
+def preset_names() -> list[str]:
+    """Names of the presets inside the package, sorted."""
+    folder = resources.files("vqspeech") / "presets"
+    return sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
+def load_preset(name_or_path: str | Path) -> Config:
+    """A preset of the package by its name, or any TOML file by its path. Raises InputError."""
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        source = path
+    elif str(name_or_path) in preset_names():
+        source = resources.files("vqspeech") / "presets" / f"{name_or_path}.toml"
+    else:
+        raise InputError(
+            f"no preset '{name_or_path}': there are {', '.join(preset_names())}; "
+            "a file of your own needs a name that ends in .toml"
+        )
+    try:
+        table = tomllib.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, absurd numbers or nesting
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not valid TOML ({reason}); correct it") from None
+    try:
+        return from_dict(table)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

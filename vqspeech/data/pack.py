@@ -1,0 +1,242 @@
+"""Packs a corpus into flat int16 arrays with an index, the same bytes with any number of workers."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from vqspeech.data.condition import conditioned
+from vqspeech.data.corpus import Utterance
+from vqspeech.data.index import INDEX, VERSION, build_index, shard_name
+from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.errors import InputError
+
+SKIPPED = "skipped.tsv"
+SHARD_SAMPLES = 1 << 28
+"""A shard ends with the utterance that reaches this many samples (512 MB)."""
+
+QUEUED_PER_WORKER = 8
+"""Files in flight for each worker: enough to keep it busy, few enough to hold in memory."""
+
+
+@dataclass(frozen=True)
+class PackReport:
+    """What `pack` made (or found, if `reused`): hours and utterances, speakers with minutes each.
+
+    `shared` counts the speakers that share the identity `other`, `skipped` the unreadable files.
+    """
+
+    folder: Path
+    speakers: dict[str, float]
+    hours: float
+    valid_hours: float
+    utterances: int
+    shared: int
+    skipped: int
+    reused: bool = False
+
+    def __str__(self) -> str:
+        minutes = sorted(self.speakers.values())
+        middle = minutes[len(minutes) // 2]
+        return (
+            f"{'found' if self.reused else 'packed'} {self.hours:.2f} h in {self.utterances} "
+            f"utterances ({self.valid_hours:.2f} h of them for validation) in {self.folder}: "
+            f"{len(minutes)} identities with {minutes[0]:.1f} to {minutes[-1]:.1f} minutes each "
+            f"(median {middle:.1f}); {self.shared} speakers with little audio share one of them; "
+            f"{self.skipped} files skipped"
+        )
+
+
+def pack(
+    utterances: Sequence[Utterance],
+    out_dir: str | os.PathLike,
+    workers: int | None = None,
+    valid_fraction: float = 0.01,
+    min_minutes: float = 0.5,
+    progress: bool = True,
+) -> PackReport:
+    """Condition every utterance and store all of them under `out_dir`.
+
+    Files: `audio-00000.bin` ... (little-endian int16), `index.json` (see `data.index`) and
+    `skipped.tsv` (path, reason: one line for each file that could not be used). Speakers with less
+    than `min_minutes` share the identity `other`. About `valid_fraction` of the utterances are for
+    validation, chosen by a hash of their names. Does nothing if `out_dir` already holds the same
+    files packed with the same options. The index is written last, so a broken run leaves none.
+    Raises InputError if no file can be used or `out_dir` cannot be written.
+    """
+    out = Path(out_dir)
+    if not utterances:
+        raise InputError(f"{out}: nothing to pack; name a corpus with audio files")
+    source = _source_hash(utterances, valid_fraction, min_minutes)
+    found = _existing(out, source)
+    if found is not None:
+        print(f"vqspeech: {out} already holds this corpus, nothing to do", file=sys.stderr)
+        return found
+    try:
+        with _scratch(out) as scratch:
+            kept, lengths, shards, skipped = _pack_audio(utterances, scratch, workers, progress)
+            _write_skipped(scratch / SKIPPED, skipped)
+            if not kept:
+                raise InputError(
+                    f"{skipped[0][0].path}: none of {len(skipped)} files could be used (this one: "
+                    f"{skipped[0][1]}); check the corpus"
+                )
+            index = build_index(kept, lengths, shards, valid_fraction, min_minutes)
+            index["source"], index["skipped"] = source, len(skipped)
+            (scratch / INDEX).write_text(json.dumps(index), encoding="utf-8")
+            _publish(scratch, out, len(index["shards"]))
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another") from None
+    except BrokenProcessPool:
+        raise InputError(
+            f"{out}: a worker was killed, probably out of memory; use fewer workers or shorter files"
+        ) from None
+    if skipped:
+        print(f"vqspeech: {len(skipped)} files skipped, see {out / SKIPPED}", file=sys.stderr)
+    return _report(out, index)
+
+
+def _pack_audio(utterances, scratch: Path, workers: int | None, progress: bool):
+    """(utterances kept, their lengths, their shards, [(utterance, reason)] skipped)."""
+    from tqdm import tqdm
+
+    kept, lengths, shards, skipped = [], [], [], []
+    shard = in_shard = total = 0
+    file = open(scratch / shard_name(shard), "wb")  # noqa: SIM115 (replaced in the loop)
+    try:
+        with tqdm(total=len(utterances), unit="file", disable=not progress) as bar:
+            for utterance, result in _conditioned_in_order(utterances, workers):
+                bar.update()
+                if isinstance(result, str):
+                    skipped.append((utterance, result))
+                    continue
+                if in_shard >= SHARD_SAMPLES:
+                    file.close()
+                    shard, in_shard = shard + 1, 0
+                    file = open(scratch / shard_name(shard), "wb")  # noqa: SIM115
+                file.write(result.astype("<i2", copy=False).tobytes())
+                in_shard += len(result)
+                kept.append(utterance)
+                lengths.append(len(result))
+                shards.append(shard)
+                total += len(result)
+                bar.set_postfix_str(f"{total / SAMPLE_RATE / 3600:.2f} h", refresh=False)
+    finally:
+        file.close()
+    return kept, lengths, shards, skipped
+
+
+def _try(utterance: Utterance) -> np.ndarray | str:
+    """int16 [T], or why the file cannot be used."""
+    try:
+        return conditioned(utterance.path)
+    except InputError as error:
+        return str(error)
+
+
+def _conditioned_in_order(
+    utterances, workers: int | None
+) -> Iterator[tuple[Utterance, np.ndarray | str]]:
+    workers = min(workers or os.cpu_count() or 1, len(utterances))
+    if workers == 1:
+        yield from ((utterance, _try(utterance)) for utterance in utterances)
+        return
+    # Spawned, not forked: the caller may have threads (numba, torch) that a fork would break.
+    # Ctrl-C is for the parent, which cancels what waits.
+    with ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
+        waiting: deque = deque()
+        try:
+            for utterance in utterances:
+                waiting.append((utterance, pool.submit(_try, utterance)))
+                if len(waiting) >= workers * QUEUED_PER_WORKER:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _source_hash(utterances, *options) -> str:
+    """A hash of everything that decides the result: names, files, sizes, times, options."""
+    digest = hashlib.blake2b(repr((VERSION, *options)).encode(), digest_size=16)
+    for u in utterances:
+        try:
+            status = u.path.stat()
+            size = (status.st_size, status.st_mtime_ns)
+        except (OSError, ValueError):  # unreadable now: `skipped.tsv` will say why
+            size = None
+        row = (u.speaker, u.name, u.gender, os.path.abspath(u.path), size)
+        digest.update(repr(row).encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _existing(out: Path, source: str) -> PackReport | None:
+    from vqspeech.data.batches import PackedCorpus
+
+    try:
+        corpus = PackedCorpus(out)
+    except InputError:
+        return None
+    return _report(out, corpus.index, reused=True) if corpus.index["source"] == source else None
+
+
+@contextmanager
+def _scratch(out: Path) -> Iterator[Path]:
+    """A folder inside `out` that is removed again, whatever happens."""
+    scratch = out / ".packing"
+    shutil.rmtree(scratch, ignore_errors=True)  # what a killed run left
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _publish(scratch: Path, out: Path, shards: int) -> None:
+    (out / INDEX).unlink(missing_ok=True)
+    for old in out.glob("audio-*.bin"):
+        old.unlink()
+    for name in [*map(shard_name, range(shards)), SKIPPED, INDEX]:
+        os.replace(scratch / name, out / name)
+
+
+def _write_skipped(path: Path, skipped) -> None:
+    fields = [("path", "reason"), *((str(utterance.path), reason) for utterance, reason in skipped)]
+    lines = ("\t".join(" ".join(field.split()) for field in row) for row in fields)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
+
+
+def _report(out: Path, index: dict, reused: bool = False) -> PackReport:
+    columns = index["utterances"]
+    hours = {"train": 0.0, "valid": 0.0}
+    for split, samples in zip(columns["split"], columns["samples"], strict=True):
+        hours[split] += samples / SAMPLE_RATE / 3600
+    return PackReport(
+        folder=out,
+        speakers={speaker["name"]: speaker["minutes"] for speaker in index["speakers"]},
+        hours=hours["train"] + hours["valid"],
+        valid_hours=hours["valid"],
+        utterances=len(columns["samples"]),
+        shared=index["shared"],
+        skipped=index["skipped"],
+        reused=reused,
+    )

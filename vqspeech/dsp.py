@@ -1,0 +1,77 @@
+"""Signal arithmetic that every room shares: lengths, mu-law, high-pass. No torch here.
+
+Every conversion between samples and frames goes through here, so that encoder, decoder, bitstream
+and file reader can never disagree by one.
+"""
+
+import numpy as np
+
+SAMPLE_RATE = 16_000
+"""The rate of every model, in Hz. Files of other rates are resampled on the way in."""
+
+MU = 255
+"""Compression constant of the 8-bit mu-law (ITU-T G.711 uses the same value)."""
+
+MU_LEVELS = MU + 1
+MU_ZERO = 128
+"""The index that stands for exactly 0.0."""
+
+
+def frames_for(samples: int, hop: int) -> int:
+    """Number of code frames that cover `samples` samples: ceil(samples / hop)."""
+    return -(-samples // hop)
+
+
+def samples_for(frames: int, hop: int) -> int:
+    """Number of samples that `frames` whole code frames stand for."""
+    return frames * hop
+
+
+def resampled_length(samples: int, rate: int) -> int:
+    """Length at 16 kHz of a file of `samples` samples at `rate` Hz: ceil, so 1 sample stays 1."""
+    return -(-samples * SAMPLE_RATE // rate)
+
+
+def mu_law_encode(x: np.ndarray) -> np.ndarray:
+    """Quantise float samples in [-1, 1] to mu-law indices 0..255 (uint8), clipping beyond.
+
+    128 means 0.0; the 128 indices below it cover the negative half and the 127 above it the
+    positive half, so that 0 and both ends of the range are exact.
+    """
+    x = np.clip(np.asarray(x, np.float32), -1.0, 1.0)
+    compressed = np.sign(x) * np.log1p(MU * np.abs(x)) / np.log1p(np.float32(MU))
+    steps = np.where(compressed < 0, MU_ZERO, MU_LEVELS - 1 - MU_ZERO)
+    return (MU_ZERO + np.rint(compressed * steps)).astype(np.uint8)
+
+
+def mu_law_table() -> np.ndarray:
+    """The 256 sample values (float32) that the mu-law indices decode to."""
+    offset = np.arange(MU_LEVELS) - MU_ZERO
+    compressed = np.where(offset < 0, offset / MU_ZERO, offset / (MU_LEVELS - 1 - MU_ZERO))
+    magnitude = np.expm1(np.abs(compressed) * np.log1p(MU)) / MU
+    return (np.sign(compressed) * magnitude).astype(np.float32)
+
+
+def mu_law_decode(index: np.ndarray) -> np.ndarray:
+    """Mu-law indices 0..255 to float32 samples in [-1, 1]."""
+    return mu_law_table()[index]
+
+
+class HighPass:
+    """Takes away offset and rumble, block by block, with the state carried between blocks."""
+
+    CUTOFF_HZ = 40.0
+    """Below any voice. VCTK's mic1 has much noise there."""
+
+    def __init__(self):
+        from scipy.signal import butter
+
+        self._sections = butter(2, self.CUTOFF_HZ, "highpass", fs=SAMPLE_RATE, output="sos")
+        self._state = np.zeros((len(self._sections), 2))
+
+    def __call__(self, block: np.ndarray) -> np.ndarray:
+        """The next samples, float32 [N] at 16 kHz, filtered."""
+        from scipy.signal import sosfilt
+
+        filtered, self._state = sosfilt(self._sections, block, zi=self._state)
+        return filtered.astype(np.float32)

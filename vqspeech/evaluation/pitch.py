@@ -1,0 +1,64 @@
+"""Fundamental frequency: does the decoded voice rise and fall as the original does?"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.evaluation.signals import is_scorable
+
+FMIN_HZ, FMAX_HZ = 60.0, 400.0
+HOP = 160
+_FRAME = 1024
+MIN_VOICED_FRAMES = 10
+"""Fewer frames (of 10 ms) voiced in both signals do not make a correlation: NaN."""
+
+
+class PitchTrack(NamedTuple):
+    """F0 in Hz (float64 [F], NaN where unvoiced) and voicing (bool [F]), a frame every 10 ms."""
+
+    f0: np.ndarray
+    voiced: np.ndarray
+
+
+def track(x: np.ndarray) -> PitchTrack:
+    """Pitch of `x` (float32 [T] at 16 kHz): pYIN (Mauch & Dixon 2014) in librosa, 60 to 400 Hz.
+
+    `no_trough_prob=0`: librosa's default of 0.01 gives every frame of a pause a forced candidate,
+    and its Viterbi search then stays voiced through pauses and consonants (measured: 62 % of
+    frames of read speech voiced, against 37 %; voicing agreement of speech with its own
+    Griffin-Lim copy .87, against .96).
+    """
+    import librosa
+
+    if not is_scorable(x):
+        frames = 1 + len(x) // HOP
+        return PitchTrack(np.full(frames, np.nan), np.zeros(frames, bool))
+    f0, voiced, _ = librosa.pyin(
+        x,
+        fmin=FMIN_HZ,
+        fmax=FMAX_HZ,
+        sr=SAMPLE_RATE,
+        frame_length=_FRAME,
+        hop_length=HOP,
+        no_trough_prob=0,
+    )
+    return PitchTrack(f0, voiced & np.isfinite(f0))
+
+
+def compare(reference: PitchTrack, decoded: PitchTrack) -> dict[str, float]:
+    """`f0_correlation`: Pearson's r of log F0 over frames voiced in both (NaN below ten such
+    frames or where one of them is constant). `voicing_agreement`: % of all frames on which both
+    agree whether there is a voice."""
+    frames = min(len(reference.f0), len(decoded.f0))
+    a, b = (PitchTrack(t.f0[:frames], t.voiced[:frames]) for t in (reference, decoded))
+    both = a.voiced & b.voiced
+    correlation = float("nan")
+    if both.sum() >= MIN_VOICED_FRAMES:
+        first, second = np.log(a.f0[both]), np.log(b.f0[both])
+        if first.std() > 0 and second.std() > 0:
+            correlation = float(np.corrcoef(first, second)[0, 1])
+    return {
+        "f0_correlation": correlation,
+        "voicing_agreement": 100 * float((a.voiced == b.voiced).mean()),
+    }

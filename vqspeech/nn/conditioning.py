@@ -1,0 +1,54 @@
+"""Codes and speaker to hidden frames for the WaveNet, with an auxiliary log-mel head."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vqspeech.config import FILTER_BANK_HOP, ConditioningConfig
+from vqspeech.nn.features import MEL_MEAN, MEL_SCALE
+from vqspeech.nn.timeconv import TimeConv
+
+
+class SpeakerBlock(nn.Module):
+    """Residual dilated convolution, [B, F, H], whose inner layer is shifted by the speaker."""
+
+    def __init__(self, channels: int, dilation: int, speaker_dim: int):
+        super().__init__()
+        self.dilated = TimeConv(channels, channels, 3, dilation=dilation, padding=dilation)
+        self.speaker = nn.Linear(speaker_dim, channels, bias=False)
+        self.mix = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
+        h = self.dilated(F.gelu(x) * mask) + self.speaker(speaker)[:, None]
+        return (x + self.mix(F.gelu(h))) * mask
+
+
+class Conditioning(nn.Module):
+    """z_q [B, D, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
+
+    def __init__(self, config: ConditioningConfig, dim: int, mels: int, hop: int):
+        super().__init__()
+        width = config.channels
+        self.stem = TimeConv(dim, width, 3, padding=1)
+        self.speaker = nn.Linear(config.speaker_dim, width)
+        self.blocks = nn.ModuleList(
+            SpeakerBlock(width, dilation, config.speaker_dim) for dilation in config.dilations
+        )
+        self.mels = mels
+        self.head = nn.Linear(width, mels * hop // FILTER_BANK_HOP) if config.auxiliary else None
+        self.context_frames = 1 + sum(config.dilations)
+        """Frames to either side of a frame that it may depend on."""
+
+    def forward(self, z_q: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
+        """Hidden frames [B, H, F]. mask: [B, 1, F], zero beyond each item's own frames."""
+        mask = mask.transpose(1, 2)
+        x = self.stem(z_q.transpose(1, 2) * mask) + self.speaker(speaker)[:, None]
+        x = x * mask
+        for block in self.blocks:
+            x = block(x, speaker, mask)
+        return x.transpose(1, 2)
+
+    def log_mel(self, hidden: Tensor) -> Tensor:
+        """Hidden frames [B, H, F] to predicted log-mel [B, mels, F * hop / 160], natural log."""
+        out = self.head(F.gelu(hidden.transpose(1, 2)))  # [B, F, (10 ms frames) * mels]
+        out = out.reshape(len(out), -1, self.mels)
+        return out.transpose(1, 2) * MEL_SCALE + MEL_MEAN

@@ -1,0 +1,98 @@
+"""The VQ-VAE: encoder, quantizer, conditioning, decoder, and the paper's loss over them."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vqspeech.config import Config
+from vqspeech.dsp import frames_for
+from vqspeech.nn.conditioning import Conditioning
+from vqspeech.nn.decoder import WaveNetDecoder
+from vqspeech.nn.encoder import Encoder
+from vqspeech.nn.features import LogMel
+from vqspeech.nn.quantizer import VectorQuantizer
+
+
+class Losses(NamedTuple):
+    """Terms of the loss of one batch, each a mean; absent terms are None.
+
+    nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
+    mel: L1 of the auxiliary log-mel, in nats. usage: [K] how often each code was chosen.
+    """
+
+    nats: Tensor | None
+    codebook: Tensor
+    commitment: Tensor
+    mel: Tensor | None
+    usage: Tensor
+
+
+class VQVAE(nn.Module):
+    """The whole trainable graph for a number of speakers."""
+
+    def __init__(self, config: Config, speakers: int):
+        super().__init__()
+        self.config = config
+        dim = config.quantizer.dim
+        self.encoder = Encoder(config.encoder, config.hop, dim)
+        self.quantizer = VectorQuantizer(config.quantizer)
+        self.speakers = nn.Embedding(speakers, config.conditioning.speaker_dim)
+        nn.init.normal_(self.speakers.weight, std=0.3)
+        mels = config.encoder.mels
+        self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop)
+        self.target_mel = LogMel(mels)
+        self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
+
+    def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64)."""
+        return self.quantizer.encode(self.encoder(wave, lengths))
+
+    def hidden(self, indices: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
+        if mask is None:
+            mask = torch.ones_like(indices[:, None], dtype=speaker.dtype)
+        return self.conditioning(self.quantizer.lookup(indices), speaker, mask)
+
+    def forward(
+        self,
+        wave: Tensor,
+        speaker: Tensor,
+        *,
+        window: tuple[int, int] | None = None,
+        freeze_codes: bool = False,
+        with_decoder: bool = True,
+    ) -> Losses:
+        """The terms of the loss on crops of speech.
+
+        wave: [B, T], T a multiple of hop. speaker: [B] rows. window: first and last + 1 frame
+        on which the decoder runs, so that the conditioning net sees real context around it; its
+        first receptive field of steps carries no loss, as its past is cut off there.
+        freeze_codes: no gradient to, and no statistics in, encoder and codebook, which it puts in
+        evaluation mode.
+        """
+        frames = frames_for(wave.shape[-1], self.config.hop)
+        first, last = window or (0, frames)
+        if freeze_codes:
+            self.encoder.eval()
+            self.quantizer.eval()
+            with torch.no_grad():
+                quantized = self.quantizer(self.encoder(wave))
+        else:
+            quantized = self.quantizer(self.encoder(wave))
+        mask = torch.ones_like(quantized.z_q[:, :1])
+        hidden = self.conditioning(quantized.z_q, self.speakers(speaker), mask)
+        mel = nats = None
+        if self.conditioning.head is not None:
+            truth = self.target_mel(wave)
+            mel = F.l1_loss(self.conditioning.log_mel(hidden).float(), truth)
+        if with_decoder:
+            hop, bands = self.config.hop, self.config.decoder.bands
+            indices = self.decoder.encode(wave)[:, first * hop // bands : last * hop // bands]
+            logits = self.decoder(indices, hidden[..., first:last])
+            skip = self.decoder.stack.receptive_field if first else 0
+            nats = self.decoder.nats(logits, indices)[:, skip:].mean() / bands
+        return Losses(
+            nats, quantized.codebook_loss, quantized.commitment_loss, mel, quantized.usage
+        )

@@ -1,0 +1,65 @@
+"""Where a run says how it goes: a progress bar, JSON lines, TensorBoard."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from vqspeech.dsp import SAMPLE_RATE
+
+
+class RunLog:
+    """Writes `log.jsonl`, TensorBoard events under `tensorboard/` and one progress bar."""
+
+    def __init__(self, folder: Path, quiet: bool = False):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.quiet = quiet
+        self._lines = open(folder / "log.jsonl", "a", buffering=1)  # noqa: SIM115 (closed below)
+        self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._bar: tqdm | None = None
+
+    def start(self, stage: str, step: int, steps: int) -> None:
+        """Begin the progress bar of a stage at `step` of `steps`."""
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = tqdm(
+            total=steps, initial=step, desc=stage, unit="step", disable=self.quiet, smoothing=0.05
+        )
+
+    def progress(self, figures: dict[str, float]) -> None:
+        """One step done; `figures` stand behind the bar."""
+        self._bar.set_postfix({k: f"{v:.4g}" for k, v in figures.items()}, refresh=False)
+        self._bar.update()
+
+    def scalars(self, kind: str, stage: str, step: int, figures: dict[str, float]) -> None:
+        """One JSON line and one TensorBoard point a figure; `kind` is "train" or "valid"."""
+        line = {"kind": kind, "stage": stage, "step": step, "time": round(time.time(), 1)}
+        self._lines.write(
+            json.dumps(line | {k: float(f"{v:.6g}") for k, v in figures.items()}) + "\n"
+        )
+        for name, value in figures.items():
+            self._board.add_scalar(f"{stage}/{kind}/{name}", value, step)
+
+    def audio(self, stage: str, step: int, name: str, wave: np.ndarray) -> None:
+        """A free-running reconstruction [T], float32 at 16 kHz, and its spectrogram."""
+        tag = f"{stage}/{name}"
+        self._board.add_audio(tag, wave[None], step, SAMPLE_RATE)
+        frames = np.lib.stride_tricks.sliding_window_view(wave, 512)[::128] * np.hanning(512)
+        level = np.log10(np.abs(np.fft.rfft(frames)).T[::-1] + 1e-3)
+        image = (level - level.min()) / max(1e-6, np.ptp(level))
+        self._board.add_image(f"{tag}/spectrogram", image[None].astype(np.float32), step)
+
+    def say(self, message: str) -> None:
+        """A line to stderr that leaves the progress bar whole."""
+        if not self.quiet:
+            tqdm.write(f"vqspeech: {message}", file=sys.stderr)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._lines.close()
+        self._board.close()

@@ -1,0 +1,90 @@
+"""The training loop: stages in order, each from its own entry in the configuration.
+
+Read from the top: `train` sets a run up, `train_stages` finds where to begin, `train_stage` walks
+through the steps of one stage, and `StageRun.step` is one step.
+"""
+
+import time
+
+from vqspeech.config import Config, StageConfig
+from vqspeech.data.batches import prefetch
+from vqspeech.errors import InputError
+from vqspeech.training.folder import MODEL_FOLDER, open_folder
+from vqspeech.training.memory import keep_freed_memory
+from vqspeech.training.run import Options, Run
+from vqspeech.training.stage import StageRun
+from vqspeech.training.state import Position, load_weights
+
+
+def train(config: Config, options: Options) -> None:
+    """Train the stages of `config` on a packed corpus; checkpoints and logs go to `options.out`.
+
+    Raises InputError for a corpus, folder or resume state that does not fit.
+    """
+    if not config.training.stages:
+        raise InputError(f"the configuration '{config.name}' has no training stages; add one")
+    names = [stage.name for stage in config.training.stages]
+    chosen = {config.training.stage(name).name for name in options.stages or names}
+    keep_freed_memory()
+    try:
+        position = open_folder(config, options)
+        run = Run(config, options)
+        try:
+            finished = train_stages(run, chosen, position)
+            if finished:
+                run.say(f"all stages done: {options.out / MODEL_FOLDER}")
+            else:
+                run.say(f"stopped for now; the same command with --resume goes on ({options.out})")
+        finally:
+            run.close()
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or options.out}: cannot be read or written "
+            f"({error.strerror or error}); put it right and continue with --resume"
+        ) from None
+
+
+def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
+    """Train the `chosen` stages from `position` on; False if time ran out first."""
+    stages = run.config.training.stages
+    if position is not None:
+        reached = run.config.training.stage(position.stage)
+        stages = stages[stages.index(reached) :]
+        if position.step >= reached.steps:
+            stages = stages[1:]
+    stages = [stage for stage in stages if stage.name in chosen]
+    if position is not None and stages:
+        handed_on = position.stage != stages[0].name
+        load_weights(run.options.out, run.model, run.corpus.speakers, averaged=handed_on)
+        if handed_on and position.step < reached.steps:
+            run.say(f"stage {reached.name} ends at {position.step} of its {reached.steps} steps")
+    for i, stage in enumerate(stages):
+        if i and run.out_of_time():
+            return False
+        if position is None or position.stage != stage.name:
+            position = Position(stage.name, before=position.trained if position else {})
+        position = train_stage(run, stage, position)
+        if position.step < stage.steps:
+            return False
+    return True
+
+
+def train_stage(run: Run, stage: StageConfig, position: Position) -> Position:
+    """Train one stage from `position` until its end or until time is up; where it stands then."""
+    training = StageRun(run, stage, position)
+    if run.is_main:
+        run.log.start(stage.name, position.step, stage.steps)
+    batches = prefetch(training.crops, position.step)
+    saved, stop = time.monotonic(), False
+    try:
+        while not training.done and not stop:
+            training.step(next(batches))
+            stop = run.out_of_time()
+            due = time.monotonic() - saved > 60 * run.options.save_minutes
+            if run.is_main and (due or stop or training.done):
+                training.save()
+                saved = time.monotonic()
+    finally:
+        batches.close()
+    training.finish()
+    return training.position

@@ -1,0 +1,53 @@
+"""What a stage of training minimises, over which parameters, and the figures that tell of it."""
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech.config import Config, StageConfig
+from vqspeech.nn.quantizer import perplexity
+from vqspeech.nn.vqvae import VQVAE, Losses
+
+
+def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
+    """-log p(x|z) + codebook term + beta commitment + auxiliary term; those that the stage has."""
+    loss = losses.codebook.new_zeros(())
+    if losses.nats is not None:
+        loss = loss + losses.nats
+    if losses.mel is not None:
+        loss = loss + config.training.auxiliary_weight * losses.mel
+    if stage.name != "waveform":
+        loss = loss + config.quantizer.commitment * losses.commitment
+        if config.quantizer.update == "gradient":
+            loss = loss + losses.codebook
+    return loss
+
+
+def trained_parameters(model: VQVAE, stage: StageConfig) -> list[nn.Parameter]:
+    """The parameters that a stage moves; all others are frozen."""
+    parts = {
+        "codes": (model.encoder, model.quantizer, model.speakers, model.conditioning),
+        "waveform": (model.speakers, model.conditioning, model.decoder),
+        "joint": (model,),
+    }[stage.name]
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    chosen = [parameter for part in parts for parameter in part.parameters()]
+    if model.config.quantizer.update != "gradient":  # moving averages alone move the codebook
+        chosen = [parameter for parameter in chosen if parameter is not model.quantizer.codebook]
+    for parameter in chosen:
+        parameter.requires_grad_(True)
+    return chosen
+
+
+def step_figures(losses: Losses, norm: Tensor) -> dict[str, float]:
+    """The terms of one batch as numbers, fetched from the device at once."""
+    terms = {
+        "nats": losses.nats,
+        "mel": losses.mel,
+        "codebook": losses.codebook,
+        "commitment": losses.commitment,
+        "perplexity": perplexity(losses.usage),
+        "gradient_norm": norm,
+    }
+    terms = {name: value.detach().float() for name, value in terms.items() if value is not None}
+    return dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))

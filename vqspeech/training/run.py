@@ -1,0 +1,115 @@
+"""A run: its options, what its steps share, and how crops become tensors."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from vqspeech.config import Config, StageConfig
+from vqspeech.data.batches import Crops, PackedCorpus
+from vqspeech.errors import InputError
+from vqspeech.nn.vqvae import VQVAE
+from vqspeech.training.log import RunLog
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "no", "bf16")
+"""Not fp16: it overflows now and then, and the scale that it then needs is no part of the state."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what to train (`Config`). Raises InputError.
+
+    data: folder made by `vqspeech prepare`. out: folder of the run. stages: which of the
+    configuration's stages, None for all. resume: go on with the run in `out`, if there is one.
+    max_minutes: stop (resumably) after this long. save_minutes: time between checkpoints.
+    """
+
+    data: Path
+    out: Path
+    stages: Sequence[str] | None = None
+    resume: bool = False
+    max_minutes: float | None = None
+    save_minutes: float = 5.0
+    device: str = "auto"
+    mixed_precision: str = "auto"
+    compile: bool = False
+    seed: int = 0
+    quiet: bool = False
+
+    def __post_init__(self):
+        if self.device not in DEVICES:
+            raise InputError(f"device '{self.device}' must be one of {', '.join(DEVICES)}")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("no CUDA device here; use --device cpu, or auto")
+        if self.mixed_precision not in PRECISIONS:
+            raise InputError(
+                f"mixed precision '{self.mixed_precision}' must be one of {', '.join(PRECISIONS)}"
+            )
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed} must not be negative")
+
+
+class Run:
+    """What the steps of a run share."""
+
+    def __init__(self, config: Config, options: Options):
+        self.config, self.options = config, options
+        on_cpu = options.device == "cpu" or not torch.cuda.is_available()
+        precision = options.mixed_precision
+        if precision == "auto":  # without hardware support bfloat16 is the slower one on a CPU
+            precision = "no" if on_cpu else "bf16"
+        self.accelerator = Accelerator(mixed_precision=precision, cpu=on_cpu)
+        set_seed(options.seed)
+        self.corpus = PackedCorpus(options.data)
+        self.model = VQVAE(config, len(self.corpus.speakers))
+        self.names = {id(p): n for n, p in self.model.named_parameters()}
+        self.started = time.monotonic()
+        self.is_main = self.accelerator.is_main_process
+        self.log = RunLog(options.out, options.quiet) if self.is_main else None
+
+    def out_of_time(self) -> bool:
+        """Whether `max_minutes` are over; the same answer in every process."""
+        limit = self.options.max_minutes
+        if limit is None:
+            return False
+        late = time.monotonic() - self.started > 60 * limit
+        if self.accelerator.num_processes == 1:
+            return late
+        if late:
+            self.accelerator.set_trigger()
+        return self.accelerator.check_trigger()
+
+    def seed_step(self, stage: str, step: int) -> None:
+        """Make PyTorch's random numbers a function of seed, stage, step and process."""
+        name = int.from_bytes(stage.encode())
+        entropy = [self.options.seed, name, step, self.accelerator.process_index]
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))
+
+    def close(self) -> None:
+        if self.is_main:
+            self.log.close()
+        self.accelerator.end_training()
+
+    def say(self, message: str) -> None:
+        if self.is_main:
+            self.log.say(message)
+
+    def crops(self, stage: StageConfig, split: str, seed: int) -> Crops:
+        """Crops of whole frames, this process's share."""
+        samples = self.config.crop_frames(stage) * self.config.hop
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        return Crops(self.corpus, split, samples, stage.batch, seed, rank, world)
+
+
+def to_batch(run: Run, batch: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """int16 crops and speaker rows to tensors on the device: [B, T] in [-1, 1] and [B]."""
+    wave, speaker = batch
+    device = run.accelerator.device
+    wave = torch.from_numpy(wave).to(device).float() / 32768
+    return wave, torch.from_numpy(speaker).to(device)

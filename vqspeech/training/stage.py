@@ -1,0 +1,174 @@
+"""One stage of training under way: its parts, one step, what a checkpoint of it holds."""
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+
+from vqspeech.checkpoint import save_checkpoint
+from vqspeech.config import StageConfig
+from vqspeech.errors import InputError
+from vqspeech.training.average import WeightAverage
+from vqspeech.training.folder import MODEL_FOLDER
+from vqspeech.training.objective import step_figures, total_loss, trained_parameters
+from vqspeech.training.run import Run, to_batch
+from vqspeech.training.schedule import learning_rate
+from vqspeech.training.state import Parts, Position, load_rest, save_state
+from vqspeech.training.validation import previews, validate
+from vqspeech.training.watch import CodeUsage, collapse_warning, ignored_warning
+
+LOG_EVERY = 50
+"""Steps between two lines of the log."""
+SHOWN = ("nats", "mel", "perplexity", "samples/s")
+"""Figures that stand behind the progress bar."""
+SCALE_BATCHES = 16
+"""Batches from which the full scale of each sub-band is measured."""
+SCALE_STEP = 10**9
+"""Their first step: beyond the last of any stage, so they are no training batches."""
+
+
+class StageRun:
+    """Trains one stage of `run` from `position`; with its step above zero, from the saved state.
+
+    Raises InputError where the stage before it is missing.
+    """
+
+    def __init__(self, run: Run, stage: StageConfig, position: Position):
+        self.run, self.stage, self.position = run, stage, position
+        config, model = run.config, run.model
+        self.crops = run.crops(stage, "train", run.options.seed)
+        self.with_decoder = stage.name != "codes"
+        self.frozen = stage.name == "waveform"
+        self.window = config.decoder_window(stage)
+        if self.frozen and not bool(model.quantizer.initialised):
+            raise InputError(
+                f"stage '{stage.name}' builds on trained codes, and {run.options.out} has none: "
+                "train the stage 'codes' there first"
+            )
+        model.to(run.accelerator.device)
+        if self.with_decoder and not position.step:
+            self._fit_scale()
+        self.parameters = trained_parameters(model, stage)
+        average = WeightAverage(model, stage.average)
+        optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=stage.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=config.training.weight_decay,
+            foreach=True,
+        )
+        if run.options.compile and self.with_decoder:
+            model.decoder.stack.compile()
+        self.model, self.optimizer = run.accelerator.prepare(model, optimizer)
+        self.model.train()
+        crops_a_step = stage.batch * run.accelerator.num_processes
+        epoch = run.corpus.samples("train") // (crops_a_step * self.crops.samples)
+        usage = CodeUsage(config.quantizer.codes, epoch, position.step)
+        speakers = run.corpus.speakers
+        self.parts = Parts(model, average, self.optimizer.optimizer, usage, run.names, speakers)
+        if position.step:
+            load_rest(run.options.out, position, self.parts)
+        frames = self.window[1] - self.window[0] if self.with_decoder else config.crop_frames(stage)
+        self._samples_a_step = crops_a_step * frames * config.hop
+        self._started, self._start = time.monotonic(), position
+
+    def _fit_scale(self) -> None:
+        """Full scale of the sub-bands, once: a decoder that is trained already keeps its own."""
+        decoder = self.run.model.decoder
+        if bool((decoder.scale == 1).all()):
+            steps = range(SCALE_STEP, SCALE_STEP + SCALE_BATCHES)
+            waves = [to_batch(self.run, self.crops.batch_at(step))[0] for step in steps]
+            decoder.fit_scale(torch.cat(waves))
+
+    @property
+    def done(self) -> bool:
+        return self.position.step >= self.stage.steps
+
+    def step(self, batch: tuple[np.ndarray, np.ndarray]) -> None:
+        """One update of the weights, and what is said of it. Raises InputError at a NaN."""
+        run, stage, step = self.run, self.stage, self.position.step
+        run.seed_step(stage.name, step)
+        rate = learning_rate(stage, step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        wave, speaker = to_batch(run, batch)
+        with run.accelerator.autocast():
+            losses = self.model(
+                wave,
+                speaker,
+                window=self.window,
+                freeze_codes=self.frozen,
+                with_decoder=self.with_decoder,
+            )
+            loss = total_loss(run.config, stage, losses)
+        run.accelerator.backward(loss)
+        norm = run.accelerator.clip_grad_norm_(self.parameters, stage.gradient_clip)
+        figures = step_figures(losses, norm) | {"learning_rate": rate}
+        if not math.isfinite(figures["gradient_norm"]):
+            raise InputError(
+                f"the loss is not finite at step {step} of stage {stage.name}: lower its "
+                f"learning_rate and go on from the last checkpoint in {run.options.out}"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.parts.average.update(run.model)
+        seconds = time.monotonic() - self._started
+        self.position = replace(
+            self.position,
+            step=step + 1,
+            average_updates=self.parts.average.updates,
+            seconds=self._start.seconds + seconds,
+        )
+        figures["samples/s"] = (step + 1 - self._start.step) * self._samples_a_step / seconds
+        epoch_ended = self.parts.usage.add(losses.usage)
+        if run.is_main:
+            self._report(figures, epoch_ended)
+
+    def _report(self, figures: dict[str, float], epoch_ended: bool) -> None:
+        log, quantizer = self.run.log, self.run.model.quantizer
+        log.progress({k: v for k, v in figures.items() if k in SHOWN})
+        if self.position.step % LOG_EVERY == 0:
+            codes = self.parts.usage.figures() | {"dead_codes": quantizer.dead_codes()}
+            log.scalars("train", self.stage.name, self.position.step, figures | codes)
+        if epoch_ended:
+            warning = collapse_warning(self.parts.usage.figures(), quantizer.config.codes)
+            if warning:
+                log.say(warning)
+
+    def save(self) -> None:
+        """Checkpoint: the model to use, the state to resume from, validation figures, previews."""
+        run, out = self.run, self.run.options.out
+        try:
+            with self.parts.average.applied(run.model):
+                speakers = [dict(speaker) for speaker in run.corpus.index["speakers"]]
+                save_checkpoint(run.model, speakers, out / MODEL_FOLDER, self.position.trained)
+            save_state(out, self.position, self.parts)
+        except (OSError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise InputError(
+                f"{out}: cannot write a checkpoint ({reason}); "
+                "the last one is intact: make room and continue with --resume"
+            ) from None
+        self._validate()
+
+    def _validate(self) -> None:
+        log, stage, step = self.run.log, self.stage.name, self.position.step
+        with self.parts.average.applied(self.run.model):
+            figures = validate(self.run, self.stage)
+            for name, wave in previews(self.run, self.stage).items():
+                log.audio(stage, step, name, wave)
+        log.scalars("valid", stage, step, figures)
+        log.say(f"{stage} step {step}: " + ", ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+        if "nats_per_step_shuffled" in figures:
+            warning = ignored_warning(figures["nats_per_step"], figures["nats_per_step_shuffled"])
+            if warning:
+                log.say(warning)
+
+    def finish(self) -> None:
+        """Leave the averaged weights in the model, for the next stage."""
+        self.parts.average.copy_to(self.run.model)
+        self.run.accelerator.wait_for_everyone()
+        self.run.accelerator.free_memory()

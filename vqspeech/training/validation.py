@@ -1,0 +1,60 @@
+"""What a checkpoint is worth: losses on held-out crops, free-running previews."""
+
+import numpy as np
+import torch
+
+from vqspeech.config import StageConfig
+from vqspeech.nn.quantizer import perplexity
+from vqspeech.training.run import Run, to_batch
+
+BATCHES = 4
+SEED = 20_171_102
+"""Held-out crops are the same at every checkpoint, whatever the run's seed."""
+PREVIEW_SECONDS = 3.0
+
+
+@torch.no_grad()
+def validate(run: Run, stage: StageConfig) -> dict[str, float]:
+    """Losses of the model as it stands on fixed held-out crops; {} without held-out speech."""
+    if not len(run.corpus.rows("valid")):
+        return {}
+    model, window = run.model, run.config.decoder_window(stage)
+    crops = run.crops(stage, "valid", SEED)
+    totals: dict[str, float] = {}
+    usage = torch.zeros(run.config.quantizer.codes)
+    for step in range(BATCHES):
+        wave, speaker = to_batch(run, crops.batch_at(step))
+        with run.accelerator.autocast():
+            losses = model(wave, speaker, window=window, with_decoder=stage.name != "codes")
+            found = {"mel": losses.mel, "nats": losses.nats}
+            if losses.nats is not None:
+                bands = run.config.decoder.bands
+                found["nats_per_step"] = losses.nats * bands
+                shuffled = shuffled_nats(model, wave, speaker, window)
+                found["nats_per_step_shuffled"] = shuffled * bands
+        usage += losses.usage.cpu()
+        for name, value in found.items():
+            if value is not None:
+                totals[name] = totals.get(name, 0.0) + float(value) / BATCHES
+    used = {"perplexity": float(perplexity(usage)), "codes_used": float((usage > 0).sum())}
+    return totals | used
+
+
+def shuffled_nats(model, wave, speaker, window) -> torch.Tensor:
+    """Nats per audio sample when every frame gets the code of another, drawn from the batch."""
+    indices = model.encode(wave)
+    order = torch.randperm(indices.numel(), generator=torch.Generator().manual_seed(SEED))
+    mixed = indices.flatten()[order.to(indices.device)].view_as(indices)
+    hidden = model.hidden(mixed, model.speakers(speaker))
+    first, last = window
+    steps = model.config.steps_per_frame
+    target = model.decoder.encode(wave)[:, first * steps : last * steps]
+    logits = model.decoder(target, hidden[..., first:last])
+    skip = model.decoder.stack.receptive_field if first else 0
+    return model.decoder.nats(logits, target)[:, skip:].mean() / model.decoder.bands
+
+
+@torch.no_grad()
+def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
+    """Free-running reconstructions [T] of one held-out utterance: original, and what comes back."""
+    return {}
