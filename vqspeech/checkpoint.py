@@ -49,12 +49,12 @@ class Checkpoint(NamedTuple):
     folder: Path
 
 
-def fingerprint(model: VQVAE) -> str:
-    """16 hex digits that name the weights of encoder, codebook and decoder."""
+def fingerprint(tensors: dict[str, torch.Tensor]) -> str:
+    """16 hex digits that name these weights."""
     digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -64,6 +64,7 @@ def save_checkpoint(
     folder: Path,
     trained: dict[str, int],
     card: str | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write the folder whole or not at all; an older checkpoint of that name is replaced.
 
@@ -73,14 +74,17 @@ def save_checkpoint(
     folder = Path(folder)
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     old = folder.with_name(f".{folder.name}.old")
+    tensors = {
+        name: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
+        for name, value in model.state_dict().items()
+    }
     about = {
         "format": FORMAT,
-        "fingerprint": fingerprint(model),
+        "fingerprint": fingerprint(tensors),
         "config": model.config.to_dict(),
         "trained": trained,
         "speakers": speakers,
     }
-    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     try:
         partial.mkdir(parents=True)
         (partial / CONFIG_FILE).write_text(json.dumps(about, indent=1) + "\n")

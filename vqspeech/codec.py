@@ -18,7 +18,7 @@ from vqspeech.sampling.preview import griffin_lim
 from vqspeech.sampling.stream import WaveNetSampler
 
 CHUNK_SECONDS = 8.0
-"""Speech encoded at once, so that activations stay in the cache; the result is that of the whole."""
+"""Speech encoded at once; the codes are those of the whole, whatever this is."""
 DECODE_SECONDS = 0.5
 """Speech sampled between two looks at the clock and the keyboard."""
 PREVIEW_SECONDS, PREVIEW_FADE_SECONDS = 20.0, 0.04

@@ -55,7 +55,7 @@ def shown(value: Any) -> str:
 
 
 def build(kind: type, table: Any, where: str) -> Any:
-    """The dataclass `kind` from a `table` of its fields; `InputError` names the key that is wrong."""
+    """The dataclass `kind` from a `table` of its fields; `InputError` names a key that is wrong."""
     if not isinstance(table, dict):
         raise InputError(f"[{where}] must be a table of keys and values, not {shown(table)}")
     hints = get_type_hints(kind)

@@ -24,7 +24,9 @@ def noise(*shape):
 
 
 @given(samples=st.integers(1, 3000), kind=st.sampled_from(["logmel", "strided"]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_frames_cover_every_length(encoders, samples, kind):
     encoder = encoders[kind]
     with torch.no_grad():

@@ -171,6 +171,14 @@ def test_fewer_frames_than_codes_still_give_different_codes():
     assert len(quantizer.codebook.detach().unique(dim=0)) == K
 
 
+@torch.no_grad()
+def test_evaluation_does_not_initialise():
+    quantizer = make(initialised=False).eval()
+    before = state(quantizer)
+    quantizer(7.0 + torch.randn(2, D, 20))
+    assert same(before, state(quantizer))
+
+
 # Revival
 
 
@@ -182,12 +190,11 @@ def test_dead_codes_are_replaced_with_their_statistics(update):
         quantizer.codebook[far] = 1000.0
         quantizer.sums[far] = 1000.0
     z = torch.randn(2, D, 40)
-    for step in range(100):
-        counts = quantizer.counts.clone()
+    steps = 0
+    while float(quantizer.codebook.detach()[far].max()) > 100 and steps < 60:
+        counts, steps = quantizer.counts.clone(), steps + 1
         quantizer(z)
-        if float(quantizer.codebook.detach()[far].max()) < 100:
-            break
-    assert 2 < step < 60 and float(counts[far].max()) < 0.2 * float(counts.mean())
+    assert 2 < steps < 60 and float(counts[far].max()) < 0.2 * float(counts.mean())
     fresh = quantizer.codebook.detach()[far]
     assert float(torch.cdist(fresh, flat(z)).amin(1).max()) < 1e-4, "not a frame of the batch"
     mean = quantizer.counts[far]

@@ -29,6 +29,15 @@ def config():
     return from_dict(CONFIG)
 
 
+@pytest.fixture(scope="session")
+def whole_run(corpus, config, tmp_path_factory):
+    """Folder of a run of all stages in one go, previews and all."""
+    with pytest.MonkeyPatch.context() as patch:
+        runs = Runs(corpus, tmp_path_factory.mktemp("whole"), patch)
+        runs.with_previews()
+        return runs.train(config)
+
+
 @pytest.fixture
 def runs(corpus, tmp_path, monkeypatch):
     return Runs(corpus, tmp_path, monkeypatch)

@@ -4,11 +4,14 @@ import dataclasses
 import json
 
 import numpy as np
+from safetensors.torch import load_file
 
 from vqspeech.training import stage
 from vqspeech.training.log import RunLog
 from vqspeech.training.loop import train
 from vqspeech.training.run import Options, Run
+from vqspeech.training.stage import StageRun
+from vqspeech.training.validation import previews
 
 RATE = 16_000
 PITCH = {"anna": 220, "bert": 110}
@@ -56,9 +59,10 @@ class Runs:
 
     def __init__(self, corpus, root, monkeypatch):
         self.corpus, self.root, self._patch = corpus, root, monkeypatch
-        self.said = []
+        self.said, self.step = [], StageRun.step
         monkeypatch.setattr(RunLog, "say", lambda log, message: self.said.append(message))
         monkeypatch.setattr(stage, "LOG_EVERY", 1)
+        monkeypatch.setattr(stage, "previews", lambda run, stage: {})
 
     def options(self, out="run", **options):
         return Options(self.corpus, self.root / out, device="cpu", quiet=True, **options)
@@ -69,11 +73,20 @@ class Runs:
 
     def stop_after(self, steps):
         """Let time run out after `steps` more steps, counted over all stages."""
-        left = iter(range(steps, 0, -1))
-        self._patch.setattr(Run, "out_of_time", lambda run: next(left, 0) <= 1)
+        done, step = [], self.step
+
+        def counted(training, batch):
+            step(training, batch)
+            done.append(batch)
+
+        self._patch.setattr(StageRun, "step", counted)
+        self._patch.setattr(Run, "out_of_time", lambda run: len(done) >= steps)
 
     def go_on(self):
         self._patch.setattr(Run, "out_of_time", lambda run: False)
+
+    def with_previews(self):
+        self._patch.setattr(stage, "previews", previews)
 
     @staticmethod
     def log(folder):
@@ -87,3 +100,7 @@ class Runs:
             # A repeated step must say the same again.
             assert found.setdefault(key, line) == line, key
         return found
+
+    @staticmethod
+    def weights(folder):
+        return load_file(folder / "model" / "model.safetensors")

@@ -100,16 +100,16 @@ class Report:
         lines = ["| | " + " | ".join(headings) + " |", "|---|" + "---:|" * len(headings)]
         for metric in METRICS:
             cells = [found[method].get(metric.name) for method in self.methods]
-            if not any(cell is not None and cell.count for cell in cells):
+            if not any(cell and cell.count for cell in cells):
                 continue
             arrow = "↑" if metric.higher_is_better else "↓"
             shown = [self._cell(cell, metric.digits) for cell in cells]
             lines.append(f"| {metric.label} {arrow} | " + " | ".join(shown) + " |")
         return lines
 
-    def _cell(self, cell: Average, digits: int) -> str:
-        if not cell.count:
-            return "–"
+    def _cell(self, cell: Average | None, digits: int) -> str:
+        if cell is None or not cell.count:
+            return "-"
         text = f"{cell.mean:.{digits}f}"
         if math.isfinite(cell.margin):
             text += f" ± {cell.margin:.{digits}f}"

@@ -12,13 +12,14 @@ from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.evaluation.extras import require
 from vqspeech.evaluation.signals import is_scorable
 
+_CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 _SPOKEN = {"mr": "mister", "mrs": "missus", "ms": "miss", "dr": "doctor", "st": "saint"}
 """Abbreviations that the recogniser's dictionary writes and transcripts spell out."""
 
 
 def normalise(text: str) -> list[str]:
     """Lower-case words of `text`: letters and inner apostrophes, abbreviations spelt out."""
-    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower().replace("’", "'"))
+    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower().replace(_CURLY, "'"))
     return [_SPOKEN.get(word, word) for word in words]
 
 

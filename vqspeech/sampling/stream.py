@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vqspeech.dsp import mu_law_table
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.subbands import TAPS, FilterBank
 from vqspeech.sampling.packed import PackedWaveNet, new_state, pack_wavenet
@@ -15,7 +14,7 @@ class BandJoiner:
 
     def __init__(self, bank: FilterBank):
         self._bank = bank
-        self._tail = torch.zeros(1, TAPS + 1 - bank.bands)
+        self._tail = torch.zeros(1, TAPS + 1 - bank.bands)  # moves to the device of the bands
         self._skip = TAPS // 2  # the response begins this early
 
     def add(self, bands: Tensor) -> np.ndarray:
@@ -23,14 +22,14 @@ class BandJoiner:
         whole = self._bank.overlap(bands)
         keep = self._tail.shape[1]
         whole = torch.nn.functional.pad(whole, (0, max(0, keep - whole.shape[1])))
-        whole[:, :keep] += self._tail
+        whole[:, :keep] += self._tail.to(whole.device)
         done = bands.shape[-1] * self._bank.bands
         self._tail = whole[:, done:]
-        return self._drop_early(whole[0, :done].numpy())
+        return self._drop_early(whole[0, :done].cpu().numpy())
 
     def finish(self) -> np.ndarray:
         """The samples still held back."""
-        return self._drop_early(self._tail[0].numpy())[: TAPS // 2]
+        return self._drop_early(self._tail[0].cpu().numpy())[: TAPS // 2]
 
     def _drop_early(self, samples: np.ndarray) -> np.ndarray:
         early = min(self._skip, len(samples))
@@ -52,7 +51,6 @@ class WaveNetStream:
         self._random = np.random.Generator(np.random.Philox(seed))
         self._state = new_state(net)
         self._joiner = BandJoiner(decoder.bank)
-        self._table = torch.from_numpy(mu_law_table())
 
     def add(self, hidden: Tensor) -> np.ndarray:
         """The next hidden frames [1, H, F] to the samples that are now final, float32."""
@@ -63,8 +61,8 @@ class WaveNetStream:
         uniforms = self._random.random((steps, self._decoder.bands), dtype=np.float32)
         out = np.empty(uniforms.shape, np.uint8)
         kernels.run(self._net, self._state, bias, self._hold, uniforms, self._temperature, out)
-        indices = torch.from_numpy(out.astype(np.int64))[None]
-        return self._joiner.add(self._decoder.bands_of(indices).cpu())
+        indices = torch.from_numpy(out.astype(np.int64))[None].to(hidden.device)
+        return self._joiner.add(self._decoder.bands_of(indices))
 
     def finish(self) -> np.ndarray:
         """The last samples, once all frames are in."""

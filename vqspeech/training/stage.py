@@ -49,7 +49,7 @@ class StageRun:
                 "train the stage 'codes' there first"
             )
         model.to(run.accelerator.device)
-        if self.with_decoder and not position.step:
+        if self.with_decoder:
             self._fit_scale()
         self.parameters = trained_parameters(model, stage)
         average = WeightAverage(model, stage.average)
@@ -171,4 +171,5 @@ class StageRun:
         """Leave the averaged weights in the model, for the next stage."""
         self.parts.average.copy_to(self.run.model)
         self.run.accelerator.wait_for_everyone()
+        self.model = None  # frees what wraps it before the next stage wraps it again
         self.run.accelerator.free_memory()

@@ -4,7 +4,10 @@ import numpy as np
 import torch
 
 from vqspeech.config import StageConfig
+from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.nn.quantizer import perplexity
+from vqspeech.sampling.preview import griffin_lim
+from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.training.run import Run, to_batch
 
 BATCHES = 4
@@ -56,5 +59,25 @@ def shuffled_nats(model, wave, speaker, window) -> torch.Tensor:
 
 @torch.no_grad()
 def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
-    """Free-running reconstructions [T] of one held-out utterance: original, and what comes back."""
-    return {}
+    """Free-running reconstructions, float32 [T], of the start of a held-out utterance.
+
+    "original", "preview" (Griffin-Lim from the auxiliary log-mel) and, once the decoder trains,
+    "wavenet". {} without held-out speech.
+    """
+    _, row, audio = next(run.corpus.utterances("valid"), (None, 0, None))
+    if audio is None:
+        return {}
+    model, hold = run.model, run.config.steps_per_frame
+    samples = min(len(audio), round(PREVIEW_SECONDS * SAMPLE_RATE))
+    original = audio[:samples].astype(np.float32) / 32768
+    wave = torch.from_numpy(original).to(run.accelerator.device)[None]
+    speaker = model.speakers(torch.tensor([row], device=wave.device))
+    hidden = model.hidden(model.encode(wave), speaker)
+    found = {"original": original}
+    if model.conditioning.head is not None:
+        log_mel = model.conditioning.log_mel(hidden)[0].cpu().numpy()
+        found["preview"] = griffin_lim(log_mel, SEED)[:samples]
+    if stage.name != "codes":
+        stream = WaveNetSampler(model.decoder, hold).stream(SEED, run.config.decoder.temperature)
+        found["wavenet"] = np.concatenate([stream.add(hidden), stream.finish()])[:samples]
+    return found

@@ -1,0 +1,46 @@
+"""Pack a trained model for the package: half precision, with its model card.
+
+    python recipes/base/pack.py exp/base/run/model vqspeech/models/base
+
+The weights are rounded to 16 bits first and named (fingerprint) after that, so that what is
+shipped is exactly what its name and its codes say.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from vqspeech.checkpoint import load_checkpoint, save_checkpoint
+from vqspeech.errors import InputError
+
+CARD = Path(__file__).with_name("card.md")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="folder of the trained model")
+    parser.add_argument("out", type=Path, help="folder to write")
+    args = parser.parse_args()
+    try:
+        model, about, _ = load_checkpoint(args.model)
+        stages = ", ".join(f"{name}: {steps:,}" for name, steps in about.trained.items())
+        hours = sum(float(speaker["minutes"]) for speaker in about.speakers) / 60
+        card = CARD.read_text().format(
+            stages=stages,
+            hours=f"{hours:.1f}",
+            speakers=len(about.speakers),
+            parameters=f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M",
+        )
+        save_checkpoint(model, about.speakers, args.out, about.trained, card, torch.float16)
+    except (InputError, OSError) as error:
+        print(f"pack.py: error: {error}", file=sys.stderr)
+        return 2
+    size = sum(file.stat().st_size for file in args.out.iterdir())
+    print(f"wrote {args.out} ({size / 1e6:.1f} MB; steps: {stages})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+import json
+
+from vqspeech.evaluation.metrics import GROUPS
+
+
+def test_a_folder_is_measured(cli, tiny_model, make_audio, tmp_path):
+    for name in ("anna/1.wav", "anna/2.wav", "zoe/1.wav"):
+        make_audio(f"corpus/{name}", 0.4)
+    options = ["--model", tiny_model, "--metrics", "mel", "--jobs", 0, "--out", tmp_path / "out"]
+    result = cli("evaluate", "--data", tmp_path / "corpus", "--limit", 2, *options)
+    assert result.status == 0, result.err
+    assert "| log-mel distance, dB ↓ |" in result.out
+    assert result.out == (tmp_path / "out" / "report.md").read_text()
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert list(content["averages"]) == ["original", "preview", "wavenet"]
+    assert [row["identity"] for row in content["utterances"]] == ["anna", "anna"]
+    assert content["averages"]["wavenet"]["mel_distance"]["count"] == 2
+    assert set(content["nats_per_step"]) == {"right", "shuffled", "difference"}
+
+
+def test_a_manifest_beside_the_corpus_is_found(cli, tiny_model, make_audio, tmp_path):
+    make_audio("corpus/1.wav", 0.4)
+    (tmp_path / "corpus" / "m.tsv").write_text(
+        "split\tspeaker\tfile\ttranscript\ntest\tbert\t1.wav\tYES\n"
+    )
+    options = ["--model", tiny_model, "--metrics", "mel", "--methods", "preview", "--jobs", 0]
+    options += ["--manifest", "m.tsv", "--splits", "test"]
+    result = cli("evaluate", "--data", tmp_path / "corpus", *options)
+    assert result.status == 0, result.err
+    assert "1 utterances" in result.out
+
+
+def test_bad_options_are_refused(refused, tiny_model, make_audio, tmp_path):
+    make_audio("corpus/anna/1.wav", 0.4)
+    start = ["evaluate", "--data", tmp_path / "corpus", "--model", tiny_model, "--jobs", 0]
+    refused([*start, "--methods", "nothing"], "no method 'nothing'")
+    refused([*start, "--metrics", "nothing"], "no metric 'nothing'", *GROUPS)
+    refused([*start, "--metrics", "mel", "--speaker", "ann"], "anna")
+    refused([*start, "--splits", "test"], "manifest")
+    refused(["evaluate", "--data", tmp_path / "nowhere"], "nowhere")

@@ -1,0 +1,65 @@
+import json
+import math
+import os
+
+import pytest
+
+from vqspeech.errors import InputError
+from vqspeech.evaluation.report import Report, make_folder
+
+
+@pytest.fixture
+def report():
+    machine = {"processor": "abacus", "cores": 2, "system": "Linux"}
+    about = {"model": "base", "fingerprint": "00ff", "vqspeech": "0.1.0", "seed": 3}
+    about |= {"date": "2030-01-02T03:04:05+00:00", "machine": machine, "utterances": 2}
+    about |= {"seconds_of_speech": 12.0, "speakers": 1, "unknown_speaker_utterances": 1}
+    about |= {"unknown_speakers_decoded_as": "other", "cut_to_first_minute": 0}
+    codes = {"codes": 600, "codebook_size": 512, "used": 480, "dead": 32, "perplexity": 301.2}
+    codes |= {"bits_per_second": 450.0, "entropy_bits_per_second": 411.6}
+    rows = [
+        {"scores": {"original": {"estoi": 1.0, "pesq": 4.64}, "preview": {"estoi": 0.5}}},
+        {"scores": {"original": {"estoi": 1.0, "pesq": math.nan}, "preview": {"estoi": 0.7}}},
+    ]
+    nats = {"right": 10.0, "shuffled": 10.25, "difference": 0.25}
+    return Report(about, codes, nats, ("original", "preview"), rows, [("x.wav", "x.wav: bad")])
+
+
+def test_the_table(report):
+    text = report.to_markdown()
+    assert "| | original | preview (Griffin-Lim) |" in text
+    assert "| ESTOI ↑ | 1.00 ± 0.00 | 0.60 ± 0.14 |" in text
+    assert "| PESQ-WB ↑ | 4.64 (1) | - |" in text
+    assert "log-mel" not in text  # no figure, no line
+    for fact in ("480 of 512", "perplexity 301", "450 bit/s", "(+0.250)", "00ff", "x.wav: bad"):
+        assert fact in text
+    assert "decoded as `other`" in text
+
+
+def test_what_is_written_is_what_was_said(report, tmp_path):
+    paths = report.save(tmp_path / "a" / "b")
+    assert [path.name for path in paths] == ["report.md", "report.json"]
+    assert paths[0].read_text() == report.to_markdown()
+    content = json.loads(paths[1].read_text(), parse_constant=pytest.fail)
+    assert content["about"]["fingerprint"] == "00ff"
+    assert content["averages"]["preview"]["estoi"] == pytest.approx(
+        {"mean": 0.6, "margin": 0.139, "count": 2}, abs=0.01
+    )
+    assert content["utterances"][1]["scores"]["original"]["pesq"] is None
+    assert content["skipped"] == [{"file": "x.wav", "reason": "x.wav: bad"}]
+    assert sorted(os.listdir(tmp_path / "a" / "b")) == ["report.json", "report.md"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file"):
+        make_folder(tmp_path / "file" / "below")
+    with pytest.raises(InputError, match="file"):
+        make_folder(tmp_path / "file")
+
+
+def test_a_report_that_cannot_be_written(report, tmp_path):
+    (tmp_path / "report.md").mkdir()
+    with pytest.raises(InputError, match=r"report\.md"):
+        report.save(tmp_path)
+    assert os.listdir(tmp_path) == ["report.md"]
