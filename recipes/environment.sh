@@ -5,7 +5,7 @@
 # An environment that is active already is used as it is; PYTHON chooses the interpreter.
 
 vqspeech_environment() {
-  local extras="$1" root stamp want
+  local extras="$1" extra root stamp want
   root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
   if [ -z "${VIRTUAL_ENV:-}" ]; then
     if [ ! -x "$root/.venv/bin/python" ]; then
@@ -19,13 +19,15 @@ vqspeech_environment() {
     # shellcheck disable=SC1091
     source "$root/.venv/bin/activate"
   fi
-  for extra in ${extras//,/ }; do
-    stamp="$VIRTUAL_ENV/.vqspeech-$extra"
-    want="$root $(cksum < "$root/pyproject.toml")"
-    if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
-      echo "vqspeech: installing (extra: $extra); the first time takes some minutes" >&2
-      python -m pip install --quiet --disable-pip-version-check --editable "$root[$extra]"
-      printf '%s' "$want" > "$stamp"
+  stamp="$VIRTUAL_ENV/.vqspeech-installed" # one line an extra, each with what it was made from
+  want="$root $(cksum < "$root/pyproject.toml")"
+  for extra in none ${extras//,/ }; do
+    if ! grep -qxF "$extra $want" "$stamp" 2>/dev/null; then
+      echo "vqspeech: installing (extras: ${extras:-none}); the first time takes some minutes" >&2
+      python -m pip install --quiet --disable-pip-version-check --editable \
+        "$root${extras:+[$extras]}"
+      for extra in none ${extras//,/ }; do echo "$extra $want"; done >> "$stamp"
+      break
     fi
   done
 }

@@ -89,6 +89,7 @@ def save_checkpoint(
         partial.mkdir(parents=True)
         (partial / CONFIG_FILE).write_text(json.dumps(about, indent=1) + "\n")
         save_file(tensors, partial / WEIGHTS_FILE)
+        os.chmod(partial / WEIGHTS_FILE, 0o644)  # safetensors makes it the owner's alone
         (partial / CARD_FILE).write_text(card or default_card(model.config, speakers))
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():

@@ -84,9 +84,7 @@ def measure(form: str, batch: int) -> dict:
     times, first = [], None
     for _ in range(WARM_UP + STEPS):
         start = time.perf_counter()
-        loss = total_loss(
-            config, stage, model(wave, speaker, window=window, freeze_codes=True)
-        )
+        loss = total_loss(config, stage, model(wave, speaker, window=window, freeze_codes=True))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -121,7 +119,7 @@ def main() -> int:
         f"base {statistics.median(rates['base']):,.0f}, "
         f"conv1d {statistics.median(rates['conv1d']):,.0f} audio samples/s; "
         f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
-        f"over {args.rounds} rounds, batch {args.batch}, {platform.processor() or platform.machine()}"
+        f"over {args.rounds} rounds, batch {args.batch}, {platform.machine()}"
     )
     return 0
 

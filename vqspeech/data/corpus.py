@@ -94,8 +94,8 @@ def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
         missing.append("split")
     if missing:
         raise InputError(
-            f"{manifest}: has no column {' and no column '.join(missing)}; its first line must name "
-            f"the columns (it names: {', '.join(columns) or 'none'})"
+            f"{manifest}: has no column {' and no column '.join(missing)}; its first line must "
+            f"name the columns (it names: {', '.join(columns) or 'none'})"
         )
     if splits is not None:
         known = sorted({row["split"] for row in rows})

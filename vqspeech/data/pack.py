@@ -1,4 +1,4 @@
-"""Packs a corpus into flat int16 arrays with an index, the same bytes with any number of workers."""
+"""Packs a corpus into int16 arrays with an index, the same bytes with any number of workers."""
 
 import hashlib
 import json
@@ -101,7 +101,7 @@ def pack(
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another") from None
     except BrokenProcessPool:
         raise InputError(
-            f"{out}: a worker was killed, probably out of memory; use fewer workers or shorter files"
+            f"{out}: a worker was killed (out of memory?); use fewer workers or shorter files"
         ) from None
     if skipped:
         print(f"vqspeech: {len(skipped)} files skipped, see {out / SKIPPED}", file=sys.stderr)

@@ -9,6 +9,7 @@ import numpy as np
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.evaluation.extras import require
 from vqspeech.evaluation.signals import MIN_SECONDS, is_scorable
+from vqspeech.level import level_gain
 
 _WINDOW = int(9.01 * SAMPLE_RATE)
 _SIG, _BAK, _OVRL = (
@@ -35,15 +36,16 @@ def _dnsmos_session():
 def dnsmos(x: np.ndarray) -> dict[str, float]:
     """DNSMOS P.835 (Reddy et al. 2022) of `x` [T] at 16 kHz: `dnsmos_ovrl`, `_sig`, `_bak`, 1 to 5.
 
-    No reference is needed. As in speechmos: signals are repeated to 9.01 s, windows of 9.01 s every
-    second are scored and averaged. The scores depend on the level of `x`; it is clipped to [-1, 1].
+    No reference is needed. As in speechmos: signals are repeated to 9.01 s, windows of 9.01 s
+    every second are scored and averaged. The scores depend on the level of `x`, which is
+    therefore brought to the codec's nominal one (`level.LEVEL_DB`), and clipped to [-1, 1].
     NaN for silence and below 0.25 s. Raises InputError without speechmos or onnxruntime.
     """
     session = _dnsmos_session()
     names = ("dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak")
     if not is_scorable(x):
         return dict.fromkeys(names, float("nan"))
-    x = np.clip(x, -1.0, 1.0).astype(np.float32)
+    x = np.clip(x * level_gain(x), -1.0, 1.0).astype(np.float32)
     while len(x) < _WINDOW:
         x = np.concatenate([x, x])
     last = int(len(x) // SAMPLE_RATE - 9.01)
