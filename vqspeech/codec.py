@@ -85,7 +85,7 @@ class Codec:
             return names.index(name)
         if name is None:
             raise InputError(
-                f"the model has {len(names)} speakers: choose one with --speaker "
+                f"the model has {len(names)} speakers: name one, as in --speaker {names[0]} "
                 "(`vqspeech speakers` lists them)"
             )
         near = difflib.get_close_matches(name, names, 3, 0.4) or names[:3]
@@ -160,8 +160,9 @@ class Codec:
         progress: called with the seconds of audio done so far.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
+        blocks = self.decode_blocks(codes, speaker, **options)
         with audio.Writer(path) as file:
-            for block in self.decode_blocks(codes, speaker, **options):
+            for block in blocks:
                 file.add(block)
                 if progress is not None:
                     progress(file.samples / SAMPLE_RATE)
@@ -178,16 +179,29 @@ class Codec:
     ) -> Iterator[np.ndarray]:
         """`decode` in blocks, as they are made, in memory that does not grow with the length."""
         row = self.speaker_row(speaker)
+        self.check_decodable(preview)
         self._check(codes)
         if temperature is None:
             temperature = self.config.decoder.temperature
         if not 0 <= temperature <= 2:
             raise InputError(f"temperature {temperature} must lie in 0..2")
+        if seed < 0:
+            raise InputError(f"seed {seed} must not be negative")
         if preview:
             blocks = self._preview_blocks(codes, row, seed)
         else:
             blocks = self._wavenet_blocks(codes, row, seed, temperature)
         return trimmed(blocks, codes.samples)
+
+    def check_decodable(self, preview: bool = False) -> None:
+        """Raise InputError unless the model has what decoding, or its preview, needs."""
+        if preview and self.model.conditioning.head is None:
+            raise InputError(f"model {self.name} has no auxiliary log-mel head to preview from")
+        if not preview and not self.trained.get("waveform") and not self.trained.get("joint"):
+            raise InputError(
+                f"model {self.name} has no trained WaveNet yet: hear its codes with --preview, "
+                "or train its stage 'waveform'"
+            )
 
     def _check(self, codes: Codes) -> None:
         if codes.model is not None and codes.model != self.fingerprint:
@@ -214,11 +228,6 @@ class Codec:
 
     @torch.inference_mode()
     def _wavenet_blocks(self, codes, row, seed, temperature) -> Iterator[np.ndarray]:
-        if not self.trained.get("waveform") and not self.trained.get("joint"):
-            raise InputError(
-                f"model {self.name} has no trained WaveNet yet: hear its codes with --preview, "
-                "or train its stage 'waveform'"
-            )
         if self._sampler is None:
             self._sampler = WaveNetSampler(self.model.decoder, self.config.steps_per_frame)
         stream = self._sampler.stream(seed, temperature)
@@ -228,8 +237,6 @@ class Codec:
 
     @torch.inference_mode()
     def _preview_blocks(self, codes, row, seed) -> Iterator[np.ndarray]:
-        if self.model.conditioning.head is None:
-            raise InputError(f"model {self.name} has no auxiliary log-mel head to preview from")
         size = self._frames(PREVIEW_SECONDS)
         fade = round(PREVIEW_FADE_SECONDS * SAMPLE_RATE / FILTER_BANK_HOP)  # mel frames
         ramp = np.linspace(0, 1, fade * FILTER_BANK_HOP, dtype=np.float32)

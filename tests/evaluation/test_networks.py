@@ -5,18 +5,26 @@ import pytest
 from synthetic_voice import sung
 
 from vqspeech.evaluation.networks import dnsmos, speaker_similarity, voice_embedding
+from vqspeech.level import level_gain
 
 
 @pytest.mark.parametrize("seconds", [0.3, 10.5])
-def test_dnsmos_is_that_of_speechmos(seconds):
+def test_dnsmos_is_that_of_speechmos_at_the_nominal_level(seconds):
     pytest.importorskip("onnxruntime")
     theirs = pytest.importorskip("speechmos.dnsmos")
     wave = sung(seconds)[0]
-    wave = np.clip(wave, -1, 1)
-    expected = theirs.run(wave, 16_000)
+    expected = theirs.run(np.clip(wave * level_gain(wave), -1, 1), 16_000)
     found = dnsmos(wave)
     for ours, name in zip(("ovrl", "sig", "bak"), ("ovrl_mos", "sig_mos", "bak_mos"), strict=True):
         assert found[f"dnsmos_{ours}"] == pytest.approx(expected[name], abs=1e-4)
+
+
+def test_dnsmos_does_not_depend_on_the_level(voice):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("speechmos")
+    assert dnsmos(0.3 * voice)["dnsmos_ovrl"] == pytest.approx(
+        dnsmos(voice)["dnsmos_ovrl"], abs=0.02
+    )
 
 
 @pytest.mark.parametrize("samples", [0, 1, 3999, 16_000])

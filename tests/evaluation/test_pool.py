@@ -6,7 +6,7 @@ from synthetic_voice import sung
 
 from vqspeech.evaluation.pool import Task, score_all
 
-GROUPS = ("mel", "f0")
+GROUPS = ("mel",)
 
 
 def tasks(count=3):

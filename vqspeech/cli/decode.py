@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
-    codec.speaker_row(args.speaker)  # an unknown one is refused before the work begins
+    codec.speaker_row(args.speaker)  # what fails for every file is refused before the work begins
+    codec.check_decodable(args.preview)
 
     def decode(path: Path, out: Path) -> float:
         return _decode_file(codec, args, path, out)

@@ -1,0 +1,139 @@
+"""The rules of the codec: lengths, chunks, seeds, speakers, and what it refuses."""
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vqspeech.codec as codec_module
+from vqspeech import Codec, Codes, InputError
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model):
+    return Codec.from_pretrained(tiny_model, device="cpu")
+
+
+def noise(samples, seed=0):
+    return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples=st.integers(1, 2000), rate=st.sampled_from([8000, 16000, 44100, 96000]))
+def test_decoding_gives_the_samples_that_went_in(codec, samples, rate):
+    codes = codec.encode(noise(samples), rate)
+    assert codes.samples == -(-samples * 16000 // rate)
+    assert codes.frames == -(-codes.samples // codec.hop)
+    assert codec.decode(codes, "anna").shape == (codes.samples,)
+    assert codec.decode(codes, "anna", preview=True).shape == (codes.samples,)
+
+
+def test_a_file_of_codes_decodes_to_whole_frames(codec):
+    codes = Codes(np.array([0, 3, 1]), 960, 320)
+    assert len(codec.decode(codes, "bert")) == 960
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.5])
+def test_chunked_encoding_is_whole_encoding(codec, monkeypatch, seconds):
+    wave = noise(30_001)
+    whole = codec.encode(wave).indices
+    monkeypatch.setattr(codec_module, "CHUNK_SECONDS", seconds)
+    np.testing.assert_array_equal(codec.encode(wave).indices, whole)
+
+
+def test_a_file_encodes_like_its_samples(codec, tmp_path):
+    wave = noise(40_000)
+    soundfile.write(tmp_path / "in.wav", wave, 16_000, "FLOAT")
+    from_file = codec.encode_file(tmp_path / "in.wav")
+    np.testing.assert_array_equal(from_file.indices, codec.encode(wave).indices)
+
+
+def test_level_and_offset_do_not_matter(codec):
+    wave = noise(16_000)
+    quiet = codec.encode(0.1 * wave).indices
+    np.testing.assert_array_equal(codec.encode(wave).indices, quiet)
+    assert (codec.encode(wave + np.float32(0.2)).indices[10:] == quiet[10:]).mean() > 0.9
+
+
+def test_channels_are_averaged_and_int16_is_scaled(codec):
+    wave = noise(5000)
+    mono = codec.encode(wave).indices
+    np.testing.assert_array_equal(codec.encode(np.stack([wave, wave], 1)).indices, mono)
+    as_int = np.round(wave * 32768).astype(np.int16)
+    assert (codec.encode(as_int).indices == mono).mean() > 0.8
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_blocks_are_the_whole_and_the_seed_decides(codec, monkeypatch, preview):
+    codes = codec.encode(noise(20_000))
+    options = {"speaker": "anna", "preview": preview}
+    one = codec.decode(codes, seed=1, **options)
+    np.testing.assert_array_equal(codec.decode(codes, seed=1, **options), one)
+    assert not np.array_equal(codec.decode(codes, seed=2, **options), one)
+    assert not np.array_equal(codec.decode(codes, seed=1, speaker="bert", preview=preview), one)
+    if not preview:
+        monkeypatch.setattr(codec_module, "DECODE_SECONDS", 0.04)
+        blocks = list(codec.decode_blocks(codes, seed=1, **options))
+        assert len(blocks) > 20
+        np.testing.assert_allclose(np.concatenate(blocks), one, atol=1e-5)
+
+
+def test_long_previews_come_in_pieces_of_the_right_length(codec, monkeypatch):
+    monkeypatch.setattr(codec_module, "PREVIEW_SECONDS", 0.2)
+    codes = codec.encode(noise(16_123))
+    blocks = list(codec.decode_blocks(codes, "anna", preview=True))
+    assert len(blocks) > 3 and sum(map(len, blocks)) == 16_123
+
+
+def test_nats_are_a_likelihood(codec):
+    tone = np.sin(np.arange(8000) ** 1.6 / 100).astype(np.float32)
+    wave = np.concatenate([noise(8000), np.zeros(4000, "f4"), tone])
+    assert len(np.unique(codec.encode(wave).indices)) > 1
+    right = codec.nats_per_step(wave, "anna")
+    assert 0 < right < 3 * 4 * np.log(256)
+    assert codec.nats_per_step(wave, "anna", shuffle=True) != right
+
+
+@pytest.mark.parametrize(
+    "wave", [np.zeros(0, "f4"), np.zeros((2, 2, 2), "f4"), np.array([0, np.nan], "f4"), [1, 2]]
+)
+def test_bad_waves_are_refused(codec, wave):
+    with pytest.raises(InputError):
+        codec.encode(np.asarray(wave))
+
+
+def test_silence_and_one_sample_work(codec):
+    assert len(codec.decode(codec.encode(np.zeros(16_000, "f4")), "anna")) == 16_000
+    assert len(codec.decode(codec.encode(np.ones(1, "f4")), "anna")) == 1
+
+
+def test_speakers_are_found_by_name(codec):
+    assert codec.speaker_row("bert") == 1
+    with pytest.raises(InputError, match="nearest names are anna"):
+        codec.speaker_row("ana")
+    with pytest.raises(InputError, match="3 speakers"):
+        codec.speaker_row(None)
+
+
+@pytest.mark.parametrize(
+    "options", [{"temperature": -1.0}, {"temperature": float("nan")}, {"seed": -1}]
+)
+def test_bad_options_are_refused(codec, options):
+    with pytest.raises(InputError):
+        codec.decode(codec.encode(noise(1000)), "anna", **options)
+
+
+def test_codes_of_another_model_are_refused(codec):
+    with pytest.raises(InputError, match="made by model feed"):
+        codec.decode(Codes(np.array([0]), 320, 320, "feed"), "anna")
+    with pytest.raises(InputError, match="do not fit"):
+        codec.decode(Codes(np.array([4]), 320, 320), "anna")
+
+
+def test_a_model_without_wavenet_says_so(codec, monkeypatch):
+    monkeypatch.setattr(codec, "trained", {"codes": 5})
+    codes = codec.encode(noise(1000))
+    with pytest.raises(InputError, match="--preview"):
+        codec.decode(codes, "anna")
+    assert len(codec.decode(codes, "anna", preview=True)) == 1000
