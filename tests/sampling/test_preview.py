@@ -43,6 +43,5 @@ def test_magnitudes_explain_the_mel():
 
 def test_interpolation_is_exact_for_lines():
     mel = np.tile(np.arange(10, dtype=np.float32), (80, 1))
-    np.testing.assert_allclose(
-        between_frames(mel)[:, 2:-2], np.arange(1.5, 8)[None] + 0 * mel[:, :7]
-    )
+    inner = between_frames(mel)[:, 2:-2]
+    np.testing.assert_allclose(inner, np.broadcast_to(np.arange(1.5, 8), inner.shape))
