@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vqspeech.codec as codec_module
-from vqspeech import Codec, Codes, InputError
+from vqspeech import Codec, Codes, InputError, audio
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,8 @@ def codec(tiny_model):
     codec = Codec.from_pretrained(tiny_model, device="cpu")
     quantizer = codec.model.quantizer
     with torch.no_grad():
-        z = quantizer.norm(codec.model.encoder(torch.from_numpy(noise(16_000))[None]))[0]
+        level = noise(16_000) * np.float32(audio.level_gain(noise(16_000)))
+        z = quantizer.norm(codec.model.encoder(torch.from_numpy(level)[None]))[0]
         quantizer.codebook.copy_(z[:, [10, 20, 30, 40]].t())
     return codec
 
