@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vqspeech.codec as codec_module
-from vqspeech import Codec, Codes, InputError, audio
+from vqspeech import Codec, Codes, InputError, audio, chunks
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_chunked_encoding_is_whole_encoding(codec, monkeypatch, seconds):
     wave = noise(30_001)
     whole = codec.encode(wave).indices
     assert len(np.unique(whole)) == 4
-    monkeypatch.setattr(codec_module, "CHUNK_SECONDS", seconds)
+    monkeypatch.setattr(chunks, "CHUNK_SECONDS", seconds)
     np.testing.assert_array_equal(codec.encode(wave).indices, whole)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from vqspeech import audio
 from vqspeech.checkpoint import Checkpoint, load_checkpoint
+from vqspeech.chunks import ChunkEncoder
 from vqspeech.codes import Codes
 from vqspeech.config import FILTER_BANK_HOP
 from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
@@ -17,8 +18,6 @@ from vqspeech.errors import InputError
 from vqspeech.sampling.preview import griffin_lim
 from vqspeech.sampling.stream import WaveNetSampler
 
-CHUNK_SECONDS = 8.0
-"""Speech encoded at once; the codes are those of the whole, whatever this is."""
 DECODE_SECONDS = 0.5
 """Speech sampled between two looks at the clock and the keyboard."""
 PREVIEW_SECONDS, PREVIEW_FADE_SECONDS = 20.0, 0.04
@@ -281,43 +280,6 @@ class Codec:
             logits = decoder(truth, hidden[..., left:end])
             total += float(decoder.nats(logits, truth)[:, (start - left) * hold :].sum())
         return total / (codes.frames * hold)
-
-
-class ChunkEncoder:
-    """Waveform blocks in, code indices out: equal to encoding the whole at once.
-
-    Every chunk is encoded with as much real context as its frames can depend on.
-    """
-
-    def __init__(self, model):
-        self._model, self._hop = model, model.config.hop
-        self._context = model.encoder.context_frames
-        self._size = max(1, round(CHUNK_SECONDS * SAMPLE_RATE / self._hop))
-        self._held = np.zeros(0, np.float32)
-        self._done = 0  # frames at the front of `held` that are encoded and only context now
-
-    def add(self, block: np.ndarray) -> list[np.ndarray]:
-        """The next samples [N]; returns the indices, [F] each, that are now known."""
-        self._held = np.concatenate([self._held, block])
-        out = []
-        while len(self._held) >= (self._done + self._size + self._context) * self._hop:
-            end = (self._done + self._size + self._context) * self._hop
-            out.append(self._encode(self._held[:end])[self._done : self._done + self._size])
-            drop = max(0, self._done + self._size - self._context)
-            self._held = self._held[drop * self._hop :]
-            self._done += self._size - drop
-        return out
-
-    def finish(self) -> list[np.ndarray]:
-        """Indices of what is left."""
-        if frames_for(len(self._held), self._hop) <= self._done:
-            return []
-        return [self._encode(self._held)[self._done :]]
-
-    @torch.inference_mode()
-    def _encode(self, wave: np.ndarray) -> np.ndarray:
-        device = self._model.speakers.weight.device
-        return self._model.encode(torch.from_numpy(wave)[None].to(device))[0].cpu().numpy()
 
 
 def as_mono(wave: np.ndarray) -> np.ndarray:
