@@ -6,7 +6,7 @@ import torch
 from vqspeech.dsp import SAMPLE_RATE, frames_for
 from vqspeech.nn.vqvae import VQVAE
 
-CHUNK_SECONDS = 8.0
+CHUNK_SECONDS = 30.0
 """Speech encoded at once; the codes are those of the whole, whatever this is."""
 
 
