@@ -32,5 +32,5 @@ def check(names: Iterable[str]) -> None:
 def _installed(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):  # ValueError: sys.modules holds None, or a stub without spec
+    except (ImportError, ValueError):  # ValueError: sys.modules holds None, or no spec
         return False

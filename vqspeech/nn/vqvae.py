@@ -67,13 +67,11 @@ class VQVAE(nn.Module):
         """The terms of the loss on crops of speech.
 
         wave: [B, T], T a multiple of hop. speaker: [B] rows. window: first and last + 1 frame
-        on which the decoder runs, so that the conditioning net sees real context around it; its
-        first receptive field of steps carries no loss, as its past is cut off there.
+        on which the decoder runs, so that the conditioning net sees real context around it.
         freeze_codes: no gradient to, and no statistics in, encoder and codebook, which it puts in
         evaluation mode.
         """
         frames = frames_for(wave.shape[-1], self.config.hop)
-        first, last = window or (0, frames)
         if freeze_codes:
             self.encoder.eval()
             self.quantizer.eval()
@@ -88,11 +86,20 @@ class VQVAE(nn.Module):
             truth = self.target_mel(wave)
             mel = F.l1_loss(self.conditioning.log_mel(hidden).float(), truth)
         if with_decoder:
-            hop, bands = self.config.hop, self.config.decoder.bands
-            indices = self.decoder.encode(wave)[:, first * hop // bands : last * hop // bands]
-            logits = self.decoder(indices, hidden[..., first:last])
-            skip = self.decoder.stack.receptive_field if first else 0
-            nats = self.decoder.nats(logits, indices)[:, skip:].mean() / bands
+            nats = self.nats(wave, hidden, window or (0, frames))
         return Losses(
             nats, quantized.codebook_loss, quantized.commitment_loss, mel, quantized.usage
         )
+
+    def nats(self, wave: Tensor, hidden: Tensor, window: tuple[int, int]) -> Tensor:
+        """-log p(x | hidden) of a `window` of frames, the mean in nats per audio sample.
+
+        wave: [B, T]. hidden: [B, H, F]. Where the window does not begin with the wave, the steps
+        of its first receptive field do not count: their past is cut off there.
+        """
+        first, last = window
+        hold = self.config.steps_per_frame
+        indices = self.decoder.encode(wave)[:, first * hold : last * hold]
+        logits = self.decoder(indices, hidden[..., first:last])
+        skip = self.decoder.stack.receptive_field if first else 0
+        return self.decoder.nats(logits, indices)[:, skip:].mean() / self.config.decoder.bands

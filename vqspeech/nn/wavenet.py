@@ -1,8 +1,8 @@
 """The causal gated stack: serves the waveform decoder and the prior over codes.
 
 van den Oord et al. 2016 (WaveNet), equation 2 and section 2.4. Written as matrix products over
-[batch, time, channels] rather than `Conv1d` over [batch, channels, time]: the same arithmetic, at
-least twice as fast to train on a CPU (`recipes/base/throughput.py` measures it).
+[batch, time, channels] rather than `Conv1d` over [batch, channels, time]: the same arithmetic,
+faster to train on a CPU (`recipes/base/throughput.py` measures how much).
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ def keep_freed_memory() -> None:
     """Have glibc keep freed memory for the next step rather than give it back to the system.
 
     By default each large tensor is a new mapping whose pages the kernel clears one by one; on a
-    CPU that is up to a third of a training step. Elsewhere than on glibc nothing is changed.
+    CPU that is a large part of a training step. Elsewhere than on glibc nothing is changed.
     """
     if platform.libc_ver()[0] != "glibc":
         return

@@ -49,12 +49,7 @@ def shuffled_nats(model, wave, speaker, window) -> torch.Tensor:
     order = torch.randperm(indices.numel(), generator=torch.Generator().manual_seed(SEED))
     mixed = indices.flatten()[order.to(indices.device)].view_as(indices)
     hidden = model.hidden(mixed, model.speakers(speaker))
-    first, last = window
-    steps = model.config.steps_per_frame
-    target = model.decoder.encode(wave)[:, first * steps : last * steps]
-    logits = model.decoder(target, hidden[..., first:last])
-    skip = model.decoder.stack.receptive_field if first else 0
-    return model.decoder.nats(logits, target)[:, skip:].mean() / model.decoder.bands
+    return model.nats(wave, hidden, window)
 
 
 @torch.no_grad()
