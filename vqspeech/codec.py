@@ -12,16 +12,15 @@ from vqspeech import audio
 from vqspeech.checkpoint import Checkpoint, load_checkpoint
 from vqspeech.chunks import ChunkEncoder
 from vqspeech.codes import Codes
-from vqspeech.config import FILTER_BANK_HOP
 from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.errors import InputError
-from vqspeech.sampling.preview import griffin_lim
+from vqspeech.sampling.preview import griffin_lim_pieces
 from vqspeech.sampling.stream import WaveNetSampler
 
 DECODE_SECONDS = 0.5
 """Speech sampled between two looks at the clock and the keyboard."""
-PREVIEW_SECONDS, PREVIEW_FADE_SECONDS = 20.0, 0.04
-"""Griffin-Lim runs on pieces of this length, faded into one another."""
+PREVIEW_SECONDS = 20.0
+"""Griffin-Lim runs on pieces of this length."""
 
 
 class Codec:
@@ -236,20 +235,9 @@ class Codec:
 
     @torch.inference_mode()
     def _preview_blocks(self, codes, row, seed) -> Iterator[np.ndarray]:
-        size = self._frames(PREVIEW_SECONDS)
-        fade = round(PREVIEW_FADE_SECONDS * SAMPLE_RATE / FILTER_BANK_HOP)  # mel frames
-        ramp = np.linspace(0, 1, fade * FILTER_BANK_HOP, dtype=np.float32)
-        before = last = None
-        for hidden in self._hidden_blocks(codes, row, size):
-            mel = self.model.conditioning.log_mel(hidden)[0].cpu().numpy()
-            # Each piece starts with the end of the one before it, and fades over there.
-            wave = griffin_lim(mel if before is None else np.concatenate([before, mel], 1), seed)
-            if last is not None:
-                wave[: len(ramp)] = wave[: len(ramp)] * ramp + last * ramp[::-1]
-            before, cut = mel[:, -fade:], len(wave) - len(ramp)
-            yield wave[:cut]
-            last = wave[cut:]
-        yield last
+        pieces = self._hidden_blocks(codes, row, self._frames(PREVIEW_SECONDS))
+        head = self.model.conditioning.log_mel
+        yield from griffin_lim_pieces((head(hidden)[0].cpu().numpy() for hidden in pieces), seed)
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self.frame_rate))
@@ -277,8 +265,9 @@ class Codec:
         for start in range(0, codes.frames, size):
             left, end = max(0, start - past), min(codes.frames, start + size)
             truth = target[:, left * hold : end * hold]
-            logits = decoder(truth, hidden[..., left:end])
-            total += float(decoder.nats(logits, truth)[:, (start - left) * hold :].sum())
+            first = (start - left) * hold
+            logits = decoder(truth, hidden[..., left:end], first)
+            total += float(decoder.nats(logits, truth[:, first:]).sum())
         return total / (codes.frames * hold)
 
 

@@ -2,11 +2,16 @@
 
     python recipes/base/throughput.py [--rounds 5] [--batch 8]
 
-Both are float32 and take whole steps of the waveform stage (encoder, conditioning, WaveNet, loss,
-backward, AdamW) on the same random crops. "base" is what `vqspeech train` runs; "conv1d" replaces
-every convolution over time by `torch.nn.functional.conv1d` on [batch, channels, time], the way in
-which WaveNets are usually written, with the C library's default handling of freed memory. Each
-round runs each of them once, in a process of its own, and the ratio is taken within a round.
+All are float32 and take whole steps of the waveform stage (encoder, conditioning, WaveNet, loss,
+backward, AdamW) on the same random crops, and must agree in their first loss.
+
+- base: what `vqspeech train` runs.
+- conv1d: the same network in the form in which WaveNets are usually written: `conv1d` over
+  [batch, channels, time], the conditioning repeated for every step and projected by a 1 x 1
+  convolution in each layer, the C library's default handling of freed memory.
+- conv1d-ahead: the same, but for the conditioning: projected once a frame, as in base.
+
+Each round runs each of them once, in a process of its own; ratios are taken within a round.
 """
 
 import argparse
@@ -18,18 +23,20 @@ import subprocess
 import sys
 import time
 
+FORMS = ("base", "conv1d", "conv1d-ahead")
 WARM_UP, STEPS = 2, 5
 
 
-def conv1d_forms() -> None:
+def conv1d_forms(project_ahead: bool) -> None:
     """Replace the matrix forms of the network's layers by `conv1d`, with the same weights."""
     import torch
     import torch.nn.functional as F
 
+    from vqspeech.dsp import MU_LEVELS, MU_ZERO
+    from vqspeech.nn.decoder import WaveNetDecoder
     from vqspeech.nn.timeconv import TimeConv
-    from vqspeech.nn.wavenet import GatedStack
 
-    def kernel(linear, width):
+    def kernel(linear, width=1):
         weight = linear.weight  # [O, width * C], taps side by side
         return weight.view(len(weight), width, -1).transpose(1, 2).contiguous()
 
@@ -39,23 +46,35 @@ def conv1d_forms() -> None:
         out = F.conv1d(x, weight, self.linear.bias, self.stride, dilation=self.dilation)
         return out.transpose(1, 2)
 
-    def stack(self, x, conditioning):
-        x = x.transpose(1, 2)
-        hold, skip, width = x.shape[2] // conditioning.shape[1], 0, self.residual_channels
-        for layer, dilation in enumerate(self.dilations):
-            bias = conditioning[:, :, layer].transpose(1, 2).repeat_interleave(hold, 2)
-            weight = kernel(self.gates[layer], 2)
+    def decoder(self, indices, hidden, first=0):
+        stack, hold = self.stack, indices.shape[1] // hidden.shape[2]
+        past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
+        x, skip, width = self.embed(past).transpose(1, 2), 0, stack.residual_channels
+        condition = (kernel(self.condition), self.condition.bias)
+        if project_ahead:
+            biases = F.conv1d(hidden, *condition).chunk(len(stack.dilations), 1)
+        else:
+            held = hidden.repeat_interleave(hold, 2)
+            parts = zip(*(part.chunk(len(stack.dilations)) for part in condition), strict=True)
+        for layer, dilation in enumerate(stack.dilations):
+            if project_ahead:
+                bias = biases[layer].repeat_interleave(hold, 2)
+            else:
+                bias = F.conv1d(held, *next(parts))
+            weight = kernel(stack.gates[layer], 2)
             h = F.conv1d(F.pad(x, (dilation, 0)), weight, dilation=dilation) + bias
             a, b = h.chunk(2, 1)
             z = torch.tanh(a) * torch.sigmoid(b)
-            part = self.skip.weight[:, layer * width : (layer + 1) * width, None].contiguous()
-            skip = skip + F.conv1d(z, part, self.skip.bias if layer == 0 else None)
-            if layer < len(self.residual):
-                residual = self.residual[layer]
-                x = x + F.conv1d(z, residual.weight[..., None], residual.bias)
-        return F.relu(skip).transpose(1, 2)
+            part = stack.skip.weight[:, layer * width : (layer + 1) * width, None].contiguous()
+            skip = skip + F.conv1d(z, part, stack.skip.bias if layer == 0 else None)
+            if layer < len(stack.residual):
+                residual = stack.residual[layer]
+                x = x + F.conv1d(z, kernel(residual), residual.bias)
+        out = F.relu(F.conv1d(F.relu(skip), kernel(self.hidden), self.hidden.bias))
+        logits = F.conv1d(out, kernel(self.output), self.output.bias).transpose(1, 2)
+        return logits[:, first:].unflatten(-1, (self.bands, MU_LEVELS))
 
-    TimeConv.forward, GatedStack.forward = time_conv, stack
+    TimeConv.forward, WaveNetDecoder.forward = time_conv, decoder
 
 
 def measure(form: str, batch: int) -> dict:
@@ -67,10 +86,10 @@ def measure(form: str, batch: int) -> dict:
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters
 
-    if form == "conv1d":
-        conv1d_forms()
-    else:
+    if form == "base":
         keep_freed_memory()
+    else:
+        conv1d_forms(project_ahead=form == "conv1d-ahead")
     torch.manual_seed(0)
     config = load_preset("base")
     stage = dataclasses.replace(config.training.stage("waveform"), batch=batch)
@@ -98,29 +117,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--form", choices=("base", "conv1d"), help=argparse.SUPPRESS)
+    parser.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.form:
         print(json.dumps(measure(args.form, args.batch)))
         return 0
-    ratios, rates = [], {"base": [], "conv1d": []}
+    rates = {form: [] for form in FORMS}
     for number in range(args.rounds):
-        found = {}
-        for form in ("base", "conv1d") if number % 2 == 0 else ("conv1d", "base"):
+        losses = []
+        for form in FORMS if number % 2 == 0 else FORMS[::-1]:
             command = [sys.executable, __file__, "--form", form, "--batch", str(args.batch)]
             run = subprocess.run(command, check=True, capture_output=True, text=True)
-            found[form] = json.loads(run.stdout.splitlines()[-1])
-            rates[form].append(found[form]["rate"])
-        if abs(found["base"]["loss"] - found["conv1d"]["loss"]) > 1e-3:
-            raise SystemExit(f"the two forms do not compute the same loss: {found}")
-        ratios.append(rates["base"][-1] / rates["conv1d"][-1])
-        print(f"round {number + 1}: base / conv1d = {ratios[-1]:.2f}", flush=True)
-    print(
-        f"base {statistics.median(rates['base']):,.0f}, "
-        f"conv1d {statistics.median(rates['conv1d']):,.0f} audio samples/s; "
-        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
-        f"over {args.rounds} rounds, batch {args.batch}, {platform.machine()}"
-    )
+            found = json.loads(run.stdout.splitlines()[-1])
+            rates[form].append(found["rate"])
+            losses.append(found["loss"])
+        if max(losses) - min(losses) > 1e-3:
+            raise SystemExit(f"the forms do not compute the same loss: {losses}")
+        print(f"round {number + 1} of {args.rounds}", flush=True)
+    print(f"audio samples/s, batch {args.batch}, {platform.machine()}; ratio within a round")
+    for form in FORMS:
+        ratios = [a / b for a, b in zip(rates["base"], rates[form], strict=True)]
+        rate, ratio = statistics.median(rates[form]), statistics.median(ratios)
+        spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"{form:>12} {rate:>9,.0f}   base is {ratio:.2f} times as fast {spread}")
     return 0
 
 

@@ -73,14 +73,14 @@ class WaveNetDecoder(nn.Module):
         out = self.output(F.relu(self.hidden(skip)))
         return out.view(*out.shape[:-1], self.bands, MU_LEVELS)
 
-    def forward(self, indices: Tensor, hidden: Tensor) -> Tensor:
+    def forward(self, indices: Tensor, hidden: Tensor, first: int = 0) -> Tensor:
         """Teacher-forced logits.
 
         indices: [B, N, bands], the true samples, N = F * hop / bands; step n sees those before n.
-        hidden: [B, H, F]. Returns logits [B, N, bands, 256].
+        hidden: [B, H, F]. Returns the logits from step `first` on, [B, N - first, bands, 256].
         """
         past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
-        return self.logits(self.stack(self.embed(past), self.conditioning(hidden)))
+        return self.logits(self.stack(self.embed(past), self.conditioning(hidden), first))
 
     def nats(self, logits: Tensor, indices: Tensor) -> Tensor:
         """-log p of each step [B, N], summed over its bands, in nats."""

@@ -46,5 +46,5 @@ class LogMel(nn.Module):
             frames = F.pad(wave.float(), (margin, margin)).unfold(-1, WINDOW, FILTER_BANK_HOP)
             # Not abs(): on complex numbers it guards against overflow, at three times the cost.
             spectrum = torch.view_as_real(torch.fft.rfft(frames * self.window, FFT))
-            magnitude = spectrum.square().sum(-1).sqrt()
+            magnitude = (spectrum[..., 0].square() + spectrum[..., 1].square()).sqrt()
             return (magnitude @ self.filters).clamp_min(LOG_FLOOR).log().transpose(1, 2)

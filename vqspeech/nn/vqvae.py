@@ -100,6 +100,6 @@ class VQVAE(nn.Module):
         first, last = window
         hold = self.config.steps_per_frame
         indices = self.decoder.encode(wave)[:, first * hold : last * hold]
-        logits = self.decoder(indices, hidden[..., first:last])
         skip = self.decoder.stack.receptive_field if first else 0
-        return self.decoder.nats(logits, indices)[:, skip:].mean() / self.config.decoder.bands
+        logits = self.decoder(indices, hidden[..., first:last], skip)
+        return self.decoder.nats(logits, indices[:, skip:]).mean() / self.config.decoder.bands

@@ -36,11 +36,12 @@ class GatedStack(nn.Module):
         """Steps that an output may depend on, its own included."""
         return 1 + sum(self.dilations)
 
-    def forward(self, x: Tensor, conditioning: Tensor) -> Tensor:
+    def forward(self, x: Tensor, conditioning: Tensor, first: int = 0) -> Tensor:
         """Run all steps at once.
 
         x: [B, T, R]. conditioning: [B, F, L, 2R], each frame held for T / F steps; its bias is
-        the gates' bias. Returns [B, T, S]. Output t depends on x at t and before.
+        the gates' bias. Returns [B, T - first, S], the outputs from step `first` on; output t
+        depends on x at t and before.
         """
         batch, steps, width = x.shape
         frames = conditioning.shape[1]
@@ -51,7 +52,7 @@ class GatedStack(nn.Module):
             h = h.view(batch, frames, -1, 2 * width) + conditioning[:, :, layer, None]
             a, b = h.view(batch, steps, 2 * width).chunk(2, -1)
             z = torch.tanh(a) * torch.sigmoid(b)
-            outputs.append(z)
+            outputs.append(z[:, first:])
             if layer < len(self.residual):
                 x = x + self.residual[layer](z)
         return F.relu(self.skip(torch.cat(outputs, -1)))

@@ -3,14 +3,20 @@
 Griffin and Lim 1984, in librosa's accelerated form. Never shown as the codec's result.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
+import torch
 
 from vqspeech.config import FILTER_BANK_HOP
+from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.nn.features import FFT, LOG_FLOOR, WINDOW, LogMel
+from vqspeech.parallel import mapped_ahead
 
 NNLS_ROUNDS, PHASE_ROUNDS = 32, 16
+FADE_SECONDS = 0.04
+"""Pieces of a long signal fade into one another over this long."""
 
 
 @lru_cache(maxsize=4)
@@ -63,3 +69,30 @@ def griffin_lim(log_mel: np.ndarray, seed: int = 0) -> np.ndarray:
         random_state=np.random.default_rng(seed),
     )
     return wave[:samples].astype(np.float32)
+
+
+def griffin_lim_pieces(log_mels: Iterable[np.ndarray], seed: int = 0) -> Iterator[np.ndarray]:
+    """`griffin_lim` of one long log-mel in pieces [mels, n]: the waveform in blocks.
+
+    Pieces run side by side in as many threads as PyTorch uses.
+    """
+    fade = round(FADE_SECONDS * SAMPLE_RATE / FILTER_BANK_HOP)  # frames
+    ramp = np.linspace(0, 1, fade * FILTER_BANK_HOP, dtype=np.float32)
+
+    def overlapping() -> Iterator[np.ndarray]:
+        before = None
+        for log_mel in log_mels:
+            yield log_mel if before is None else np.concatenate([before, log_mel], 1)
+            before = log_mel[:, -fade:]
+
+    last = None
+    threads = torch.get_num_threads()
+    for wave in mapped_ahead(lambda mel: griffin_lim(mel, seed), overlapping(), threads):
+        # Each piece starts with the end of the one before it, and fades over there.
+        if last is not None:
+            wave[: len(ramp)] = wave[: len(ramp)] * ramp + last * ramp[::-1]
+        cut = len(wave) - len(ramp)
+        yield wave[:cut]
+        last = wave[cut:]
+    if last is not None:
+        yield last

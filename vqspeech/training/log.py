@@ -10,6 +10,9 @@ from tqdm import tqdm
 
 from vqspeech.dsp import SAMPLE_RATE
 
+FILE_INTERVAL = 60.0
+"""Seconds between two states of the progress bar where nobody watches (stderr is a file)."""
+
 
 class RunLog:
     """Writes `log.jsonl`, TensorBoard events under `tensorboard/` and one progress bar."""
@@ -27,7 +30,13 @@ class RunLog:
         if self._bar is not None:
             self._bar.close()
         self._bar = tqdm(
-            total=steps, initial=step, desc=stage, unit="step", disable=self.quiet, smoothing=0.05
+            total=steps,
+            initial=step,
+            desc=stage,
+            unit="step",
+            disable=self.quiet,
+            smoothing=0.05,
+            mininterval=0.1 if sys.stderr.isatty() else FILE_INTERVAL,
         )
 
     def progress(self, figures: dict[str, float]) -> None:
