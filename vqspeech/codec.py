@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,14 @@ from vqspeech.chunks import ChunkEncoder
 from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.errors import InputError
+from vqspeech.sampling.checks import check_sampling, check_streams
 from vqspeech.sampling.preview import griffin_lim_pieces
 from vqspeech.sampling.stream import WaveNetSampler
 
 DECODE_SECONDS = 0.5
 """Speech sampled between two looks at the clock and the keyboard."""
+STREAMS = 16
+"""Recordings that are sampled side by side."""
 PREVIEW_SECONDS = 20.0
 """Griffin-Lim runs on pieces of this length."""
 
@@ -34,7 +37,7 @@ class Codec:
         self.speaker_table: list[dict[str, Any]] = about.speakers
         self.trained: dict[str, int] = about.trained
         self.fingerprint = about.fingerprint
-        self._sampler: WaveNetSampler | None = None
+        self._samplers: dict[str, WaveNetSampler] = {}
 
     @classmethod
     def from_pretrained(
@@ -133,14 +136,39 @@ class Codec:
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
+        weights: str = "int8",
     ) -> np.ndarray:
         """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
 
         speaker: one of `speakers`. temperature: None for the model's own. preview: Griffin-Lim
-        from the auxiliary log-mel instead of the WaveNet. Raises InputError.
+        from the auxiliary log-mel instead of the WaveNet. weights: the WaveNet's, "int8" or the
+        slower "float32". Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
-        return np.concatenate(list(self.decode_blocks(codes, speaker, **options)))
+        blocks = self.decode_blocks(codes, speaker, weights=weights, **options)
+        return np.concatenate(list(blocks))
+
+    def decode_many(
+        self,
+        codes: Sequence[Codes],
+        speakers: Sequence[str | None],
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        weights: str = "int8",
+        streams: int = STREAMS,
+    ) -> list[np.ndarray]:
+        """Several recordings side by side: each as `decode` gives it alone, in less time.
+
+        speakers: one for each. streams: how many are sampled at once. Raises InputError.
+        """
+        jobs = list(zip(codes, speakers, strict=True))
+        options = {"seed": seed, "temperature": temperature, "weights": weights}
+        parts: list[list[np.ndarray]] = [[] for _ in jobs]
+        for number, block in self.decode_many_blocks(jobs, streams=streams, **options):
+            if block is not None:
+                parts[number].append(block)
+        return [np.concatenate(part) for part in parts]
 
     def decode_file(
         self,
@@ -151,6 +179,7 @@ class Codec:
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
+        weights: str = "int8",
         progress: Callable[[float], None] | None = None,
     ) -> tuple[int, int]:
         """Decode straight to a 16-bit WAV or FLAC file; returns (samples, samples clipped).
@@ -158,7 +187,7 @@ class Codec:
         progress: called with the seconds of audio done so far.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
-        blocks = self.decode_blocks(codes, speaker, **options)
+        blocks = self.decode_blocks(codes, speaker, weights=weights, **options)
         with audio.Writer(path) as file:
             for block in blocks:
                 file.add(block)
@@ -174,22 +203,40 @@ class Codec:
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
+        weights: str = "int8",
     ) -> Iterator[np.ndarray]:
         """`decode` in blocks, as they are made, in memory that does not grow with the length."""
+        if not preview:
+            options = {"seed": seed, "temperature": temperature, "weights": weights}
+            blocks = self.decode_many_blocks([(codes, speaker)], **options)
+            return (block for _, block in blocks if block is not None)
         row = self.speaker_row(speaker)
         self.check_decodable(preview)
         self._check(codes)
+        check_sampling(seed, 0.0, weights)
+        return trimmed(self._preview_blocks(codes, row, seed), codes.samples)
+
+    def decode_many_blocks(
+        self,
+        jobs: Sequence[tuple[Codes, str | None]],
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        weights: str = "int8",
+        streams: int = STREAMS,
+    ) -> Iterator[tuple[int, np.ndarray | None]]:
+        """`decode_many` in blocks: (number of the job, its next samples; None: its end)."""
+        self.check_decodable()
+        rows = [self.speaker_row(speaker) for _, speaker in jobs]
+        for codes, _ in jobs:
+            self._check(codes)
         if temperature is None:
             temperature = self.config.decoder.temperature
-        if not 0 <= temperature <= 2:
-            raise InputError(f"temperature {temperature} must lie in 0..2")
-        if seed < 0:
-            raise InputError(f"seed {seed} must not be negative")
-        if preview:
-            blocks = self._preview_blocks(codes, row, seed)
-        else:
-            blocks = self._wavenet_blocks(codes, row, seed, temperature)
-        return trimmed(blocks, codes.samples)
+        check_sampling(seed, temperature, weights)
+        check_streams(streams, self.config.decoder, self._frames(DECODE_SECONDS))
+        work = [(codes, row) for (codes, _), row in zip(jobs, rows, strict=True)]
+        blocks = self._wavenet_blocks(work, seed, temperature, weights, streams)
+        return cut_to_length(blocks, [codes.samples for codes, _ in jobs])
 
     def check_decodable(self, preview: bool = False) -> None:
         """Raise InputError unless the model has what decoding, or its preview, needs."""
@@ -225,13 +272,17 @@ class Codec:
             yield self.model.hidden(part, vector)[..., start - left : start - left + frames]
 
     @torch.inference_mode()
-    def _wavenet_blocks(self, codes, row, seed, temperature) -> Iterator[np.ndarray]:
-        if self._sampler is None:
-            self._sampler = WaveNetSampler(self.model.decoder, self.config.steps_per_frame)
-        stream = self._sampler.stream(seed, temperature)
-        for hidden in self._hidden_blocks(codes, row, self._frames(DECODE_SECONDS)):
-            yield stream.add(hidden)
-        yield stream.finish()
+    def _wavenet_blocks(self, jobs, seed, temperature, weights, streams):
+        """(number of the job, its next samples; None: its end); jobs: (codes, row)."""
+        if weights not in self._samplers:
+            hold = self.config.steps_per_frame
+            self._samplers[weights] = WaveNetSampler(self.model.decoder, hold, weights)
+        sampler, size = self._samplers[weights], self._frames(DECODE_SECONDS)
+        starts = (
+            (sampler.stream(seed, temperature), self._hidden_blocks(codes, row, size))
+            for codes, row in jobs
+        )
+        yield from sampler.together(starts, streams)
 
     @torch.inference_mode()
     def _preview_blocks(self, codes, row, seed) -> Iterator[np.ndarray]:
@@ -293,6 +344,17 @@ def trimmed(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
         if len(block := block[:left]):
             left -= len(block)
             yield block
+
+
+def cut_to_length(blocks, samples: list[int]) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Numbered `blocks`, each job's cut to its number of samples."""
+    left = list(samples)
+    for number, block in blocks:
+        if block is None:
+            yield number, None
+        elif len(block := block[: left[number]]):
+            left[number] -= len(block)
+            yield number, block
 
 
 def choose_device(name: str) -> torch.device:

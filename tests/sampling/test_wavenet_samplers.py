@@ -82,18 +82,15 @@ def test_draw_follows_the_distribution():
     assert (frequency - torch.softmax(logits[0], 0)).abs().max() < 2 / 4000
 
 
-def test_tanh_is_accurate():
-    x = np.linspace(-20, 20, 20001).astype(np.float32)
-    got = np.array([kernels.tanh32(v) for v in x])
-    assert np.abs(got - np.tanh(x.astype(np.float64))).max() < 1e-6
-
-
+@pytest.mark.parametrize("weights", ["int8", "float32"])
 @pytest.mark.parametrize("cut", [1, 2, 5])
-def test_a_stream_does_not_care_how_its_frames_come(decoder, hidden, cut):
+@torch.no_grad()
+def test_a_stream_does_not_care_how_its_frames_come(decoder, hidden, cut, weights):
+    sampler = WaveNetSampler(decoder, HOLD, weights)
+
     def decode(pieces):
-        stream = WaveNetSampler(decoder, HOLD).stream(seed=7)
-        with torch.no_grad():
-            blocks = [stream.add(piece) for piece in pieces]
+        stream = sampler.stream(seed=7)
+        blocks = [sampler.add([stream], [piece])[0] for piece in pieces]
         return np.concatenate([*blocks, stream.finish()])
 
     whole = decode([hidden])
@@ -101,14 +98,48 @@ def test_a_stream_does_not_care_how_its_frames_come(decoder, hidden, cut):
     np.testing.assert_allclose(decode(hidden.split(cut, -1)), whole, atol=1e-5)
 
 
-def test_seeds_decide(decoder, hidden):
+@pytest.mark.parametrize("weights", ["int8", "float32"])
+@torch.no_grad()
+def test_seeds_decide(decoder, hidden, weights):
+    sampler = WaveNetSampler(decoder, HOLD, weights)
+
     def decode(seed):
-        stream = WaveNetSampler(decoder, HOLD).stream(seed)
-        with torch.no_grad():
-            return stream.add(hidden)
+        return sampler.add([sampler.stream(seed)], [hidden])[0]
 
     np.testing.assert_array_equal(decode(1), decode(1))
     assert not np.array_equal(decode(1), decode(2))
+
+
+@pytest.mark.parametrize("weights", ["int8", "float32"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@torch.no_grad()
+def test_streams_together_are_streams_alone(decoder, hidden, weights, threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    sampler = WaveNetSampler(decoder, HOLD, weights)
+    lengths = [3, 6, 1, 6, 2, 5, 6]
+    temperatures = [1.0, 0.5, 0.0, 1.3, 1.0, 1.0, 0.9]
+
+    def stream(i):
+        return sampler.stream(seed=i, temperature=temperatures[i])
+
+    alone = [
+        sampler.add([stream(i)], [hidden[..., :length]])[0] for i, length in enumerate(lengths)
+    ]
+    jobs = [
+        (stream(i), iter(hidden[..., :length].split(2, -1))) for i, length in enumerate(lengths)
+    ]
+    found, ended = [[] for _ in jobs], []
+    for number, block in sampler.together(jobs, 3):
+        if block is None:
+            ended.append(number)
+        else:
+            assert number not in ended
+            found[number].append(block)
+    assert sorted(ended) == list(range(len(jobs)))
+    for number, blocks in enumerate(found):
+        wave = np.concatenate(blocks)
+        assert len(wave) >= lengths[number] * HOLD * decoder.bands
+        np.testing.assert_allclose(wave[: len(alone[number])], alone[number], atol=1e-5)
 
 
 def test_joining_blocks_is_joining_the_whole(decoder):

@@ -6,20 +6,22 @@ the codes at once instead, through Griffin-Lim, at a lower quality.
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import add_device, add_model, add_seed, real
+from vqspeech.cli.options import add_device, add_model, add_seed, real, whole
 from vqspeech.cli.output import say, seconds_bar
+from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
+from vqspeech.sampling.checks import HIGHEST_TEMPERATURE, WEIGHTS
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
 
 PREVIEW = "PREVIEW by Griffin-Lim, not the WaveNet"
 FORMATS = ("wav", "flac")
-HIGHEST_TEMPERATURE = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=real(0, HIGHEST_TEMPERATURE),
         metavar="T",
         help="of the sampling, 0 to 2: lower is cleaner and duller (default: the model's)",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=WEIGHTS,
+        default=WEIGHTS[0],
+        help="the WaveNet's: int8, or float32 as trained and slower (default: int8)",
+    )
+    parser.add_argument(
+        "--streams",
+        type=whole(1, 1_000_000),
+        default=16,
+        metavar="N",
+        help="files of a folder that are decoded side by side (default: 16)",
     )
     parser.add_argument("--preview", action="store_true", help=f"quick and rough: a {PREVIEW}")
     parser.add_argument(
@@ -58,9 +73,10 @@ def run(args: argparse.Namespace) -> None:
     if jobs is None:
         seconds = decode(Path(args.input), Path(args.output))
         say(f"wrote {args.output} ({seconds:.2f} s{about})")
-    else:
-        seconds = work_through(jobs, decode)
-        say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s{about})")
+        return
+    one_by_one = args.preview
+    seconds = work_through(jobs, decode) if one_by_one else _decode_together(codec, args, jobs)
+    say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s{about})")
 
 
 def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
@@ -81,7 +97,6 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
 
 def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path) -> float:
     """Decode one file under a progress bar, report clipping; returns its seconds."""
-    from vqspeech.audio import clipping_message
     from vqspeech.codes import load_npy
 
     codes = load_npy(path, codec.hop, codec.codebook_size)
@@ -93,8 +108,69 @@ def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path
             seed=args.seed,
             temperature=args.temperature,
             preview=args.preview,
+            weights=args.weights,
             progress=progress,
         )
+    _say_clipping(out, clipped, samples)
+    return codes.seconds
+
+
+def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
+    """Decode the files of a folder side by side; returns their seconds."""
+    from vqspeech.codes import load_npy
+
+    loaded = {}
+
+    def load(path: Path, out: Path) -> float:
+        loaded[out] = load_npy(path, codec.hop, codec.codebook_size)
+        return loaded[out].seconds
+
+    refused = None
+    try:
+        seconds = work_through(jobs, load)
+    except InputError as error:  # the others are decoded all the same
+        refused, seconds = error, 0.0
+    blocks = codec.decode_many_blocks(
+        [(codes, args.speaker) for codes in loaded.values()],
+        seed=args.seed,
+        temperature=args.temperature,
+        weights=args.weights,
+        streams=args.streams,
+    )
+    total = sum(codes.seconds for codes in loaded.values())
+    with seconds_bar(total) as progress:
+        _write_together(list(loaded), blocks, progress)
+    if refused is not None:
+        raise refused
+    return seconds
+
+
+def _write_together(outs: list[Path], blocks, progress) -> None:
+    """Write numbered blocks to their files; those that are not complete do not stay."""
+    from vqspeech.audio import Writer
+
+    writers: dict[int, Writer] = {}
+    done = 0.0
+    try:
+        for number, block in blocks:
+            if number not in writers:
+                writers[number] = Writer(outs[number]).__enter__()
+            if block is None:
+                writer = writers.pop(number)
+                writer.__exit__(None, None, None)
+                _say_clipping(outs[number], writer.clipped, writer.samples)
+            else:
+                writers[number].add(block)
+                done += len(block) / SAMPLE_RATE
+                progress(done)
+    except BaseException:
+        for writer in writers.values():
+            writer.__exit__(*sys.exc_info())
+        raise
+
+
+def _say_clipping(out: Path, clipped: int, samples: int) -> None:
+    from vqspeech.audio import clipping_message
+
     if message := clipping_message(out, clipped, samples):
         say(message.removeprefix("vqspeech: "))
-    return codes.seconds

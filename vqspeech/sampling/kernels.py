@@ -2,43 +2,13 @@
 
 Matrix-vector products run input by input over contiguous rows of outputs, which the compiler turns
 into full-width multiply-adds; inputs are taken four at a time, so that an output is loaded and
-stored once for four of them. `fastmath` allows contraction to fused multiply-adds only.
+stored once for four of them.
 """
-
-import math
 
 import numpy as np
 from numba import njit
 
-FLAGS = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
-LEVELS = 256
-
-# tanh(x) / x as a ratio of polynomials in x^2, fitted on [-8, 8] for the least largest relative
-# error (2e-9; 3e-7 once computed in float32). Plain arithmetic, so that a loop over channels
-# becomes vector code.
-P0, P1, P2, P3, P4, P5, P6 = (
-    np.float32(p)
-    for p in (
-        9.999999982e-01,
-        1.312434423e-01,
-        3.149358472e-03,
-        1.164237585e-05,
-        -2.231436488e-08,
-        6.365372105e-11,
-        -1.156382891e-13,
-    )
-)
-Q0, Q1, Q2, Q3 = (np.float32(q) for q in (1.0, 4.645767573e-01, 2.467497570e-02, 2.612965022e-04))
-LIMIT, HALF = np.float32(8.0), np.float32(0.5)
-
-
-@njit(inline="always", **FLAGS)
-def tanh32(x):
-    """tanh in float32."""
-    x = min(max(x, -LIMIT), LIMIT)
-    s = x * x
-    p = ((((((P6 * s + P5) * s + P4) * s + P3) * s + P2) * s + P1) * s + P0) * x
-    return p / (((Q3 * s + Q2) * s + Q1) * s + Q0)
+from vqspeech.sampling.maths import FLAGS, LEVELS, draw, gated32
 
 
 @njit(inline="always", **FLAGS)
@@ -80,8 +50,7 @@ def step(net, state, bias, x, both, gates, skip, top, logits):
         gates[:] = bias[layer]
         add_product(both, net.gates[layer], gates)
         for j in range(width):
-            open_ = HALF * tanh32(HALF * gates[width + j]) + HALF
-            both[j] = tanh32(gates[j]) * open_
+            both[j] = gated32(gates[j], gates[width + j])
         z = both[:width]
         add_product(z, net.skip[layer], skip)
         for j in range(width):
@@ -95,27 +64,6 @@ def step(net, state, bias, x, both, gates, skip, top, logits):
         top[j] = max(top[j], np.float32(0))
     logits[:] = net.output_bias
     add_product(top, net.output, logits)
-
-
-@njit(**FLAGS)
-def draw(logits, uniform, temperature):
-    """An index from logits [256] by inverse CDF at `uniform`; temperature 0: the most likely."""
-    best = 0
-    for k in range(1, LEVELS):
-        if logits[k] > logits[best]:
-            best = k
-    if temperature == 0:
-        return best
-    peak, scale, total = logits[best], np.float32(1) / np.float32(temperature), np.float32(0)
-    for k in range(LEVELS):
-        logits[k] = math.exp((logits[k] - peak) * scale)
-        total += logits[k]
-    target, below = np.float32(uniform) * total, np.float32(0)
-    for k in range(LEVELS):
-        below += logits[k]
-        if below > target:
-            return k
-    return best
 
 
 @njit(**FLAGS)

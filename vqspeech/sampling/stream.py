@@ -1,4 +1,7 @@
-"""Free-running synthesis of one stream: hidden frames in, waveform out, in bounded memory."""
+"""Free-running synthesis: hidden frames in, waveforms out, in bounded memory."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 import torch
@@ -6,7 +9,7 @@ from torch import Tensor
 
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.subbands import TAPS, FilterBank
-from vqspeech.sampling.packed import PackedWaveNet, new_state, pack_wavenet
+from vqspeech.sampling.formats import FORMATS, Work
 
 
 class BandJoiner:
@@ -38,30 +41,24 @@ class BandJoiner:
 
 
 class WaveNetStream:
-    """One utterance being sampled; its random numbers depend on `seed` alone.
+    """One utterance being sampled; its random numbers depend on `seed` alone."""
 
-    temperature: 1 samples the model's distribution, less is cleaner and duller, 0 is greedy.
-    """
-
-    def __init__(
-        self, decoder: WaveNetDecoder, net: PackedWaveNet, hold: int, seed: int, temperature: float
-    ):
-        self._decoder, self._net, self._hold = decoder, net, hold
-        self._temperature = temperature
+    def __init__(self, decoder: WaveNetDecoder, state, seed: int, temperature: float):
+        self._decoder, self.state, self.temperature = decoder, state, temperature
         self._random = np.random.Generator(np.random.Philox(seed))
-        self._state = new_state(net)
         self._joiner = BandJoiner(decoder.bank)
 
-    def add(self, hidden: Tensor) -> np.ndarray:
-        """The next hidden frames [1, H, F] to the samples that are now final, float32."""
-        from vqspeech.sampling import kernels  # numba takes a second to import
+    def work(self, hidden: Tensor, hold: int) -> Work:
+        """What the next hidden frames [1, H, F] ask of the sampler."""
+        bias = self._decoder.conditioning(hidden)[0].detach().float().cpu().numpy()
+        shape = len(bias) * hold, self._decoder.bands
+        return Work(
+            self.state, bias, self._random.random(shape, dtype=np.float32), self.temperature
+        )
 
-        bias = self._decoder.conditioning(hidden)[0].detach().cpu().numpy()
-        steps = len(bias) * self._hold
-        uniforms = self._random.random((steps, self._decoder.bands), dtype=np.float32)
-        out = np.empty(uniforms.shape, np.uint8)
-        kernels.run(self._net, self._state, bias, self._hold, uniforms, self._temperature, out)
-        indices = torch.from_numpy(out.astype(np.int64))[None].to(hidden.device)
+    def join(self, indices: np.ndarray) -> np.ndarray:
+        """The next mu-law indices [N, bands] to the samples that are now final, float32."""
+        indices = torch.from_numpy(indices.astype(np.int64))[None].to(self._decoder.scale.device)
         return self._joiner.add(self._decoder.bands_of(indices))
 
     def finish(self) -> np.ndarray:
@@ -70,13 +67,45 @@ class WaveNetStream:
 
 
 class WaveNetSampler:
-    """A decoder packed once, to start streams from."""
+    """A decoder whose weights are packed once, to start streams from."""
 
-    def __init__(self, decoder: WaveNetDecoder, hold: int):
-        """hold: WaveNet steps a hidden frame."""
+    def __init__(self, decoder: WaveNetDecoder, hold: int, weights: str = "int8"):
+        """hold: WaveNet steps a hidden frame. weights: "int8" or "float32"."""
         self._decoder, self._hold = decoder, hold
-        self._net = pack_wavenet(decoder)
+        self._format = FORMATS[weights](decoder)
 
     def stream(self, seed: int = 0, temperature: float = 1.0) -> WaveNetStream:
-        """A new utterance."""
-        return WaveNetStream(self._decoder, self._net, self._hold, seed, temperature)
+        """A new utterance.
+
+        temperature: 1 samples the model's distribution, less is cleaner and duller, 0 is greedy.
+        """
+        return WaveNetStream(self._decoder, self._format.new_state(), seed, temperature)
+
+    def add(self, streams: list[WaveNetStream], hidden: list[Tensor]) -> list[np.ndarray]:
+        """The next hidden frames [1, H, F] of every stream to the samples that are now final.
+
+        Streams may get different numbers of frames; what each gives is what it would give alone.
+        """
+        work = [one.work(frames, self._hold) for one, frames in zip(streams, hidden, strict=True)]
+        found = self._format.sample(work, self._hold, torch.get_num_threads())
+        return [one.join(indices) for one, indices in zip(streams, found, strict=True)]
+
+    def together(
+        self, jobs: Iterable[tuple[WaveNetStream, Iterator[Tensor]]], most: int
+    ) -> Iterator[tuple[int, np.ndarray | None]]:
+        """Run jobs, `most` at a time: pairs (number of the job, its next samples; None: its end).
+
+        A job is a new stream and its hidden frames in blocks. The next job begins where one ends.
+        """
+        waiting = enumerate(jobs)
+        running = dict(islice(waiting, most))
+        while running:
+            blocks = {number: next(frames, None) for number, (_, frames) in running.items()}
+            for number in [number for number, block in blocks.items() if block is None]:
+                yield number, running.pop(number)[0].finish()
+                yield number, None
+                del blocks[number]
+                running.update(islice(waiting, 1))
+            if blocks:
+                streams = [running[number][0] for number in blocks]
+                yield from zip(blocks, self.add(streams, list(blocks.values())), strict=True)

@@ -73,6 +73,8 @@ def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
         log_mel = model.conditioning.log_mel(hidden)[0].cpu().numpy()
         found["preview"] = griffin_lim(log_mel, SEED)[:samples]
     if stage.name != "codes":
-        stream = WaveNetSampler(model.decoder, hold).stream(SEED, run.config.decoder.temperature)
-        found["wavenet"] = np.concatenate([stream.add(hidden), stream.finish()])[:samples]
+        sampler = WaveNetSampler(model.decoder, hold, "float32")  # exactly what was trained
+        stream = sampler.stream(SEED, run.config.decoder.temperature)
+        blocks = [*sampler.add([stream], [hidden]), stream.finish()]
+        found["wavenet"] = np.concatenate(blocks)[:samples]
     return found
