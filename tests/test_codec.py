@@ -88,6 +88,26 @@ def test_blocks_are_the_whole_and_the_seed_decides(codec, monkeypatch, preview):
         np.testing.assert_allclose(np.concatenate(blocks), one, atol=1e-5)
 
 
+@pytest.mark.parametrize("weights", ["int8", "float32"])
+def test_recordings_side_by_side_are_recordings_alone(codec, weights):
+    lengths = [9000, 100, 30_000, 12_345, 1]
+    codes = [codec.encode(noise(length, seed=i)) for i, length in enumerate(lengths)]
+    speakers = ["anna", "bert", "anna", "anna", "bert"]
+    found = codec.decode_many(codes, speakers, seed=3, weights=weights, streams=2)
+    for one, speaker, wave in zip(codes, speakers, found, strict=True):
+        alone = codec.decode(one, speaker, seed=3, weights=weights)
+        assert len(wave) == one.samples
+        np.testing.assert_allclose(wave, alone, atol=1e-5)
+    assert codec.decode_many([], []) == []
+
+
+def test_impossible_numbers_of_streams_are_refused(codec):
+    codes = codec.encode(noise(1000))
+    for streams, message in ((0, "at least one"), (10**12, "memory")):
+        with pytest.raises(InputError, match=message):
+            codec.decode_many([codes], ["anna"], streams=streams)
+
+
 def test_long_previews_come_in_pieces_of_the_right_length(codec, monkeypatch):
     monkeypatch.setattr(codec_module, "PREVIEW_SECONDS", 0.2)
     codes = codec.encode(noise(16_123))
@@ -125,7 +145,8 @@ def test_speakers_are_found_by_name(codec):
 
 
 @pytest.mark.parametrize(
-    "options", [{"temperature": -1.0}, {"temperature": float("nan")}, {"seed": -1}]
+    "options",
+    [{"temperature": -1.0}, {"temperature": float("nan")}, {"seed": -1}, {"weights": "int4"}],
 )
 def test_bad_options_are_refused(codec, options):
     with pytest.raises(InputError):

@@ -68,6 +68,52 @@ def test_a_folder_is_mirrored(cli, anna, codes, tmp_path):
     assert (tmp_path / "wav" / "a.wav").exists()
 
 
+def test_a_folder_is_decoded_side_by_side(cli, anna, codes, tmp_path):
+    folder, out = tmp_path / "codes", tmp_path / "out"
+    (folder / "deep").mkdir(parents=True)
+    for i, name in enumerate(("a.npy", "b.npy", "deep/c.npy")):
+        np.save(folder / name, np.arange(4 + 3 * i, dtype=np.uint16) % 4)
+    (folder / "bad.npy").write_bytes(b"")
+    result = cli("decode", folder, out, *anna, "--streams", 2)
+    assert result.status == 2 and "1 of 4" in result.err[-1]
+    assert any("bad.npy" in line for line in result.err)
+    files = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
+    assert files == ["a.wav", "b.wav", "deep/c.wav"]
+    for name in ("a", "b", "deep/c"):
+        alone = tmp_path / "alone.wav"
+        assert cli("decode", folder / f"{name}.npy", alone, *anna).status == 0
+        assert (out / f"{name}.wav").read_bytes() == alone.read_bytes()
+
+
+def test_an_interrupted_folder_keeps_what_is_complete(cli, anna, codes, tmp_path, monkeypatch):
+    from vqspeech.audio import Writer
+
+    folder, out = tmp_path / "codes", tmp_path / "out"
+    folder.mkdir()
+    np.save(folder / "a.npy", np.zeros(2, np.uint16))
+    np.save(folder / "b.npy", np.zeros(90, np.uint16))
+    add = Writer.add
+
+    def interrupt(writer, block):
+        if (out / "a.wav").exists():
+            raise KeyboardInterrupt
+        add(writer, block)
+
+    monkeypatch.setattr(Writer, "add", interrupt)
+    result = cli("decode", folder, out, *anna)
+    assert result.status == 130
+    assert [p.name for p in out.iterdir()] == ["a.wav"]
+
+
+def test_weights_change_the_samples(cli, anna, codes, tmp_path):
+    made = []
+    for weights in ("int8", "float32"):
+        out = tmp_path / f"{weights}.wav"
+        assert cli("decode", codes, out, *anna, "--weights", weights).status == 0
+        made.append(soundfile.read(out)[0])
+    assert len(made[0]) == len(made[1])
+
+
 def test_recordings_beside_the_codes_are_not_overwritten(refused, anna, codes, tmp_path):
     refused(["decode", tmp_path, tmp_path / ".", *anna], "overwritten", "another folder")
 

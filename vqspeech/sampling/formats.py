@@ -16,6 +16,10 @@ from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.parallel import mapped_ahead
 from vqspeech.sampling.packed import new_state, pack_wavenet
 
+TOGETHER = 4
+"""Streams that share each weight as it is read. More of them would crowd the weights out of a
+core's second cache with what they remember."""
+
 
 class Work(NamedTuple):
     """What one stream is to do next.
@@ -83,7 +87,8 @@ class Int8Format:
         announce_compilation(narrow_kernels.run)
         # The longest first: at any step the streams that still run are the first ones.
         order = sorted(range(len(work)), key=lambda i: -len(work[i].uniforms))
-        shares = [order[i::threads] for i in range(min(threads, len(order)))]
+        each = max(1, min(TOGETHER, -(-len(order) // threads)))
+        shares = [order[i : i + each] for i in range(0, len(order), each)]
         found: dict[int, np.ndarray] = {}
         for share, out in zip(
             shares,

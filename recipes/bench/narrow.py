@@ -1,0 +1,59 @@
+"""What int8 weights cost: -log p of recordings by the int8 kernels and by float32, in nats a step.
+
+    python recipes/bench/narrow.py FILE... [--model DIR] [--speaker NAME] [--seconds 5]
+
+Teacher-forced on the first seconds of each file: a measure of the model, never a reconstruction.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+
+def nats(logits: np.ndarray, samples: np.ndarray) -> float:
+    """-log p of samples [N, bands] under logits [N, bands, 256], the mean in nats a step."""
+    logits = logits.astype(np.float64)
+    logits -= logits.max(-1, keepdims=True)
+    chosen = np.take_along_axis(logits, samples[..., None].astype(np.int64), -1)[..., 0]
+    return float((np.log(np.exp(logits).sum(-1)) - chosen).sum(-1).mean())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--model")
+    parser.add_argument("--speaker", help="default: the model's first")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    args = parser.parse_args()
+    import torch
+
+    from vqspeech import Codec, audio
+    from vqspeech.dsp import HighPass
+    from vqspeech.sampling.formats import FORMATS
+
+    codec = Codec.from_pretrained(args.model, device="cpu")
+    decoder, hold = codec.model.decoder, codec.config.steps_per_frame
+    formats = {name: kind(decoder) for name, kind in FORMATS.items()}
+    speaker = torch.tensor([codec.speaker_row(args.speaker or codec.speakers[0])])
+    found = []
+    for file in args.files:
+        wave = audio.read(file)[: round(args.seconds * 16_000)]
+        wave = HighPass()(wave * np.float32(audio.level_gain(wave)))
+        wave = torch.from_numpy(np.pad(wave, (0, -len(wave) % codec.hop)))[None]
+        with torch.inference_mode():
+            hidden = codec.model.hidden(codec.model.encode(wave), codec.model.speakers(speaker))
+            bias = decoder.conditioning(hidden)[0].numpy()
+            samples = decoder.encode(wave)[0].numpy().astype(np.uint8)
+        row = {
+            name: nats(form.logits(form.new_state(), bias, hold, samples), samples)
+            for name, form in formats.items()
+        }
+        found.append(row["int8"] - row["float32"])
+        print(f"{row['float32']:8.4f} float32 {row['int8']:8.4f} int8 {found[-1]:+8.4f}  {file}")
+    print(f"int8 costs {np.mean(found):+.4f} nats a step (largest {max(found):+.4f})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
