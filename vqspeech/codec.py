@@ -18,7 +18,7 @@ from vqspeech.sampling.checks import check_sampling, check_streams
 from vqspeech.sampling.preview import griffin_lim_pieces
 from vqspeech.sampling.stream import WaveNetSampler
 
-DECODE_SECONDS = 0.5
+DECODE_SECONDS = 0.25
 """Speech sampled between two looks at the clock and the keyboard."""
 STREAMS = 16
 """Recordings that are sampled side by side."""

@@ -61,7 +61,7 @@ class Subject:
 
     def kernels(self, weights: str, streams: int, threads: int) -> float:
         """Samples a second, all streams together."""
-        from vqspeech.sampling.formats import Work
+        from vqspeech.sampling.work import Work
 
         rng = np.random.default_rng(0)
         form, shape = self.formats[weights], (self.steps, self.bands)

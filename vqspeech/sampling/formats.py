@@ -8,30 +8,17 @@ In both a stream's samples are the same alone, in any batch and on any number of
 
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.parallel import mapped_ahead
 from vqspeech.sampling.packed import new_state, pack_wavenet
+from vqspeech.sampling.work import Work
 
 TOGETHER = 4
 """Streams that share each weight as it is read. More of them would crowd the weights out of a
 core's second cache with what they remember."""
-
-
-class Work(NamedTuple):
-    """What one stream is to do next.
-
-    state: from `new_state`, changed in place. bias: [F, L, 2R] float32. uniforms: [F * hold, bands]
-    float32 in [0, 1). temperature: 0 to 2.
-    """
-
-    state: Any
-    bias: np.ndarray
-    uniforms: np.ndarray
-    temperature: float
 
 
 class Float32Format:

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.subbands import TAPS, FilterBank
-from vqspeech.sampling.formats import FORMATS, Work
+from vqspeech.sampling.formats import FORMATS
+from vqspeech.sampling.graphed import GraphedFormat
+from vqspeech.sampling.work import Work
 
 
 class BandJoiner:
@@ -70,9 +72,10 @@ class WaveNetSampler:
     """A decoder whose weights are packed once, to start streams from."""
 
     def __init__(self, decoder: WaveNetDecoder, hold: int, weights: str = "int8"):
-        """hold: WaveNet steps a hidden frame. weights: "int8" or "float32"."""
+        """hold: WaveNet steps a hidden frame. weights: "int8" or "float32"; a GPU has float32."""
         self._decoder, self._hold = decoder, hold
-        self._format = FORMATS[weights](decoder)
+        on_cpu = decoder.scale.device.type == "cpu"
+        self._format = FORMATS[weights](decoder) if on_cpu else GraphedFormat(decoder)
 
     def stream(self, seed: int = 0, temperature: float = 1.0) -> WaveNetStream:
         """A new utterance.
