@@ -17,6 +17,18 @@ HEADROOM = 2.0
 """Full scale of a band over the 99.9th percentile of its magnitudes in training speech."""
 
 
+def smooth_rows(bands: int, levels: int, width: int) -> Tensor:
+    """An embedding [bands, levels, width] to start from, in which neighbours are neighbours.
+
+    Each column is a random line and curve of the level's value, and a little noise.
+    """
+    table = torch.tensor(mu_law_table())
+    compressed = (torch.arange(levels) - MU_ZERO) / MU_ZERO
+    line = compressed[:, None] * torch.randn(bands, 1, width)
+    curve = table[:, None] * torch.randn(bands, 1, width)
+    return line + curve + 0.1 * torch.randn(bands, levels, width)
+
+
 class WaveNetDecoder(nn.Module):
     """Hidden frames [B, H, F] and past samples to the distribution of the next ones."""
 
@@ -26,12 +38,8 @@ class WaveNetDecoder(nn.Module):
         self.bank = FilterBank(config.bands)
         self.register_buffer("scale", torch.ones(config.bands))
         width, skip = config.residual_channels, config.skip_channels
-        table = torch.tensor(mu_law_table())
-        compressed = (torch.arange(MU_LEVELS) - MU_ZERO) / MU_ZERO
-        # Neighbouring levels start as neighbours: each row is a random line and curve of its value.
-        smooth = compressed[:, None] * torch.randn(config.bands, 1, width)
-        smooth = smooth + table[:, None] * torch.randn(config.bands, 1, width)
-        self.embedding = nn.Parameter(smooth + 0.1 * torch.randn(config.bands, MU_LEVELS, width))
+        rows = torch.empty(config.bands, MU_LEVELS, width)
+        self.embedding = nn.Parameter(rows if rows.is_meta else smooth_rows(*rows.shape))
         self.stack = GatedStack(width, skip, config.dilations)
         self.condition = nn.Linear(hidden_channels, len(config.dilations) * 2 * width)
         self.hidden = nn.Linear(skip, skip)

@@ -26,7 +26,9 @@ class LogMel(nn.Module):
 
     def __init__(self, mels: int):
         super().__init__()
-        with torch.device("cpu"):  # it reads its own values, which the meta device has not
+        # They read their own values, which the meta device has not.
+        with torch.device("cpu"):
+            window = torch.hann_window(WINDOW)
             filters = melscale_fbanks(
                 FFT // 2 + 1,
                 0.0,
@@ -37,7 +39,7 @@ class LogMel(nn.Module):
                 mel_scale="slaney",
             )
         self.register_buffer("filters", filters, persistent=False)
-        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.register_buffer("window", window, persistent=False)
 
     def forward(self, wave: Tensor) -> Tensor:
         """Waveform [B, n * 160] in [-1, 1] to log-mel [B, mels, n], natural log."""

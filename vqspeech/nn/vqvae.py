@@ -38,8 +38,10 @@ class VQVAE(nn.Module):
         dim = config.quantizer.dim
         self.encoder = Encoder(config.encoder, config.hop, dim)
         self.quantizer = VectorQuantizer(config.quantizer)
-        self.speakers = nn.Embedding(speakers, config.conditioning.speaker_dim)
-        nn.init.normal_(self.speakers.weight, std=0.3)
+        vectors = torch.empty(speakers, config.conditioning.speaker_dim)
+        if not vectors.is_meta:  # arithmetic on the meta device imports PyTorch's compiler: seconds
+            nn.init.normal_(vectors, std=0.3)
+        self.speakers = nn.Embedding.from_pretrained(vectors, freeze=False)
         mels = config.encoder.mels
         self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop)
         self.target_mel = LogMel(mels)
