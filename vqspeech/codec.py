@@ -11,6 +11,7 @@ import torch
 from vqspeech import audio
 from vqspeech.checkpoint import Checkpoint, load_checkpoint
 from vqspeech.chunks import ChunkEncoder
+from vqspeech.codec_prior import WithPrior
 from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.errors import InputError
@@ -23,7 +24,7 @@ PREVIEW_SECONDS = 20.0
 """Griffin-Lim runs on pieces of this length."""
 
 
-class Codec:
+class Codec(WithPrior):
     """A trained model, ready to encode and decode. Make one with `Codec.from_pretrained`."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto"):
@@ -33,7 +34,7 @@ class Codec:
         self.config = about.config
         self.speaker_table: list[dict[str, Any]] = about.speakers
         self.trained: dict[str, int] = about.trained
-        self.fingerprint = about.fingerprint
+        self.fingerprint, self.folder = about.fingerprint, checkpoint.folder
         self._sampler: WaveNetSampler | None = None
 
     @classmethod

@@ -10,11 +10,11 @@ tanh and exponential are tables. Sampling uses the same numbers as coding.
 import numpy as np
 from numba import njit
 
-from vqspeech.sampling.packed_prior import FRACTION, LARGEST, PackedPrior, PriorState
+from vqspeech.sampling.packed_prior import FRACTION, LARGEST
 from vqspeech.sampling.tables import POWER_BITS, TANH_BITS, TANH_LIMIT, TANH_STEPS
 
 FLAGS = {"cache": True, "error_model": "numpy", "nogil": True}
-"""No fast-math. It would change nothing in integers; the absence says that nothing is owed to it."""
+"""No fast-math: there is nothing but integers here, and nothing to be gained."""
 
 DOUBLE = 2 * FRACTION
 """Bits after the point of a product."""
@@ -154,7 +154,10 @@ def sample(net, state, bias, inverse, kept, randoms, out):
     inverse: 1 / temperature in units of 2^-16, 0 for the likeliest code. kept: of 2^24, how much of
     the probability the likeliest codes must reach before the others are left out.
     """
-    logits, found = np.empty(len(net.output_bias), np.int64), np.empty(len(net.output_bias), np.int64)
+    logits, found = (
+        np.empty(len(net.output_bias), np.int64),
+        np.empty(len(net.output_bias), np.int64),
+    )
     for n in range(len(out)):
         step(net, state, bias, logits)
         frequencies(logits, inverse if inverse else PLAIN, net.power, found)

@@ -82,7 +82,7 @@ def _bias(tensor: Tensor) -> np.ndarray:
 
 
 def pack_prior(prior: Prior) -> PackedPrior:
-    """Round a prior's weights to fixed point, in kernel order. Raises InputError where too large."""
+    """Round a prior's weights to fixed point, in kernel order. InputError: one is too large."""
     stack, layers = prior.stack, prior.config.layers
     width, last = stack.residual_channels, len(stack.residual)
     residual = np.zeros((layers, width, width), np.int32)

@@ -67,7 +67,9 @@ def corpus_codes(
         finally:
             partial.unlink(missing_ok=True)
     return {
-        split: CorpusCodes(*(tensors[f"{split}.{part}"] for part in ("indices", "ends", "speakers")))
+        split: CorpusCodes(
+            *(tensors[f"{split}.{part}"] for part in ("indices", "ends", "speakers"))
+        )
         for split in SPLITS
     }
 

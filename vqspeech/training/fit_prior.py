@@ -8,7 +8,6 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -130,9 +129,7 @@ class _Fit:
             f"{len(self.codes['train'].indices):,} codes; bits per held-out code: "
             + ", ".join(f"{name} {bits:.3f}" for name, bits in self.baselines.items())
         )
-        crops = CodeCrops(
-            self.codes["train"], config.crop_frames, config.batch, self.options.seed
-        )
+        crops = CodeCrops(self.codes["train"], config.crop_frames, config.batch, self.options.seed)
         optimizer = torch.optim.AdamW(
             self.prior.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
@@ -179,7 +176,7 @@ class _Fit:
         if not bool(torch.isfinite(norm)):
             raise InputError(f"the loss is not finite at step {step}: lower prior.learning_rate")
         optimizer.step()
-        return {"bits": float(loss) / LN2, "learning_rate": rate}
+        return {"bits": float(loss.detach()) / LN2, "learning_rate": rate}
 
     def _measure(self, step: int) -> float:
         """Bits per held-out code, written to the log; the speaker told."""
@@ -188,7 +185,9 @@ class _Fit:
         figures = {"bits": bits, "bits_any_speaker": nameless}
         figures |= {f"bits_{name}": value for name, value in self.baselines.items()}
         self.log.scalars("valid", STAGE, step, figures)
-        self.log.say(f"prior step {step}: {bits:.4f} bits per held-out code, {nameless:.4f} nameless")
+        self.log.say(
+            f"prior step {step}: {bits:.4f} bits per held-out code, {nameless:.4f} nameless"
+        )
         return bits
 
     def _out_of_time(self) -> bool:

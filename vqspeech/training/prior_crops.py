@@ -54,7 +54,9 @@ def bits_per_code(prior: Prior, codes: CorpusCodes, nameless: bool = False) -> f
         rows = order[first : first + BATCH]
         parts = [codes.indices[codes.starts[r] : codes.ends[r]] for r in rows]
         longest = max(map(len, parts))
-        indices = torch.tensor(np.stack([np.pad(p, (0, longest - len(p))) for p in parts]).astype(int))
+        indices = torch.tensor(
+            np.stack([np.pad(p, (0, longest - len(p))) for p in parts]).astype(int)
+        )
         speakers = torch.from_numpy(codes.speakers[rows])
         if nameless:
             speakers = torch.full_like(speakers, prior.any_speaker)
