@@ -147,6 +147,14 @@ def header_bytes(header: Header) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
+def seed_of(header: Header) -> int:
+    """What the CRCs of its blocks begin with: the header's own.
+
+    Not the CRC of all its bytes: with its CRC behind it every header has the same one.
+    """
+    return struct.unpack("<I", header_bytes(header)[-4:])[0]
+
+
 def read_header(data: bytes | memoryview) -> tuple[Header, int]:
     """(header, its size) of the start of a file. Raises InputError without the file's name."""
     data = memoryview(data)
@@ -185,15 +193,14 @@ def _parse_header(data: memoryview) -> tuple[Header, int]:
 
 def encoded(header: Header, codes: np.ndarray, coder: BlockCoder) -> Iterator[bytes]:
     """The bytes of a file of `codes` [F], header first, then block by block."""
-    start = header_bytes(header)
-    yield start
+    yield header_bytes(header)
     for number in range(header.blocks):
         part = codes[number * BLOCK_CODES :][:BLOCK_CODES]
         payload = coder.encode(part, number > 0)
         block = MARK + _variable(number) + _variable(len(payload)) + payload
         if header.mode == RANGE:
             block += struct.pack("<H", _codes_crc(part))
-        yield block + struct.pack("<I", zlib.crc32(block, zlib.crc32(start)))
+        yield block + struct.pack("<I", zlib.crc32(block, seed_of(header)))
 
 
 def _codes_crc(codes: np.ndarray) -> int:
@@ -213,7 +220,7 @@ class Block:
 def read_block(data: memoryview, at: int, header: Header, seed: int) -> Block:
     """The block at `at`, its CRC checked. ValueError says what is wrong with it.
 
-    seed: CRC-32 of the header.
+    seed: of `seed_of`.
     """
     if bytes(data[at : at + 2]) != MARK:
         raise ValueError("does not begin as a block does")

@@ -7,7 +7,6 @@ kept block by block, each after its checksums.
 import os
 import secrets
 import stat
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -169,7 +168,7 @@ def _start(path, file: BinaryIO, size: int, salvage: bool) -> tuple[Header, memo
 
 def _in_order(path, data: memoryview, at: int, header: Header) -> Iterator[Block]:
     """All blocks, which must stand in their order and fill the file. Raises InputError."""
-    seed = zlib.crc32(bitstream.header_bytes(header))
+    seed = bitstream.seed_of(header)
     for number in range(header.blocks):
         try:
             block = bitstream.read_block(data, at, header, seed)
@@ -189,7 +188,7 @@ def _in_order(path, data: memoryview, at: int, header: Header) -> Iterator[Block
 
 def _intact(data: memoryview, at: int, header: Header) -> Iterator[Block]:
     """The blocks whose checksums are right, wherever they stand."""
-    seed, whole = zlib.crc32(bitstream.header_bytes(header)), bytes(data)
+    seed, whole = bitstream.seed_of(header), bytes(data)
     while (at := whole.find(bitstream.MARK, at)) >= 0:
         try:
             block = bitstream.read_block(data, at, header, seed)

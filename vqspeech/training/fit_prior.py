@@ -1,7 +1,8 @@
 """The stage "prior": fits the model of the codes once the codec is trained.
 
 Minutes where the codec takes hours, so it is not resumed but done again. The prior kept is the one
-with the fewest bits per code on held-out utterances; once these no longer fall the fit ends.
+with the fewest bits per code on held-out utterances; once these no longer fall the fit ends, and
+the model gets it.
 """
 
 import os
@@ -44,7 +45,10 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
         loaded = _open_model(options, model)
         log = RunLog(options.out, options.quiet)
         try:
-            _Fit(config.prior, options, loaded, log).run()
+            if (loaded.folder / PRIOR_FILE).exists():
+                log.say(f"{loaded.folder} has a prior already; remove it to fit another")
+            else:
+                _Fit(config.prior, options, loaded, log).run()
         finally:
             log.close()
     except (OSError, SafetensorError) as error:
@@ -74,7 +78,7 @@ def _open_model(options: Options, model: str | None) -> Checkpoint:
     if not bool(loaded.model.quantizer.initialised):
         raise InputError(f"{loaded.folder}: its codes are not trained; train the stage 'codes'")
     if (folder / PRIOR_FILE).exists() and not options.resume:
-        raise InputError(f"{folder} has a prior already; --resume fits it again, or remove it")
+        raise InputError(f"{folder} has a prior already; remove its {PRIOR_FILE} to fit another")
     return loaded._replace(folder=folder)
 
 
@@ -149,11 +153,12 @@ class _Fit:
                 bits = self._measure(step + 1)
                 if best is None or bits < best.bits:
                     best, worse = _Best(step + 1, bits), 0
-                    save_prior(self.prior, self.names, self.loaded.folder, self.identity)
+                    save_prior(self.prior, self.names, self.options.out, self.identity)
                 else:
                     worse += 1
             if late or worse >= config.patience:
                 break
+        os.replace(self.options.out / PRIOR_FILE, self.loaded.folder / PRIOR_FILE)
         log.say(
             f"kept the prior of step {best.step}: {best.bits:.3f} bits per held-out code; "
             f"{self.loaded.folder / PRIOR_FILE}"
