@@ -69,7 +69,7 @@ class WithPrior:
             self.name,
             known,
         )
-        return save_vqs(path, header, codes.indices, self._block_coder(header))
+        return save_vqs(path, header, codes.indices, self.block_coder(header))
 
     def load_vqs(
         self, path: str | os.PathLike, salvage: bool = False
@@ -78,13 +78,14 @@ class WithPrior:
 
         salvage: keep the intact blocks of a damaged file. Raises InputError.
         """
-        contents = load_vqs(path, self._block_coder, salvage)
+        contents = load_vqs(path, self.block_coder, salvage)
         if not len(contents.codes):
             raise InputError(f"{path}: holds no codes; encode the recording again")
         codes = Codes(contents.codes, contents.samples, self.hop, self.fingerprint)
         return codes, contents.header.speaker or None, contents
 
-    def _block_coder(self, header: Header) -> BlockCoder:
+    def block_coder(self, header: Header) -> BlockCoder:
+        """What turns this model's codes into a file's blocks and back. Raises InputError."""
         own = (self.codes_identity, self.hop, self.codebook_size)
         if (header.codes, header.hop, header.codebook_size) != own:
             raise InputError(

@@ -47,8 +47,8 @@ def main() -> int:
             tracemalloc.reset_peak()
             before, start = tracemalloc.get_traced_memory()[0], time.process_time()
             for read in (
-                lambda: load_vqs(path, codec._block_coder),
-                lambda: load_vqs(path, codec._block_coder, salvage=True),
+                lambda: load_vqs(path, codec.block_coder),
+                lambda: load_vqs(path, codec.block_coder, salvage=True),
                 lambda: measure_vqs(path),
             ):
                 tried += 1

@@ -20,6 +20,8 @@ LARGEST_SEED = 2**32 - 1
 """What NumPy's old random generator takes, which `accelerate` seeds too."""
 EXTRA = ("accelerate", "tensorboard")
 """What training needs beyond what encoding and decoding need."""
+PRIOR = "prior"
+"""The stage that is none of the loop's: it fits another network to what the others made."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     config = with_steps(load_preset(args.config), dict(args.steps))
-    with_prior = "prior" in (args.stages or ())
+    with_prior = PRIOR in (args.stages or ())
     if with_prior and len(args.stages) > 1:
         raise InputError("the stage 'prior' goes alone, once the others are done")
     if args.model is not None and not with_prior:
@@ -123,14 +125,18 @@ def run(args: argparse.Namespace) -> None:
 
 def with_steps(config: Config, steps: dict[str, int]) -> Config:
     """`config` with other numbers of steps for the stages named. Raises InputError."""
+    prior = config.prior
     for name in steps:
-        config.training.stage(name)
+        if name == PRIOR and prior is not None:
+            prior = dataclasses.replace(prior, steps=steps[name])
+        else:
+            config.training.stage(name)
     stages = tuple(
         dataclasses.replace(stage, steps=steps.get(stage.name, stage.steps))
         for stage in config.training.stages
     )
     training = dataclasses.replace(config.training, stages=stages)
-    return dataclasses.replace(config, training=training)
+    return dataclasses.replace(config, training=training, prior=prior)
 
 
 def _stage_steps(text: str) -> tuple[str, int]:

@@ -30,6 +30,8 @@ from vqspeech.training.schedule import learning_rate
 
 STAGE = "prior"
 LOG_EVERY = 50
+LEAST_GAIN = 1e-4
+"""Bits per held-out code that count as better."""
 LN2 = 0.6931471805599453
 
 
@@ -151,7 +153,7 @@ class _Fit:
                 continue
             with average.applied(self.prior):
                 bits = self._measure(step + 1)
-                if best is None or bits < best.bits:
+                if best is None or bits < best.bits - LEAST_GAIN:
                     best, worse = _Best(step + 1, bits), 0
                     save_prior(self.prior, self.names, self.options.out, self.identity)
                 else:
