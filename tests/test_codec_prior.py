@@ -121,6 +121,22 @@ def test_files_are_as_long_as_the_prior_says(codec, codes, tmp_path):
     assert codec.bits_per_code(long, "bert") != codec.bits_per_code(long, "anna")
 
 
+def test_the_shipped_model(tmp_path):
+    """Its prior is there, fits its codes, and saves what the README says and more than a fifth."""
+    from pathlib import Path
+
+    from vqspeech.vqs import measure_vqs
+
+    shipped = Codec.from_pretrained(device="cpu")
+    sentence = shipped.encode_file(Path(__file__).parents[1] / "egs" / "sentence.flac")
+    shipped.save_vqs(sentence, tmp_path / "x.vqs")
+    found, _, contents = shipped.load_vqs(tmp_path / "x.vqs")
+    assert np.array_equal(found.indices, sentence.indices) and contents.header.prior
+    bits = 8 * measure_vqs(tmp_path / "x.vqs").payload / sentence.frames
+    assert bits < 0.8 * 9
+    assert bits == pytest.approx(shipped.bits_per_code(sentence), abs=8 / sentence.frames)
+
+
 def test_another_model_is_named(codec, codes, tmp_path, tiny_config):
     import torch
 

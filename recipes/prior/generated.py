@@ -134,7 +134,9 @@ def sheet(waves: list[np.ndarray], speakers: list[str], path: Path) -> None:
     number = min(SHOWN, len(waves))
     figure, places = plt.subplots((number + 2) // 3, 3, figsize=(15, 2.2 * ((number + 2) // 3)))
     for wave, speaker, place in zip(waves, speakers, places.flat, strict=False):
-        place.specgram(wave, NFFT=512, Fs=SAMPLE_RATE, noverlap=384, vmin=-140, vmax=-40, cmap="magma")
+        place.specgram(
+            wave, NFFT=512, Fs=SAMPLE_RATE, noverlap=384, vmin=-140, vmax=-40, cmap="magma"
+        )
         place.set_title(speaker, fontsize=8)
         place.set_ylim(0, 8000)
     figure.tight_layout()
