@@ -55,6 +55,30 @@ def tiny_model(tiny_config, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_prior_model(tiny_model, tmp_path_factory):
+    """The tiny model with a prior of random weights, far from uniform."""
+    import shutil
+
+    import torch
+
+    from vqspeech.checkpoint import codes_identity, load_checkpoint
+    from vqspeech.config import PriorConfig
+    from vqspeech.nn.prior import Prior
+    from vqspeech.prior_file import save_prior
+
+    folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("models") / "tiny-prior")
+    torch.manual_seed(1)
+    config = PriorConfig(residual_channels=8, skip_channels=8, layers=4, cycle=2, speaker_dim=4)
+    prior = Prior(config, 4, 3)
+    with torch.no_grad():
+        prior.output.weight.mul_(8)
+        prior.speakers.weight.mul_(5)
+    codes = codes_identity(load_checkpoint(folder).model.state_dict())
+    save_prior(prior, [speaker["name"] for speaker in SPEAKERS], folder, codes)
+    return folder
+
+
 @pytest.fixture
 def make_audio(tmp_path):
     """make_audio(name, seconds): a file of noise in tmp_path, folders made as needed."""

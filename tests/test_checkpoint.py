@@ -232,7 +232,8 @@ def test_a_hub_name(folder, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     assert load_checkpoint("someone/model").about.config.name == "tiny"
-    assert asked == [("someone/model", ["README.md", "config.json", "model.safetensors"])]
+    files = ["README.md", "config.json", "model.safetensors", "prior.safetensors"]
+    assert asked == [("someone/model", files)]
 
 
 def test_an_unknown_hub_name(monkeypatch):

@@ -1,5 +1,7 @@
 """A model on disk: a folder with `config.json`, `model.safetensors` and `README.md`.
 
+A prior over the codes may stand beside them (`prior_file`).
+
 `config.json`: {"format", "fingerprint", "config", "trained": {stage: steps}, "speakers": [{name,
 gender, minutes}]}; the order of the speakers is the order of their rows. Nothing is unpickled, and
 every size is checked against the configuration before a tensor is read.
@@ -25,6 +27,8 @@ from vqspeech.tables import shown
 
 FORMAT = 1
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
+PRIOR_FILE = "prior.safetensors"
+FILES = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, PRIOR_FILE]
 MAX_CONFIG_BYTES = 16 * 2**20
 MAX_SPEAKERS = 1_000_000
 MAX_MINUTES = 1e12
@@ -56,6 +60,21 @@ def fingerprint(tensors: dict[str, torch.Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def codes_identity(tensors: dict[str, torch.Tensor]) -> str:
+    """16 hex digits that name a model's codes: its encoder and codebook, at any precision.
+
+    tensors: the model's state. Models that differ in the decoder only, as after more of the stage
+    "waveform", share it, and with it their priors and their `.vqs` files.
+    """
+    chosen = {k: v for k, v in tensors.items() if k.startswith(("encoder.", "quantizer."))}
+    return fingerprint(
+        {
+            name: (value.float() if value.is_floating_point() else value).cpu().contiguous()
+            for name, value in chosen.items()
+        }
+    )
 
 
 def save_checkpoint(
@@ -91,6 +110,7 @@ def save_checkpoint(
         save_file(tensors, partial / WEIGHTS_FILE)
         os.chmod(partial / WEIGHTS_FILE, 0o644)  # safetensors makes it the owner's alone
         (partial / CARD_FILE).write_text(card or default_card(model.config, speakers))
+        _carry_prior(folder, partial, codes_identity(tensors))
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             os.rename(folder, old)
@@ -98,6 +118,20 @@ def save_checkpoint(
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _carry_prior(old: Path, new: Path, codes: str) -> None:
+    """Copy a prior from folder `old` to `new` if it is one of `codes`, which training left alone.
+
+    It goes on fitting while only the decoder is trained.
+    """
+    try:
+        with safe_open(old / PRIOR_FILE, "pt") as file:
+            fits = (file.metadata() or {}).get("codes") == codes
+    except (OSError, SafetensorError):
+        return
+    if fits:
+        shutil.copyfile(old / PRIOR_FILE, new / PRIOR_FILE)
 
 
 def default_card(config: Config, speakers: list[dict[str, Any]]) -> str:
@@ -133,7 +167,7 @@ def _from_hub(name: str) -> Path:
             f"{name}: no such folder; a name on the hub needs `pip install huggingface_hub`"
         ) from None
     try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]))
+        return Path(snapshot_download(name, allow_patterns=FILES))
     except Exception as error:  # the hub's client has many kinds, all of them about this name
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{name}: no such folder; the hub says: {reason}") from None
@@ -207,7 +241,7 @@ def load_checkpoint(name: str | os.PathLike | None = None) -> Checkpoint:
     expected["speakers.weight"] = (torch.Size((len(speakers), dim)), torch.float32)
     try:
         with safe_open(path, "pt") as file:
-            weights = _checked(path, file, expected)
+            _, weights = checked_tensors(path, file, expected)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read ({reason}); get the model again") from None
@@ -216,13 +250,19 @@ def load_checkpoint(name: str | os.PathLike | None = None) -> Checkpoint:
     return Checkpoint(model.eval(), about, folder)
 
 
-def _checked(path: Path, file: Any, expected: dict[str, tuple]) -> dict[str, torch.Tensor]:
+def checked_tensors(
+    path: Path, file: Any, expected: dict[str, tuple]
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """The tensors of an open safetensors file, as they are stored and as the model wants them.
+
+    expected: shape and type by name. Raises InputError for any other tensors than these.
+    """
     wanted, found = set(expected), set(file.keys())
     for problem, names in (("lacks", wanted - found), ("has unknown", found - wanted)):
         if names:
             example = shown(sorted(names)[0])
             raise InputError(f"{path}: {problem} tensor {example}; get the model again")
-    weights = {}
+    stored, weights = {}, {}
     for name, (shape, dtype) in expected.items():
         part = file.get_slice(name)
         has = torch.Size(part.get_shape())
@@ -238,9 +278,10 @@ def _checked(path: Path, file: Any, expected: dict[str, tuple]) -> dict[str, tor
                 f"{path}: tensor {name} has type {part.get_dtype()}, not {dtype}; "
                 "get the model again"
             )
-        weights[name] = file.get_tensor(name).to(dtype)
+        stored[name] = file.get_tensor(name)
+        weights[name] = stored[name].to(dtype)
         if dtype.is_floating_point and not bool(torch.isfinite(weights[name]).all()):
             raise InputError(
                 f"{path}: tensor {name} has NaN or infinite values; get the model again"
             )
-    return weights
+    return stored, weights

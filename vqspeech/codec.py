@@ -11,6 +11,7 @@ import torch
 from vqspeech import audio
 from vqspeech.checkpoint import Checkpoint, load_checkpoint
 from vqspeech.chunks import ChunkEncoder
+from vqspeech.codec_prior import WithPrior
 from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.errors import InputError
@@ -26,7 +27,7 @@ PREVIEW_SECONDS = 20.0
 """Griffin-Lim runs on pieces of this length."""
 
 
-class Codec:
+class Codec(WithPrior):
     """A trained model, ready to encode and decode. Make one with `Codec.from_pretrained`."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto"):
@@ -36,7 +37,7 @@ class Codec:
         self.config = about.config
         self.speaker_table: list[dict[str, Any]] = about.speakers
         self.trained: dict[str, int] = about.trained
-        self.fingerprint = about.fingerprint
+        self.fingerprint, self.folder = about.fingerprint, checkpoint.folder
         self._samplers: dict[str, WaveNetSampler] = {}
 
     @classmethod
@@ -212,7 +213,7 @@ class Codec:
             return (block for _, block in blocks if block is not None)
         row = self.speaker_row(speaker)
         self.check_decodable(preview)
-        self._check(codes)
+        self.check_codes(codes)
         check_sampling(seed, 0.0, weights)
         return trimmed(self._preview_blocks(codes, row, seed), codes.samples)
 
@@ -229,7 +230,7 @@ class Codec:
         self.check_decodable()
         rows = [self.speaker_row(speaker) for _, speaker in jobs]
         for codes, _ in jobs:
-            self._check(codes)
+            self.check_codes(codes)
         if temperature is None:
             temperature = self.config.decoder.temperature
         check_sampling(seed, temperature, weights)
@@ -248,7 +249,8 @@ class Codec:
                 "or train its stage 'waveform'"
             )
 
-    def _check(self, codes: Codes) -> None:
+    def check_codes(self, codes: Codes) -> None:
+        """Raise InputError unless these codes are of this model."""
         if codes.model is not None and codes.model != self.fingerprint:
             raise InputError(
                 f"the codes were made by model {codes.model}, this is {self.fingerprint}; "

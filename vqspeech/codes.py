@@ -108,12 +108,18 @@ class Codes:
 
 
 def check_npy_target(path: str | os.PathLike) -> Path:
-    """The real path that `save_npy` would write, links followed.
+    """The real path that `save_npy` would write; raises InputError as `check_target` does."""
+    return check_target(path, ".npy")
 
-    Raises InputError for another extension than .npy, a missing folder, a folder or device there.
+
+def check_target(path: str | os.PathLike, suffix: str) -> Path:
+    """The real path of a file of codes to be written, links followed.
+
+    Raises InputError for another extension than `suffix`, a missing folder, a folder or device
+    there.
     """
-    if Path(path).suffix.lower() != ".npy":
-        raise InputError(f"{path}: codes go into a .npy file; name the output .npy")
+    if Path(path).suffix.lower() != suffix:
+        raise InputError(f"{path}: codes go into a {suffix} file; name the output {suffix}")
     target = Path(os.path.realpath(path))
     if os.path.isdir(target):
         raise InputError(f"{path}: is a folder; name a file")

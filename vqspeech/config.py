@@ -127,6 +127,54 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
+class PriorConfig:
+    """The autoregressive model of the codes, and how it is fitted once they are trained.
+
+    nameless: share of training crops whose speaker is not told, for the "any speaker" row. The
+    held-out nats are measured every `evaluate_every` steps; the best prior is kept, and the fit
+    ends early once `patience` measurements in a row were no better.
+    """
+
+    residual_channels: int = 96
+    skip_channels: int = 192
+    layers: int = 10
+    cycle: int = 5
+    speaker_dim: int = 32
+    dropout: float = 0.2
+    nameless: float = 0.2
+    steps: int = 4000
+    batch: int = 32
+    crop_frames: int = 192
+    learning_rate: float = 2e-3
+    final_learning_rate: float = 1e-4
+    warmup: int = 100
+    weight_decay: float = 0.01
+    average: float = 0.99
+    evaluate_every: int = 200
+    patience: int = 4
+
+    def __post_init__(self):
+        widths = {"residual_channels": self.residual_channels, "skip_channels": self.skip_channels}
+        within("prior", 1, 1024, speaker_dim=self.speaker_dim, **widths)
+        within("prior", 1, 64, layers=self.layers)
+        within("prior", 1, 12, cycle=self.cycle)
+        within("prior", 0.0, 0.9, dropout=self.dropout, nameless=self.nameless)
+        within("prior", 1, 10**9, steps=self.steps, evaluate_every=self.evaluate_every)
+        within("prior", 1, 4096, batch=self.batch, patience=self.patience)
+        within("prior", 2, 65536, crop_frames=self.crop_frames)
+        within("prior", 1e-8, 1.0, learning_rate=self.learning_rate)
+        within("prior", 0.0, 1.0, final_learning_rate=self.final_learning_rate)
+        within("prior", 0, 10**6, warmup=self.warmup)
+        within("prior", 0.0, 1.0, weight_decay=self.weight_decay)
+        within("prior", 0.0, 0.999999, average=self.average)
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Dilation of each layer: 1, 2, 4, ... over a cycle, then again."""
+        return tuple(2 ** (layer % self.cycle) for layer in range(self.layers))
+
+
+@dataclass(frozen=True)
 class StageConfig:
     """One stretch of training.
 
@@ -194,6 +242,7 @@ class Config:
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    prior: PriorConfig | None = None
 
     def __post_init__(self):
         require(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from vqspeech.errors import InputError
@@ -24,6 +25,9 @@ def convert(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return build(kind, value, where)
     origin = get_origin(kind)
+    if origin is UnionType:  # "KIND | None": a part that may be left out
+        kind = next(choice for choice in get_args(kind) if choice is not NoneType)
+        return None if value is None else convert(kind, value, where)
     if origin is Literal:
         choices = get_args(kind)
         if value not in choices:

@@ -3,7 +3,7 @@
     python recipes/base/pack.py exp/base/run/model vqspeech/models/base
 
 The weights are rounded to 16 bits first and named (fingerprint) after that, so that what is
-shipped is exactly what its name and its codes say.
+shipped is exactly what its name and its codes say. A prior beside the model goes along.
 """
 
 import argparse
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import torch
 
-from vqspeech.checkpoint import load_checkpoint, save_checkpoint
+from vqspeech.checkpoint import PRIOR_FILE, codes_identity, load_checkpoint, save_checkpoint
 from vqspeech.errors import InputError
+from vqspeech.prior_file import load_prior, save_prior
 
 CARD = Path(__file__).with_name("card.md")
 
@@ -24,7 +25,7 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder to write")
     args = parser.parse_args()
     try:
-        model, about, _ = load_checkpoint(args.model)
+        model, about, folder = load_checkpoint(args.model)
         stages = ", ".join(f"{name}: {steps:,}" for name, steps in about.trained.items())
         hours = sum(float(speaker["minutes"]) for speaker in about.speakers) / 60
         card = CARD.read_text().format(
@@ -34,6 +35,11 @@ def main() -> int:
             parameters=f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M",
         )
         save_checkpoint(model, about.speakers, args.out, about.trained, card, torch.float16)
+        if (folder / PRIOR_FILE).exists():
+            # Rounding the encoder gives its codes another name, and moves hardly any of them.
+            stored = load_prior(folder, model)
+            codes = codes_identity(load_checkpoint(args.out).model.state_dict())
+            save_prior(stored.prior, stored.speakers, args.out, codes, torch.float16)
     except (InputError, OSError) as error:
         print(f"pack.py: error: {error}", file=sys.stderr)
         return 2

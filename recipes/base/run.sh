@@ -7,15 +7,15 @@
 #   --speech DIR        the recordings
 #   --exp DIR           where everything goes                       (default: exp/base)
 #   --splits A,B        splits of the manifest to train on          (default: train,train-single)
-#   --stage N           first stage: 1 prepare, 2 train, 3 evaluate, 4 pack  (default: 1)
-#   --stop-stage N      last stage                                  (default: 4)
+#   --stage N           first stage: 1 prepare, 2 train, 3 prior, 4 evaluate, 5 pack  (default: 1)
+#   --stop-stage N      last stage                                  (default: 5)
 #   --max-minutes M     stop training (resumably) after M minutes
 #   --steps STAGE=N     another number of steps for a training stage; may be given more than once
 #   --device D          auto, cpu or cuda                           (default: auto)
 set -euo pipefail
 
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
-speech="" exp="exp/base" splits="train,train-single" stage=1 stop_stage=4 device=auto
+speech="" exp="exp/base" splits="train,train-single" stage=1 stop_stage=5 device=auto
 train_options=()
 
 usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; }
@@ -36,8 +36,8 @@ while [ $# -gt 0 ]; do
     *) fail "unknown option $1 (see --help)" ;;
   esac
 done
-case "$stage$stop_stage" in *[!0-9]*) fail "--stage and --stop-stage are numbers from 1 to 4" ;; esac
-[ "$stage" -gt 3 ] || [ -n "$speech" ] || fail "--speech DIR is needed: the recordings to train on"
+case "$stage$stop_stage" in *[!0-9]*) fail "--stage and --stop-stage are numbers from 1 to 5" ;; esac
+[ "$stage" -gt 4 ] || [ -n "$speech" ] || fail "--speech DIR is needed: the recordings to train on"
 [ -z "$speech" ] || [ -d "$speech" ] || fail "--speech $speech: no such folder"
 
 # shellcheck source=recipes/environment.sh
@@ -59,11 +59,16 @@ if runs 2; then
     "${train_options[@]}"
 fi
 if runs 3; then
-  echo "stage 3: evaluate"
+  echo "stage 3: fit the prior"
+  vqspeech train --config base --data "$exp/packed" --out "$exp/run" --stage prior --resume \
+    --device "$device"
+fi
+if runs 4; then
+  echo "stage 4: evaluate"
   bash "$repository/recipes/base/evaluate.sh" --speech "$speech" --model "$exp/run/model" \
     --out "$exp/report"
 fi
-if runs 4; then
-  echo "stage 4: pack into vqspeech/models/base"
+if runs 5; then
+  echo "stage 5: pack into vqspeech/models/base"
   python "$repository/recipes/base/pack.py" "$exp/run/model" "$repository/vqspeech/models/base"
 fi

@@ -153,3 +153,35 @@ def test_steps_replace_those_of_the_configuration():
     assert [stage.steps for stage in config.training.stages] == [7, waveform.steps]
     with pytest.raises(InputError, match="no training stage 'joint'"):
         with_steps(load_preset("base"), {"joint": 7})
+
+
+PRIOR = """
+[prior]
+residual_channels = 4
+skip_channels = 4
+layers = 2
+cycle = 2
+speaker_dim = 2
+steps = 1000
+crop_frames = 8
+"""
+
+
+def test_a_prior(cli, refused, config, corpus, tmp_path):
+    run = tmp_path / "run"
+    train = ["train", "--config", config, "--data", corpus, "--out", run, "--quiet"]
+    train += ["--device", "cpu"]
+    prior = [*train, "--stage", "prior"]
+    refused(prior, "no [prior]")
+    config.write_text(TOML.replace("[[training", PRIOR + "[[training", 1))
+    refused([*train, "--stages", "codes,prior"], "alone")
+    refused([*train, "--model", run], "--stage prior")
+    assert cli(*train, "--stages", "codes", "--steps", "codes=2").status == 0
+    result = cli(*prior, "--steps", "prior=3")
+    assert result.status == 0, result.err
+    generated = cli(
+        "generate", tmp_path / "o.wav", "--seconds", 0.2, "--preview", "--model", run / "model"
+    )
+    assert generated.status == 0, generated.err
+    refused([*prior, "--steps", "prior=3"], "has a prior already")
+    assert cli(*prior, "--steps", "prior=3", "--resume").status == 0

@@ -1,4 +1,6 @@
-"""Decode codes to speech: a codes file (.npy) to .wav or .flac, or every codes file of a folder.
+"""Decode codes to speech: a codes file (.npy, .vqs) to .wav or .flac, or those of a folder.
+
+A .vqs file may name the speaker itself.
 
 The WaveNet draws the waveform sample by sample; the same seed gives the same file. --preview hears
 the codes at once instead, through Griffin-Lim, at a lower quality.
@@ -16,19 +18,25 @@ from vqspeech.cli.output import say, seconds_bar
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.sampling.checks import HIGHEST_TEMPERATURE, WEIGHTS
+from vqspeech.vqs import SUFFIX
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
+    from vqspeech.codes import Codes
 
 PREVIEW = "PREVIEW by Griffin-Lim, not the WaveNet"
 FORMATS = ("wav", "flac")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="IN", help="codes file (.npy), or a folder of them")
+    parser.add_argument(
+        "input", metavar="IN", help="codes file (.npy or .vqs), or a folder of them"
+    )
     parser.add_argument("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
     parser.add_argument(
-        "--speaker", metavar="NAME", help="the voice; `vqspeech speakers` lists them"
+        "--speaker",
+        metavar="NAME",
+        help="the voice; `vqspeech speakers` lists them (default: the one that a .vqs file names)",
     )
     add_seed(parser)
     parser.add_argument(
@@ -54,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, help="what to write into a folder (default: wav)"
     )
+    parser.add_argument(
+        "--salvage", action="store_true", help="keep the intact blocks of a damaged .vqs file"
+    )
     add_model(parser)
     add_device(parser)
 
@@ -63,7 +74,9 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
-    codec.speaker_row(args.speaker)  # what fails for every file is refused before the work begins
+    files = [Path(args.input)] if jobs is None else [path for path, _ in jobs]
+    if args.speaker is not None or not any(_is_vqs(path) for path in files):
+        codec.speaker_row(args.speaker)  # what fails for every file is refused before the work
     codec.check_decodable(args.preview)
 
     def decode(path: Path, out: Path) -> float:
@@ -92,19 +105,17 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
             f"{args.output}: also holds the codes, and maybe the recordings they come from, which "
             "would be overwritten; name another folder"
         )
-    return plan(args.input, args.output, (".npy",), f".{args.format or FORMATS[0]}")
+    return plan(args.input, args.output, (".npy", SUFFIX), f".{args.format or FORMATS[0]}")
 
 
 def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path) -> float:
     """Decode one file under a progress bar, report clipping; returns its seconds."""
-    from vqspeech.codes import load_npy
-
-    codes = load_npy(path, codec.hop, codec.codebook_size)
+    codes, speaker = _load(codec, args, path)
     with seconds_bar(codes.seconds) as progress:
         samples, clipped = codec.decode_file(
             codes,
             out,
-            speaker=args.speaker,
+            speaker=speaker,
             seed=args.seed,
             temperature=args.temperature,
             preview=args.preview,
@@ -117,13 +128,14 @@ def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path
 
 def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
     """Decode the files of a folder side by side; returns their seconds."""
-    from vqspeech.codes import load_npy
-
     loaded = {}
 
     def load(path: Path, out: Path) -> float:
-        loaded[out] = load_npy(path, codec.hop, codec.codebook_size)
-        return loaded[out].seconds
+        codes, speaker = _load(codec, args, path)
+        codec.speaker_row(speaker)
+        codec.check_codes(codes)
+        loaded[out] = codes, speaker
+        return codes.seconds
 
     refused = None
     try:
@@ -131,13 +143,13 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
     except InputError as error:  # the others are decoded all the same
         refused, seconds = error, 0.0
     blocks = codec.decode_many_blocks(
-        [(codes, args.speaker) for codes in loaded.values()],
+        list(loaded.values()),
         seed=args.seed,
         temperature=args.temperature,
         weights=args.weights,
         streams=args.streams,
     )
-    total = sum(codes.seconds for codes in loaded.values())
+    total = sum(codes.seconds for codes, _ in loaded.values())
     with seconds_bar(total) as progress:
         _write_together(list(loaded), blocks, progress)
     if refused is not None:
@@ -174,3 +186,28 @@ def _say_clipping(out: Path, clipped: int, samples: int) -> None:
 
     if message := clipping_message(out, clipped, samples):
         say(message.removeprefix("vqspeech: "))
+
+
+def _is_vqs(path: Path) -> bool:
+    return path.suffix.lower() == SUFFIX
+
+
+def _load(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes", str | None]:
+    """(codes of a file, the voice to decode them with)."""
+    from vqspeech.codes import load_npy
+
+    if not _is_vqs(path):
+        if args.salvage:
+            raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
+        return load_npy(path, codec.hop, codec.codebook_size), args.speaker
+    codes, named, contents = codec.load_vqs(path, args.salvage)
+    if contents.lost:
+        say(
+            f"{path}: kept {contents.header.blocks - len(contents.lost)} of "
+            f"{contents.header.blocks} blocks, {codes.seconds:.2f} s; lost: "
+            + ", ".join(map(str, contents.lost[:10]))
+            + (" ..." if len(contents.lost) > 10 else "")
+        )
+    if args.speaker is None and named is not None and named not in codec.speakers:
+        raise InputError(f"{path}: names speaker {named}, whom this model lacks; give --speaker")
+    return codes, args.speaker or named

@@ -1,9 +1,13 @@
-"""Describe a codes file (.npy), an audio file, or a model's folder (default: the shipped model)."""
+"""Describe a codes file (.npy, .vqs), an audio file, or a model (default: the shipped one)."""
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from vqspeech.cli.options import add_model
+
+if TYPE_CHECKING:
+    from vqspeech.checkpoint import Checkpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +22,8 @@ def run(args: argparse.Namespace) -> None:
         facts = about_model(args.file or args.model)
     elif args.file.lower().endswith(".npy"):
         facts = about_codes(args.file, args.model)
+    elif args.file.lower().endswith(".vqs"):
+        facts = about_vqs(args.file)
     else:
         facts = about_audio(args.file)
     width = max(map(len, facts)) + 1
@@ -46,11 +52,23 @@ def about_model(name: str | None) -> dict[str, str]:
         "bit rate": f"{config.bit_rate:g} bit/s",
         "speakers": f"{len(about.speakers)} (`vqspeech speakers` lists them)",
         "parameters": f"{parameters:,}",
+        "prior": _about_prior(loaded),
         "trained": ", ".join(f"{stage} {steps:,} steps" for stage, steps in about.trained.items())
         or "not at all",
         "receptive field": f"encoder {seen:.2f} s around each code, WaveNet {steps} steps "
         f"({heard:.2f} s) back",
     }
+
+
+def _about_prior(loaded: "Checkpoint") -> str:
+    from vqspeech.checkpoint import PRIOR_FILE
+    from vqspeech.prior_file import load_prior
+
+    if not (loaded.folder / PRIOR_FILE).exists():
+        return "none"
+    stored = load_prior(loaded.folder, loaded.model)
+    parameters = sum(parameter.numel() for parameter in stored.prior.parameters())
+    return f"{stored.fingerprint} ({parameters:,} parameters)"
 
 
 def about_codes(path: str, model: str | None) -> dict[str, str]:
@@ -74,6 +92,35 @@ def about_codes(path: str, model: str | None) -> dict[str, str]:
         "codes used": f"{len(share)} of {size} (perplexity {perplexity:.0f})",
         "range": f"{codes.indices.min()} to {codes.indices.max()}",
     }
+
+
+def about_vqs(path: str) -> dict[str, str]:
+    """What a `.vqs` file holds, its checksums verified; no model is needed. Raises InputError."""
+    from vqspeech.bitstream import MODES
+    from vqspeech.dsp import SAMPLE_RATE
+    from vqspeech.vqs import measure_vqs
+
+    measured = measure_vqs(path)
+    header = measured.header
+    seconds, frames = header.samples / SAMPLE_RATE, header.frames
+    facts = {
+        "model": f"{header.model} (codes {header.codes})",
+        "speaker": header.speaker or "not named",
+        "samples": f"{header.samples:,} at {SAMPLE_RATE} Hz",
+        "seconds": f"{seconds:.2f}",
+        "codes": f"{frames:,} of {header.codebook_size}, one every {header.hop} samples",
+        "mode": MODES[header.mode] + (f" with prior {header.prior}" if header.prior else ""),
+        "blocks": f"{header.blocks}, all intact",
+        "file": f"{measured.size:,} bytes, of which {measured.payload:,} are codes",
+    }
+    if frames:
+        plain = SAMPLE_RATE / header.hop * header.bits
+        facts["bits per code"] = f"{8 * measured.payload / frames:.3f} (plain: {header.bits})"
+        facts["bit rate"] = (
+            f"{8 * measured.payload / seconds:.1f} bit/s, {8 * measured.size / seconds:.1f} with "
+            f"headers and checksums (plain codes: {plain:g})"
+        )
+    return facts
 
 
 def about_audio(path: str) -> dict[str, str]:

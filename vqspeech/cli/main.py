@@ -17,6 +17,7 @@ from vqspeech.errors import InputError
 VERBS = {
     "encode": "speech files to codes",
     "decode": "codes back to speech, in the voice of a speaker",
+    "generate": "speech from nothing, or on from the start of a recording",
     "speakers": "list the voices of a model",
     "info": "describe a codes file, an audio file or a model",
     "prepare": "pack a corpus of recordings for training",

@@ -20,6 +20,8 @@ LARGEST_SEED = 2**32 - 1
 """What NumPy's old random generator takes, which `accelerate` seeds too."""
 EXTRA = ("accelerate", "tensorboard")
 """What training needs beyond what encoding and decoding need."""
+PRIOR = "prior"
+"""The stage that is none of the loop's: it fits another network to what the others made."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", required=True, metavar="DIR", help="folder of the run: model, state, logs"
     )
     parser.add_argument(
-        "--stages", type=names, metavar="A,B", help="only these stages of the configuration"
+        "--stages",
+        "--stage",
+        type=names,
+        metavar="A,B",
+        help="only these stages of the configuration; `prior` alone fits a prior to trained codes",
     )
     parser.add_argument(
         "--steps",
@@ -71,6 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action="store_true", help="compile the WaveNet's training step"
     )
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="for --stage prior: a trained model to copy into OUT (default: the one of the run)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_device(parser)
     add_seed(parser, LARGEST_SEED)
@@ -78,8 +89,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     config = with_steps(load_preset(args.config), dict(args.steps))
+    with_prior = PRIOR in (args.stages or ())
+    if with_prior and len(args.stages) > 1:
+        raise InputError("the stage 'prior' goes alone, once the others are done")
+    if args.model is not None and not with_prior:
+        raise InputError("--model is for --stage prior; continue a run with --out and --resume")
     for stage in args.stages or ():
-        config.training.stage(stage)
+        if not with_prior:
+            config.training.stage(stage)
     if any(find_spec(package) is None for package in EXTRA):
         raise InputError("training needs the extra: pip install 'vqspeech[train]'")
     from vqspeech.training.loop import train
@@ -98,19 +115,28 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
         quiet=args.quiet,
     )
-    train(config, options)
+    if with_prior:
+        from vqspeech.training.fit_prior import fit_prior
+
+        fit_prior(config, options, args.model)
+    else:
+        train(config, options)
 
 
 def with_steps(config: Config, steps: dict[str, int]) -> Config:
     """`config` with other numbers of steps for the stages named. Raises InputError."""
+    prior = config.prior
     for name in steps:
-        config.training.stage(name)
+        if name == PRIOR and prior is not None:
+            prior = dataclasses.replace(prior, steps=steps[name])
+        else:
+            config.training.stage(name)
     stages = tuple(
         dataclasses.replace(stage, steps=steps.get(stage.name, stage.steps))
         for stage in config.training.stages
     )
     training = dataclasses.replace(config.training, stages=stages)
-    return dataclasses.replace(config, training=training)
+    return dataclasses.replace(config, training=training, prior=prior)
 
 
 def _stage_steps(text: str) -> tuple[str, int]:

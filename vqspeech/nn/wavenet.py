@@ -16,12 +16,19 @@ class GatedStack(nn.Module):
     """Dilated causal layers of width two with gates, residual and skip connections.
 
     Layer l: h = W_l [x(t - d_l), x(t)] + c_l(t);  z = tanh(h_a) sigmoid(h_b);  x <- x + V_l z.
-    The skip output is one product of all layers' z: relu(sum_l S_l z_l + b).
+    The skip output is one product of all layers' z: relu(sum_l S_l z_l + b). dropout: of z, in
+    training.
     """
 
-    def __init__(self, residual_channels: int, skip_channels: int, dilations: Sequence[int]):
+    def __init__(
+        self,
+        residual_channels: int,
+        skip_channels: int,
+        dilations: Sequence[int],
+        dropout: float = 0.0,
+    ):
         super().__init__()
-        self.residual_channels = residual_channels
+        self.residual_channels, self.dropout = residual_channels, dropout
         self.dilations = tuple(dilations)
         width = residual_channels
         self.gates = nn.ModuleList(
@@ -52,6 +59,8 @@ class GatedStack(nn.Module):
             h = h.view(batch, frames, -1, 2 * width) + conditioning[:, :, layer, None]
             a, b = h.view(batch, steps, 2 * width).chunk(2, -1)
             z = torch.tanh(a) * torch.sigmoid(b)
+            if self.training and self.dropout:
+                z = F.dropout(z, self.dropout)
             outputs.append(z[:, first:])
             if layer < len(self.residual):
                 x = x + self.residual[layer](z)

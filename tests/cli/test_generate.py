@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def model(tiny_prior_model):
+    return ["--model", tiny_prior_model]
+
+
+def test_one(cli, model, tmp_path):
+    out, codes = tmp_path / "out.wav", tmp_path / "out.npy"
+    options = ["--seconds", 0.5, "--codes", codes, "--seed", 7]
+    result = cli("generate", out, "--speaker", "anna", *options, *model)
+    assert (result.status, result.out) == (0, "")
+    assert result.err == [f"vqspeech: wrote {out} (0.50 s, speaker anna, seed 7)"]
+    first, _ = soundfile.read(out)
+    assert len(first) == 8000 and np.load(codes).shape == (25,)
+    assert cli("generate", out, "--speaker", "anna", *options, *model).status == 0
+    assert np.array_equal(soundfile.read(out)[0], first)
+    # The codes decode to the same file.
+    again = tmp_path / "again.wav"
+    assert cli("decode", codes, again, "--speaker", "anna", "--seed", 7, *model).status == 0
+    assert np.array_equal(soundfile.read(again)[0], first)
+
+
+def test_several(cli, model, tmp_path):
+    result = cli(
+        "generate", tmp_path / "a.flac", "--count", 10, "--seconds", 0.2, "--seed", 3, "--preview",
+        "--codes", tmp_path / "c.npy", *model,
+    )  # fmt: skip
+    assert result.status == 0 and len(result.err) == 10
+    names = [f"a-{i:02d}.flac" for i in range(1, 11)] + [f"c-{i:02d}.npy" for i in range(1, 11)]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+    assert "seed 3" in result.err[0] and "seed 12" in result.err[9]
+    assert "PREVIEW" in result.err[0]
+    found = {np.load(tmp_path / name).tobytes() for name in names[10:]}
+    assert len(found) > 5, "other seeds, other codes"
+
+
+def test_a_prompt(cli, model, tmp_path, make_audio):
+    source, codes = make_audio(seconds=1.0), tmp_path / "c.npy"
+    cli("encode", source, tmp_path / "in.npy", *model)
+    result = cli(
+        "generate", tmp_path / "out.wav", "--prompt", source, "--prompt-seconds", 0.4,
+        "--seconds", 0.2, "--preview", "--codes", codes, *model,
+    )  # fmt: skip
+    assert result.status == 0 and f"the first 0.40 s from {source}" in result.err[-1]
+    assert np.array_equal(np.load(codes)[:20], np.load(tmp_path / "in.npy")[:20])
+    assert len(np.load(codes)) == 30 and soundfile.info(tmp_path / "out.wav").frames == 9600
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--seconds", "0"], ["--seconds"]),
+        (["--temperature", "3"], ["--temperature"]),
+        (["--top-p", "0"], ["--top-p"]),
+        (["--count", "0"], ["--count"]),
+        (["--speaker", "nobody"], ["no speaker 'nobody'"]),
+        (["--codes", "x.wav"], [".npy"]),
+        (["--prompt", "none.wav"], ["none.wav", "no such file"]),
+        (["--prompt-seconds", "1"], ["--prompt"]),
+        (["--seed", "-1"], ["--seed"]),
+    ],
+)
+def test_bad_options(refused, model, tmp_path, options, words):
+    refused(["generate", tmp_path / "out.wav", *options, *model], *words)
+
+
+def test_bad_outputs(refused, model, tmp_path):
+    refused(["generate", tmp_path / "out.mp3", *model], "out.mp3", ".wav")
+    refused(["generate", tmp_path / "none" / "out.wav", *model], "does not exist")
+
+
+def test_a_model_without_a_prior(refused, tmp_path, tiny_model):
+    refused(["generate", tmp_path / "o.wav", "--model", tiny_model], "no prior", "--stage prior")

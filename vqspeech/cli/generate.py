@@ -1,0 +1,133 @@
+"""Generate speech: the prior invents codes, the decoder speaks them.
+
+With --prompt it goes on from the first seconds of a recording. What comes out sounds like speech
+and says nothing: the prior knows how sounds follow each other, not words.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqspeech.cli.options import LARGEST_SEED, add_device, add_model, add_seed, real, whole
+from vqspeech.cli.output import say, seconds_bar
+from vqspeech.codes import check_npy_target
+from vqspeech.errors import InputError
+
+if TYPE_CHECKING:
+    from vqspeech.codec import Codec
+    from vqspeech.codes import Codes
+
+LONGEST, MOST = 3600.0, 10_000
+PROMPT_SECONDS = 3.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("output", metavar="OUT", help=".wav or .flac file")
+    parser.add_argument(
+        "--speaker", metavar="NAME", help="the voice (default: one drawn by the seed)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=real(0.02, LONGEST),
+        default=4.0,
+        metavar="S",
+        help="of invented speech (default: 4)",
+    )
+    parser.add_argument(
+        "--temperature",
+        type=real(0, 2),
+        default=1.0,
+        metavar="T",
+        help="of the prior, 0 to 2: lower is likelier and more monotonous (default: 1)",
+    )
+    parser.add_argument(
+        "--top-p",
+        type=real(0.01, 1),
+        default=1.0,
+        metavar="P",
+        help="draw from the likeliest codes that reach this probability only (default: 1, all)",
+    )
+    parser.add_argument(
+        "--count",
+        type=whole(1, MOST),
+        default=1,
+        metavar="N",
+        help="so many, with seeds from --seed on: OUT-1.wav, OUT-2.wav, ... (default: 1)",
+    )
+    parser.add_argument("--prompt", metavar="IN", help="recording to go on from")
+    parser.add_argument(
+        "--prompt-seconds",
+        type=real(0.02, LONGEST),
+        metavar="S",
+        help=f"how much of its start is kept (default: {PROMPT_SECONDS:g})",
+    )
+    parser.add_argument("--codes", metavar="NPY", help="also write the codes (.npy)")
+    parser.add_argument(
+        "--preview", action="store_true", help="quick: Griffin-Lim, not the WaveNet"
+    )
+    add_seed(parser, LARGEST_SEED - MOST)
+    add_model(parser)
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.prompt_seconds is not None and args.prompt is None:
+        raise InputError("--prompt-seconds needs a --prompt to take them from")
+    outputs = [_numbered(args.output, i, args.count) for i in range(args.count)]
+    lists = [
+        _numbered(args.codes, i, args.count) if args.codes else None for i in range(args.count)
+    ]
+    from vqspeech import audio
+
+    for output, codes in zip(outputs, lists, strict=True):
+        audio.Writer(output)  # refuses what cannot be written before the work begins
+        if codes is not None:
+            check_npy_target(codes)
+    from vqspeech.codec import Codec
+
+    codec = Codec.from_pretrained(args.model, device=args.device)
+    codec.check_decodable(args.preview)
+    if args.speaker is not None:
+        codec.speaker_row(args.speaker)
+    prompt = _prompt(codec, args) if args.prompt is not None else None
+    for i, (output, codes) in enumerate(zip(outputs, lists, strict=True)):
+        _one(codec, args, args.seed + i, prompt, output, codes)
+
+
+def _numbered(name: str, number: int, count: int) -> Path:
+    """The name itself if there is one, else with its number, as wide as the largest."""
+    path = Path(name)
+    if count == 1:
+        return path
+    return path.with_name(f"{path.stem}-{number + 1:0{len(str(count))}d}{path.suffix}")
+
+
+def _prompt(codec: "Codec", args: argparse.Namespace) -> "Codes":
+    """Codes of the start of the recording, whole ones."""
+    from vqspeech.codes import Codes
+
+    codes = codec.encode_file(args.prompt)
+    seconds = PROMPT_SECONDS if args.prompt_seconds is None else args.prompt_seconds
+    kept = codes.indices[: max(1, round(seconds * codec.frame_rate))]
+    return Codes(kept, len(kept) * codec.hop, codec.hop, codes.model)
+
+
+def _one(codec, args, seed: int, prompt: "Codes | None", output: Path, codes_out: Path | None):
+    speaker = args.speaker or codec.any_speaker(seed)
+    codes = codec.generate_codes(
+        speaker,
+        args.seconds,
+        seed=seed,
+        temperature=args.temperature,
+        top_p=args.top_p,
+        prompt=prompt,
+    )
+    if codes_out is not None:
+        codes.save_npy(codes_out)
+    with seconds_bar(codes.seconds) as progress:
+        codec.decode_file(
+            codes, output, speaker=speaker, seed=seed, preview=args.preview, progress=progress
+        )
+    about = ", PREVIEW by Griffin-Lim, not the WaveNet" if args.preview else ""
+    kept = f", the first {prompt.seconds:.2f} s from {args.prompt}" if prompt is not None else ""
+    say(f"wrote {output} ({codes.seconds:.2f} s, speaker {speaker}, seed {seed}{kept}{about})")

@@ -1,0 +1,202 @@
+"""The stage "prior": fits the model of the codes once the codec is trained.
+
+Minutes where the codec takes hours, so it is not resumed but done again. The prior kept is the one
+with the fewest bits per code on held-out utterances; once these no longer fall the fit ends, and
+the model gets it.
+"""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+
+import torch
+from safetensors import SafetensorError
+
+from vqspeech.checkpoint import PRIOR_FILE, Checkpoint, codes_identity, load_checkpoint
+from vqspeech.config import Config, PriorConfig
+from vqspeech.data.batches import PackedCorpus
+from vqspeech.errors import InputError
+from vqspeech.nn.prior import Prior
+from vqspeech.prior_file import save_prior
+from vqspeech.training.average import WeightAverage
+from vqspeech.training.baselines import baseline_bits
+from vqspeech.training.corpus_codes import CorpusCodes, corpus_codes
+from vqspeech.training.folder import MODEL_FOLDER
+from vqspeech.training.log import RunLog
+from vqspeech.training.prior_crops import CodeCrops, bits_per_code
+from vqspeech.training.run import Options
+from vqspeech.training.schedule import learning_rate
+
+STAGE = "prior"
+LOG_EVERY = 50
+LEAST_GAIN = 1e-4
+"""Bits per held-out code that count as better."""
+LN2 = 0.6931471805599453
+
+
+def fit_prior(config: Config, options: Options, model: str | None = None) -> None:
+    """Fit `config.prior` to the codes of a trained model; it goes into OUT/model.
+
+    model: folder or hub name of a model that is copied to OUT/model first; None for the one that
+    training left there. Raises InputError: no such model, no `[prior]`, a corpus that does not fit.
+    """
+    if config.prior is None:
+        raise InputError(f"the configuration '{config.name}' has no [prior]; add one")
+    try:
+        loaded = _open_model(options, model)
+        log = RunLog(options.out, options.quiet)
+        try:
+            if (loaded.folder / PRIOR_FILE).exists():
+                log.say(f"{loaded.folder} has a prior already; remove it to fit another")
+            else:
+                _Fit(config.prior, options, loaded, log).run()
+        finally:
+            log.close()
+    except (OSError, SafetensorError) as error:
+        where = getattr(error, "filename", None) or options.out
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(f"{where}: cannot be read or written ({reason}); put it right") from None
+
+
+def _open_model(options: Options, model: str | None) -> Checkpoint:
+    folder = options.out / MODEL_FOLDER
+    if model is None and not folder.is_dir():
+        raise InputError(
+            f"{options.out} has no trained model: train its codes there first, "
+            "or name a model with --model"
+        )
+    loaded = load_checkpoint(folder if model is None else model)
+    if model is not None and loaded.folder.resolve() != folder.resolve():
+        if folder.is_dir():
+            raise InputError(f"{folder} exists already; leave --model out, or choose another --out")
+        options.out.mkdir(parents=True, exist_ok=True)
+        partial = options.out / f".{MODEL_FOLDER}.{os.getpid()}.partial"
+        try:
+            shutil.copytree(loaded.folder, partial, ignore=lambda *_: [PRIOR_FILE])
+            os.replace(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    if not bool(loaded.model.quantizer.initialised):
+        raise InputError(f"{loaded.folder}: its codes are not trained; train the stage 'codes'")
+    if (folder / PRIOR_FILE).exists() and not options.resume:
+        raise InputError(f"{folder} has a prior already; remove its {PRIOR_FILE} to fit another")
+    return loaded._replace(folder=folder)
+
+
+@dataclass
+class _Best:
+    """When the prior that is kept was measured, and what it needs."""
+
+    step: int
+    bits: float
+
+
+class _Fit:
+    """One fit under way."""
+
+    def __init__(self, config: PriorConfig, options: Options, loaded: Checkpoint, log: RunLog):
+        self.config, self.options, self.loaded, self.log = config, options, loaded, log
+        self.started = time.monotonic()
+        on_cpu = options.device == "cpu" or not torch.cuda.is_available()
+        self.device = torch.device("cpu" if on_cpu else "cuda")
+        torch.manual_seed(options.seed)
+        self.identity = codes_identity(loaded.model.state_dict())
+        self.names = [speaker["name"] for speaker in loaded.about.speakers]
+        self.codes = self._codes()
+        size = loaded.about.config.quantizer.codes
+        self.prior = Prior(config, size, len(self.names)).to(self.device)
+        self.baselines = baseline_bits(self.codes["train"], self.codes["valid"], size)
+
+    def _codes(self) -> dict[str, CorpusCodes]:
+        corpus = PackedCorpus(self.options.data)
+        if corpus.speakers != self.names:
+            raise InputError(
+                f"{corpus.folder} has other speakers than {self.loaded.folder}; "
+                "use the corpus that the model was trained on"
+            )
+        for split in ("train", "valid"):
+            if not len(corpus.rows(split)):
+                raise InputError(f"{corpus.folder}: has no audio for {split}; prepare a larger one")
+        told = [time.monotonic()]
+
+        def tell(done: int, total: int) -> None:
+            if time.monotonic() - told[0] > 15 or done == total:
+                told[0] = time.monotonic()
+                self.log.say(f"extracting codes: {done} of {total} utterances")
+
+        model = self.loaded.model.to(self.device)
+        return corpus_codes(model, self.identity, corpus, self.options.out, tell)
+
+    def run(self) -> None:
+        """Train until the held-out bits no longer fall, the steps are done or time is up."""
+        config, log = self.config, self.log
+        log.say(
+            f"{len(self.codes['train'].indices):,} codes; bits per held-out code: "
+            + ", ".join(f"{name} {bits:.3f}" for name, bits in self.baselines.items())
+        )
+        crops = CodeCrops(self.codes["train"], config.crop_frames, config.batch, self.options.seed)
+        optimizer = torch.optim.AdamW(
+            self.prior.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay
+        )
+        average = WeightAverage(self.prior, config.average)
+        best, worse = None, 0
+        log.start(STAGE, 0, config.steps)
+        for step in range(config.steps):
+            figures = self._step(step, crops.batch_at(step), optimizer)
+            average.update(self.prior)
+            log.progress({"bits": figures["bits"]})
+            if (step + 1) % LOG_EVERY == 0:
+                log.scalars("train", STAGE, step + 1, figures)
+            late = self._out_of_time()
+            if (step + 1) % config.evaluate_every and step + 1 < config.steps and not late:
+                continue
+            with average.applied(self.prior):
+                bits = self._measure(step + 1)
+                if best is None or bits < best.bits - LEAST_GAIN:
+                    best, worse = _Best(step + 1, bits), 0
+                    save_prior(self.prior, self.names, self.options.out, self.identity)
+                else:
+                    worse += 1
+            if late or worse >= config.patience:
+                break
+        os.replace(self.options.out / PRIOR_FILE, self.loaded.folder / PRIOR_FILE)
+        log.say(
+            f"kept the prior of step {best.step}: {best.bits:.3f} bits per held-out code; "
+            f"{self.loaded.folder / PRIOR_FILE}"
+        )
+
+    def _step(self, step: int, batch, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+        config, prior = self.config, self.prior.train()
+        torch.manual_seed(self.options.seed * self.config.steps + step)
+        rate = learning_rate(config, step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        indices, speakers, inside, counts = (part.to(self.device) for part in batch)
+        hidden = torch.rand(len(speakers), device=self.device) < config.nameless
+        speakers = torch.where(hidden, prior.any_speaker, speakers)
+        nats = prior.nats(indices, speakers, inside)
+        loss = (nats * counts).sum() / counts.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(prior.parameters(), 1.0)
+        if not bool(torch.isfinite(norm)):
+            raise InputError(f"the loss is not finite at step {step}: lower prior.learning_rate")
+        optimizer.step()
+        return {"bits": float(loss.detach()) / LN2, "learning_rate": rate}
+
+    def _measure(self, step: int) -> float:
+        """Bits per held-out code, written to the log; the speaker told."""
+        bits = bits_per_code(self.prior, self.codes["valid"])
+        nameless = bits_per_code(self.prior, self.codes["valid"], nameless=True)
+        figures = {"bits": bits, "bits_any_speaker": nameless}
+        figures |= {f"bits_{name}": value for name, value in self.baselines.items()}
+        self.log.scalars("valid", STAGE, step, figures)
+        self.log.say(
+            f"prior step {step}: {bits:.4f} bits per held-out code, {nameless:.4f} nameless"
+        )
+        return bits
+
+    def _out_of_time(self) -> bool:
+        limit = self.options.max_minutes
+        return limit is not None and time.monotonic() - self.started > 60 * limit
