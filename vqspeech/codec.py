@@ -1,6 +1,5 @@
 """The codec: files and waveforms to codes and back. Order and plumbing; the maths is below."""
 
-import difflib
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vqspeech import audio
+from vqspeech import audio, conversion
 from vqspeech.checkpoint import Checkpoint, load_checkpoint
 from vqspeech.chunks import ChunkEncoder
 from vqspeech.codes import Codes
@@ -16,6 +15,7 @@ from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.errors import InputError
 from vqspeech.sampling.preview import griffin_lim_pieces
 from vqspeech.sampling.stream import WaveNetSampler
+from vqspeech.speakers import find_row, is_voice_file, load_voice
 
 DECODE_SECONDS = 0.5
 """Speech sampled between two looks at the clock and the keyboard."""
@@ -76,21 +76,17 @@ class Codec:
 
     def speaker_row(self, name: str | None) -> int:
         """The row of a speaker; None will do for a model of one. Raises InputError."""
-        names = self.speakers
-        if name is None and len(names) == 1:
-            return 0
-        if name in names:
-            return names.index(name)
-        if name is None:
-            raise InputError(
-                f"the model has {len(names)} speakers: name one, as in --speaker {names[0]} "
-                "(`vqspeech speakers` lists them)"
-            )
-        near = difflib.get_close_matches(name, names, 3, 0.4) or names[:3]
-        raise InputError(
-            f"no speaker '{name}' in this model; the nearest names are {', '.join(near)} "
-            "(`vqspeech speakers` lists all)"
-        )
+        return find_row(self.speaker_table, name)
+
+    def speaker_vector(self, speaker: str | os.PathLike | None) -> torch.Tensor:
+        """The vector [1, S] of a name in `speakers`, or of a file from `vqspeech enroll`.
+
+        Raises InputError.
+        """
+        if is_voice_file(speaker) and speaker not in self.speakers:
+            voice = load_voice(speaker, self.fingerprint, self.config.conditioning.speaker_dim)
+            return torch.from_numpy(voice.vector)[None].to(self.device)
+        return self.model.speakers.weight[self.speaker_row(speaker)][None]
 
     # Encoding
 
@@ -136,7 +132,7 @@ class Codec:
     ) -> np.ndarray:
         """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
 
-        speaker: one of `speakers`. temperature: None for the model's own. preview: Griffin-Lim
+        speaker: one of `speakers`, or a voice file. temperature: None for the model's own. preview: Griffin-Lim
         from the auxiliary log-mel instead of the WaveNet. Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
@@ -176,7 +172,7 @@ class Codec:
         preview: bool = False,
     ) -> Iterator[np.ndarray]:
         """`decode` in blocks, as they are made, in memory that does not grow with the length."""
-        row = self.speaker_row(speaker)
+        vector = self.speaker_vector(speaker)
         self.check_decodable(preview)
         self._check(codes)
         if temperature is None:
@@ -186,9 +182,9 @@ class Codec:
         if seed < 0:
             raise InputError(f"seed {seed} must not be negative")
         if preview:
-            blocks = self._preview_blocks(codes, row, seed)
+            blocks = self._preview_blocks(codes, vector, seed)
         else:
-            blocks = self._wavenet_blocks(codes, row, seed, temperature)
+            blocks = self._wavenet_blocks(codes, vector, seed, temperature)
         return trimmed(blocks, codes.samples)
 
     def check_decodable(self, preview: bool = False) -> None:
@@ -214,9 +210,8 @@ class Codec:
             )
 
     @torch.inference_mode()
-    def _hidden_blocks(self, codes: Codes, row: int, frames: int) -> Iterator[torch.Tensor]:
+    def _hidden_blocks(self, codes: Codes, vector, frames: int) -> Iterator[torch.Tensor]:
         """Hidden frames [1, H, <= frames], piece by piece, as if computed at once."""
-        vector = self.model.speakers.weight[row][None]
         context = self.model.conditioning.context_frames
         indices = torch.from_numpy(codes.indices.astype(np.int64))
         for start in range(0, codes.frames, frames):
@@ -225,22 +220,58 @@ class Codec:
             yield self.model.hidden(part, vector)[..., start - left : start - left + frames]
 
     @torch.inference_mode()
-    def _wavenet_blocks(self, codes, row, seed, temperature) -> Iterator[np.ndarray]:
+    def _wavenet_blocks(self, codes, vector, seed, temperature) -> Iterator[np.ndarray]:
         if self._sampler is None:
             self._sampler = WaveNetSampler(self.model.decoder, self.config.steps_per_frame)
         stream = self._sampler.stream(seed, temperature)
-        for hidden in self._hidden_blocks(codes, row, self._frames(DECODE_SECONDS)):
+        for hidden in self._hidden_blocks(codes, vector, self._frames(DECODE_SECONDS)):
             yield stream.add(hidden)
         yield stream.finish()
 
     @torch.inference_mode()
-    def _preview_blocks(self, codes, row, seed) -> Iterator[np.ndarray]:
-        pieces = self._hidden_blocks(codes, row, self._frames(PREVIEW_SECONDS))
+    def _preview_blocks(self, codes, vector, seed) -> Iterator[np.ndarray]:
+        pieces = self._hidden_blocks(codes, vector, self._frames(PREVIEW_SECONDS))
         head = self.model.conditioning.log_mel
         yield from griffin_lim_pieces((head(hidden)[0].cpu().numpy() for hidden in pieces), seed)
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self.frame_rate))
+
+    # Converting
+
+    def convert(
+        self,
+        wave: np.ndarray,
+        rate: int = SAMPLE_RATE,
+        speaker: str | os.PathLike | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+    ) -> np.ndarray:
+        """A recording as another speaker would say it, at its own level: float32 [T] at 16 kHz.
+
+        wave and rate as in `encode`, the rest as in `decode`. Raises InputError.
+        """
+        options = {"seed": seed, "temperature": temperature, "preview": preview}
+        return conversion.convert(self, as_mono(wave), rate, speaker, **options)
+
+    def convert_file(
+        self,
+        source: str | os.PathLike,
+        path: str | os.PathLike,
+        speaker: str | os.PathLike | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+        progress: Callable[[float], None] | None = None,
+    ) -> int:
+        """`convert` an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
+        move; returns the samples written. progress: called with the seconds done so far.
+        """
+        options = {"seed": seed, "temperature": temperature, "preview": preview}
+        return conversion.convert_file(self, source, path, speaker, progress, **options)
 
     # Measuring
 
@@ -251,7 +282,7 @@ class Codec:
         Teacher-forced: a measure of the model, never a reconstruction. shuffle: with the codes of
         the recording in random order; the difference is what the decoder learns from them.
         """
-        codes, row = self.encode(wave), self.speaker_row(speaker)
+        codes, vector = self.encode(wave), self.speaker_vector(speaker)
         if shuffle:
             order = np.random.default_rng(0).permutation(codes.frames)
             codes = Codes(codes.indices[order], codes.samples, codes.hop, codes.model)
@@ -259,7 +290,7 @@ class Codec:
         level = HighPass()(wave * np.float32(audio.level_gain(wave)))
         level = np.pad(level, (0, codes.frames * self.hop - len(level)))
         target = decoder.encode(torch.from_numpy(level)[None].to(self.device))
-        hidden = torch.cat(list(self._hidden_blocks(codes, row, codes.frames)), -1)
+        hidden = torch.cat(list(self._hidden_blocks(codes, vector, codes.frames)), -1)
         past = frames_for(decoder.stack.receptive_field, hold)
         total, size = 0.0, self._frames(2.0)
         for start in range(0, codes.frames, size):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import add_device, add_model, add_seed, real
+from vqspeech.cli.options import add_device, add_model, add_seed, add_speaker, real
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.errors import InputError
 
@@ -25,9 +25,7 @@ HIGHEST_TEMPERATURE = 2.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN", help="codes file (.npy), or a folder of them")
     parser.add_argument("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
-    parser.add_argument(
-        "--speaker", metavar="NAME", help="the voice; `vqspeech speakers` lists them"
-    )
+    add_speaker(parser)
     add_seed(parser)
     parser.add_argument(
         "--temperature",
@@ -48,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
-    codec.speaker_row(args.speaker)  # what fails for every file is refused before the work begins
+    codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work begins
     codec.check_decodable(args.preview)
 
     def decode(path: Path, out: Path) -> float:
