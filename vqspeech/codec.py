@@ -132,8 +132,8 @@ class Codec:
     ) -> np.ndarray:
         """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
 
-        speaker: one of `speakers`, or a voice file. temperature: None for the model's own. preview: Griffin-Lim
-        from the auxiliary log-mel instead of the WaveNet. Raises InputError.
+        speaker: one of `speakers`, or a file of `enroll`. temperature: None for the model's own.
+        preview: Griffin-Lim from the auxiliary log-mel, not the WaveNet. Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
         return np.concatenate(list(self.decode_blocks(codes, speaker, **options)))

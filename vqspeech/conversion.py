@@ -1,7 +1,7 @@
 """Voice conversion: the codes of a recording, decoded as somebody else, at the recording's level.
 
-Codes this few do not carry loudness: decoded speech has the codec's one level. So the decoded blocks
-wait in a temporary file until their own level is known, and then take the source's.
+Codes this few do not carry loudness: decoded speech has the codec's one level. So the decoded
+blocks wait in a temporary file until their own level is known, and then take the source's.
 """
 
 import os

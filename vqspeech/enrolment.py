@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 
 from vqspeech.data.condition import conditioned
-from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.dsp import SAMPLE_RATE, HighPass
 from vqspeech.errors import InputError
+from vqspeech.level import level_gain
 from vqspeech.speakers import Voice, check_name
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ NATS_STEPS, NATS_BATCH, NATS_RATE = 30, 2, 0.005
 """Steps, pieces a step and Adam's first learning rate: with the log-mel alone, then with both."""
 NATS_SECONDS = 0.64
 """Of each piece that the WaveNet is run on."""
+ROWS_AT_ONCE = 16
 CHECK_PIECES = 6
 """Held-out pieces on which the WaveNet is measured."""
 
@@ -107,6 +109,29 @@ def cut(speech: np.ndarray, hop: int) -> np.ndarray:
     """Equal pieces [P, N] of `speech` [T], N a multiple of `hop`; what is left over is not used."""
     size = round(PIECE_SECONDS * SAMPLE_RATE / hop) * hop
     return speech[: len(speech) // size * size].reshape(-1, size)
+
+
+def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
+    """The trained speakers by how well they explain `wave` (float32 [T] at 16 kHz), best first.
+
+    Those with the least log-mel error; in the model's order where it has no auxiliary head.
+    """
+    if codec.model.conditioning.head is None:
+        return codec.speakers
+    codes = codec.encode(wave)
+    wave = HighPass()(wave * np.float32(level_gain(wave)))
+    wave = np.pad(wave, (0, codes.frames * codec.hop - len(wave)))
+    indices = torch.from_numpy(codes.indices.astype(np.int64))[None].to(codec.device)
+    with torch.inference_mode():
+        truth = codec.model.target_mel(torch.from_numpy(wave)[None].to(codec.device))
+        z_q = codec.model.quantizer.lookup(indices)
+        mask, errors = torch.ones_like(z_q[:, :1]), []
+        for rows in codec.model.speakers.weight.split(ROWS_AT_ONCE):
+            count = len(rows)
+            hidden = codec.model.conditioning(z_q.expand(count, -1, -1), rows, mask)
+            error = codec.model.conditioning.log_mel(hidden) - truth
+            errors += error.abs().mean((1, 2)).tolist()
+    return [codec.speakers[row] for row in np.argsort(errors, kind="stable")]
 
 
 class _Fit:

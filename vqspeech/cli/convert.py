@@ -85,9 +85,9 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
         )
     if args.preview and args.temperature is not None:
         raise InputError("--temperature does nothing in a --preview; leave one of them out")
-    if os.path.exists(args.output) and os.path.exists(args.input):
-        if os.path.samefile(args.input, args.output):
-            raise InputError(f"{args.output}: is the source itself; name another output")
+    both = os.path.exists(args.output) and os.path.exists(args.input)
+    if both and os.path.samefile(args.input, args.output):
+        raise InputError(f"{args.output}: is the source itself; name another output")
     if os.path.isdir(args.input):
         return plan(args.input, args.output, AUDIO, f".{args.format or FORMATS[0]}")
     if args.format:

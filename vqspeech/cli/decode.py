@@ -46,7 +46,9 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
-    codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work begins
+    codec.speaker_vector(
+        args.speaker
+    )  # what fails for every file is refused before the work begins
     codec.check_decodable(args.preview)
 
     def decode(path: Path, out: Path) -> float:
