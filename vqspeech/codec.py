@@ -1,7 +1,7 @@
 """The codec: files and waveforms to codes and back. Order and plumbing; the maths is below."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.errors import InputError
 from vqspeech.sampling.preview import griffin_lim_pieces
 from vqspeech.sampling.stream import WaveNetSampler
-from vqspeech.speakers import find_row, is_voice_file, load_voice
+from vqspeech.speakers import Voice, find_row, is_voice_file, load_voice
 
 DECODE_SECONDS = 0.5
 """Speech sampled between two looks at the clock and the keyboard."""
@@ -84,9 +84,17 @@ class Codec:
         Raises InputError.
         """
         if is_voice_file(speaker) and speaker not in self.speakers:
-            voice = load_voice(speaker, self.fingerprint, self.config.conditioning.speaker_dim)
-            return torch.from_numpy(voice.vector)[None].to(self.device)
+            return torch.from_numpy(self._voice(speaker).vector)[None].to(self.device)
         return self.model.speakers.weight[self.speaker_row(speaker)][None]
+
+    def speaker_f0(self, speaker: str | os.PathLike | None) -> float:
+        """Median F0 of a speaker in Hz, 0 where it is not known. Raises InputError."""
+        if is_voice_file(speaker) and speaker not in self.speakers:
+            return self._voice(speaker).f0
+        return self.speaker_table[self.speaker_row(speaker)].get("f0", 0.0)
+
+    def _voice(self, path: str | os.PathLike) -> Voice:
+        return load_voice(path, self.fingerprint, self.config.conditioning.speaker_dim)
 
     # Encoding
 
@@ -99,7 +107,7 @@ class Codec:
         """
         wave = as_mono(wave)
         gain = audio.level_gain(wave, rate)
-        return self._encode_blocks(audio.resample_blocks([wave], rate), gain)
+        return self.encode_blocks(audio.resample_blocks([wave], rate), gain)
 
     def encode_file(self, path: str | os.PathLike) -> Codes:
         """Encode any audio file, in memory that does not grow with its length but for the codes.
@@ -107,9 +115,10 @@ class Codec:
         Raises InputError for what is no readable audio.
         """
         gain = audio.measure_level(path).gain()
-        return self._encode_blocks(audio.read_blocks(path), gain)
+        return self.encode_blocks(audio.read_blocks(path), gain)
 
-    def _encode_blocks(self, blocks, gain: float) -> Codes:
+    def encode_blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
+        """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`."""
         chunks, high_pass, samples = ChunkEncoder(self.model), HighPass(), 0
         indices = []
         for block in blocks:
@@ -245,16 +254,19 @@ class Codec:
         rate: int = SAMPLE_RATE,
         speaker: str | os.PathLike | None = None,
         *,
+        pitch: str | float = "target",
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
     ) -> np.ndarray:
         """A recording as another speaker would say it, at its own level: float32 [T] at 16 kHz.
 
-        wave and rate as in `encode`, the rest as in `decode`. Raises InputError.
+        wave and rate as in `encode`. pitch: "target" moves it to the speaker's where both are
+        known, "keep" leaves it, a number moves it by semitones; before encoding, as codes carry
+        pitch. The rest as in `decode`. Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
-        return conversion.convert(self, as_mono(wave), rate, speaker, **options)
+        return conversion.convert(self, as_mono(wave), rate, speaker, pitch, **options)
 
     def convert_file(
         self,
@@ -262,6 +274,7 @@ class Codec:
         path: str | os.PathLike,
         speaker: str | os.PathLike | None = None,
         *,
+        pitch: str | float = "target",
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
@@ -271,7 +284,7 @@ class Codec:
         move; returns the samples written. progress: called with the seconds done so far.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
-        return conversion.convert_file(self, source, path, speaker, progress, **options)
+        return conversion.convert_file(self, source, path, speaker, pitch, progress, **options)
 
     # Measuring
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from vqspeech.conversion import PITCH_SECONDS, median_f0
 from vqspeech.data.condition import conditioned
 from vqspeech.dsp import SAMPLE_RATE, HighPass
 from vqspeech.errors import InputError
@@ -78,10 +79,12 @@ def enroll(
     has_nats = bool(codec.trained.get("waveform") or codec.trained.get("joint"))
     if codec.model.conditioning.head is None and not has_nats:
         raise InputError(f"model {codec.name} is not trained: train it, then enrol voices")
-    fit = _Fit(codec, _read(files), seed, has_nats, progress or (lambda share: None))
+    speech = _read(files)
+    fit = _Fit(codec, speech, seed, has_nats, progress or (lambda share: None))
     with torch.enable_grad():
         vector = fit.run()
-    voice = Voice(name, vector.numpy(), codec.fingerprint, fit.seconds)
+    f0 = median_f0(speech[: round(PITCH_SECONDS * SAMPLE_RATE)])
+    voice = Voice(name, vector.numpy(), codec.fingerprint, fit.seconds, f0)
     return voice, fit.check(vector)
 
 

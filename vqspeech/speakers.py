@@ -1,7 +1,8 @@
 """The voices of a model: names to rows of its speaker table, and files of voices enrolled later.
 
 A voice file is `safetensors` with one tensor `vector` (F32 [S]) and the metadata {format, name,
-model: the fingerprint of the model that it was fitted to, seconds: of speech it was fitted on}.
+model: the fingerprint of the model that it was fitted to, seconds: of speech it was fitted on, f0:
+its median in Hz, 0 if not known}.
 """
 
 import difflib
@@ -17,22 +18,28 @@ import numpy as np
 from vqspeech.errors import InputError
 
 Table = Sequence[dict[str, Any]]
-"""{"name", "gender", "minutes"} by row: gender "f", "m" or "", minutes of training speech."""
+"""{"name", "gender", "minutes"} by row: gender "f", "m" or "", minutes of training speech; and "f0",
+the median in Hz, where it is known."""
 
 SUFFIX = ".safetensors"
 FORMAT = "vqspeech-voice 1"
 MAX_VOICE_BYTES = 1 << 20
 MAX_NAME = 200
+MAX_F0 = 2_000.0
 ORDERS = ("row", "name", "minutes")
 
 
 class Voice(NamedTuple):
-    """A speaker vector (float32 [S]) of a person that the model was not trained on."""
+    """A speaker vector (float32 [S]) of a person that the model was not trained on.
+
+    f0: median in Hz, 0 if not known.
+    """
 
     name: str
     vector: np.ndarray
     model: str
     seconds: float
+    f0: float = 0.0
 
 
 def find_row(table: Table, name: str | None) -> int:
@@ -124,7 +131,7 @@ def save_voice(path: str | os.PathLike, voice: Voice) -> None:
 
     target = check_voice_target(path)
     about = {"format": FORMAT, "name": voice.name, "model": voice.model}
-    about["seconds"] = f"{voice.seconds:.2f}"
+    about |= {"seconds": f"{voice.seconds:.2f}", "f0": f"{voice.f0:.1f}"}
     partial = target.with_name(f".vqspeech-{secrets.token_hex(6)}.tmp")
     try:
         with open(partial, "xb") as file:
@@ -164,7 +171,7 @@ def load_voice(path: str | os.PathLike, model: str, dim: int) -> Voice:
             if part.get_shape() != [dim] or part.get_dtype() != "F32":
                 raise InputError(f"{path}: does not fit this model ({dim} values); enrol it again")
             vector = file.get_tensor("vector")
-            seconds = float(about.get("seconds", "nan"))
+            seconds, f0 = float(about.get("seconds", "nan")), float(about.get("f0", "nan"))
     except (OSError, SafetensorError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -172,6 +179,6 @@ def load_voice(path: str | os.PathLike, model: str, dim: int) -> Voice:
         raise InputError(
             f"{path}: cannot be read as a voice ({reason}); make one with `vqspeech enroll`"
         ) from None
-    if not np.isfinite(vector).all() or not math.isfinite(seconds):
-        raise InputError(f"{path}: has NaN or infinite values; enrol it again")
-    return Voice(str(about.get("name", ""))[:MAX_NAME], vector, model, seconds)
+    if not np.isfinite(vector).all() or not math.isfinite(seconds) or not 0 <= f0 <= MAX_F0:
+        raise InputError(f"{path}: has impossible values; enrol it again")
+    return Voice(str(about.get("name", ""))[:MAX_NAME], vector, model, seconds, f0)

@@ -9,8 +9,8 @@ Chosen by a fixed seed, not by result. Needs the `eval` extra.
 - nearest is the target: among all speakers with as many minutes of training speech.
 - F0: median F0 of the result within 2 semitones of that of the target's real speech.
 - word error (pocketsphinx): of the results over that of plain reconstruction (the same codes with
-  the source's own identity), of utterances with a transcript. The recogniser is slow: `--words-of 2`
-  asks it about two targets an utterance, each target as often as any other.
+  the source's own identity), of utterances with a transcript. The recogniser is slow;
+  `--words-of 2` asks it about two targets an utterance, each target as often as any other.
 """
 
 import argparse
@@ -49,6 +49,7 @@ def main() -> int:
     parser.add_argument("--method", choices=("preview", "wavenet"), default="preview")
     parser.add_argument("--utterances", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=7.0)
+    parser.add_argument("--pitch", choices=("target", "keep"), default="target")
     parser.add_argument("--words-of", type=int, default=6, choices=(1, 2, 3, 6))
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -74,7 +75,7 @@ def main() -> int:
             plain += word_errors(reference, codec.decode(codes, identity, **options))
         for place, name in enumerate(targets):
             asked = (place - number) % turns == 0
-            result = codec.convert(wave, speaker=name, **options)
+            result = codec.convert(wave, speaker=name, pitch=args.pitch, **options)
             voice = networks.voice_embedding(result)
             near = max(enough, key=lambda other: similarity(voice, embedded[other]))
             found[name].append(
@@ -93,9 +94,7 @@ def main() -> int:
 
 def report(codec, args, sources, found, f0, plain: float, said: int) -> None:
     """Print the table as Markdown."""
-    print(
-        f"{codec.name} {codec.fingerprint}, {args.method}, seed {args.seed}; {len(sources)} utterances;"
-    )
+    print(f"{codec.name} {codec.fingerprint}, {args.method}, pitch {args.pitch}")
     print(f"plain reconstruction: word error {100 * plain:.1f} % of {said} words\n")
     print("| target | closer to target | nearest is target | F0 off, semitones | within 2 "
           "| word error | similarity |")  # fmt: skip

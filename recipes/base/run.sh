@@ -65,5 +65,6 @@ if runs 3; then
 fi
 if runs 4; then
   echo "stage 4: pack into vqspeech/models/base"
+  python "$repository/recipes/base/pitch.py" "$exp/run/model" "$exp/packed"
   python "$repository/recipes/base/pack.py" "$exp/run/model" "$repository/vqspeech/models/base"
 fi

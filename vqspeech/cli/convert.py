@@ -23,6 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_speaker(parser)
     parser.add_argument("--list", action="store_true", help="list the voices and do nothing else")
+    parser.add_argument(
+        "--pitch",
+        type=_pitch,
+        default="target",
+        metavar="P",
+        help="target: moved to the voice's own where both are known; keep: as it is; or semitones "
+        "to move it by (default: target)",
+    )
     add_seed(parser)
     parser.add_argument(
         "--temperature",
@@ -59,6 +67,7 @@ def run(args: argparse.Namespace) -> None:
                 path,
                 out,
                 args.speaker,
+                pitch=args.pitch,
                 seed=args.seed,
                 temperature=args.temperature,
                 preview=args.preview,
@@ -93,3 +102,7 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     if args.format:
         raise InputError("--format is for folders; the name of the output file says it")
     return None
+
+
+def _pitch(text: str) -> str | float:
+    return text if text in ("target", "keep") else real(-14, 14)(text)
