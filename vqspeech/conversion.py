@@ -1,8 +1,8 @@
 """Voice conversion: the codes of a recording, decoded as somebody else, at the recording's level.
 
-Codes this few do not carry loudness: decoded speech has the codec's one level. So the decoded
-blocks wait in a temporary file until their own level is known, and then take the source's. They do carry
-pitch, of high voices at least: so the source's is moved to the target's before it is encoded.
+Codes this few carry pitch, of high voices at least: so the source's is moved to the target's before
+it is encoded. They do not carry loudness, decoded speech has the codec's one level: so the decoded
+blocks wait in a temporary file until their own level is known, and then take the source's.
 """
 
 import os

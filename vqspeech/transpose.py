@@ -1,7 +1,7 @@
 """The pitch of a recording moved by semitones, its formants left where they are.
 
 A phase vocoder stretches time and resampling brings it back (librosa), which moves the formants
-with the pitch; then the envelope of each spectrum, found in the cepstrum, is put back to what it was.
+with the pitch; then the envelope of each spectrum, found in the cepstrum, is put back.
 """
 
 from collections.abc import Iterable, Iterator

@@ -3,8 +3,8 @@
     python recipes/base/pitch.py MODEL PACKED [--min-minutes 7]
 
 MODEL: folder of a trained model. PACKED: the corpus it was trained on (`vqspeech prepare`). A
-quarter of a minute of each speaker is looked at. Only `config.json` changes: weights, codes and the fingerprint
-stay what they are. Identities of more than one person get no F0.
+quarter of a minute of each speaker is looked at. Only `config.json` changes: weights, codes and the
+fingerprint stay what they are. Identities of more than one person get no F0.
 """
 
 import argparse

@@ -61,6 +61,11 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
                 buttons=[],
                 elem_classes="vq-small",
             )
+    pitch = gr.Radio(
+        [("moved to the target's, where known", "target"), ("kept as it is", "keep")],
+        value="target",
+        label="Pitch of the source",
+    )
     renderer, seed = options(studio)
     go, stop, status = buttons("Convert")
     result, codes, picture = results("Result: the same words in the target's voice")
@@ -75,10 +80,9 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
         api_visibility="private",
     )
 
-    def convert(path, voice, how, number):
+    def convert(path, voice, moved, how, number):
         read = studio.read(path)
-        studio.speaker(voice)
-        found = studio.codec.encode(read.wave)
+        found = studio.encode(read, voice, moved)
         for share, wave in studio.decode(found, voice, how, read.level, words.seed(number)):
             if wave is None:
                 yield words.busy(f"speaking as {voice}", share), *skips(3)
@@ -87,7 +91,9 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
         yield words.busy("drawing", 1.0), (SAMPLE_RATE, wave), file, gr.skip()
         yield said, *skips(2), studio.picture(read, wave, found, f"result: {voice}")
 
-    run(go, stop, convert, [source, target, renderer, seed], [status, result, codes, picture])
+    run(
+        go, stop, convert, [source, target, pitch, renderer, seed], [status, result, codes, picture]
+    )
     gender.change(
         lambda one: gr.update(choices=studio.voices(one or None), value=None),
         gender,
@@ -191,8 +197,18 @@ def results(label: str) -> tuple[gr.Audio, gr.DownloadButton, gr.HTML]:
     return result, codes, gr.HTML()
 
 
-def run(go: gr.Button, stop: gr.Button, work: Callable, inputs: list, outputs: list) -> None:
-    """Let `go` run the generator `work`, and `stop` end it. What is wrong is said, not raised."""
+def run(
+    go: gr.Button,
+    stop: gr.Button,
+    work: Callable,
+    inputs: list,
+    outputs: list,
+    again: tuple[gr.Button, gr.Number] | None = None,
+) -> None:
+    """Let `go` run the generator `work`, and `stop` end it. What is wrong is said, not raised.
+
+    again: a button that adds one to the seed beside it, and then does as `go` does.
+    """
 
     def guarded(*values) -> Iterator[tuple]:
         yield words.busy("reading", 0.0), None, gr.update(visible=False), *[""] * (len(outputs) - 3)
@@ -201,17 +217,16 @@ def run(go: gr.Button, stop: gr.Button, work: Callable, inputs: list, outputs: l
         except InputError as error:
             yield words.failed(error), *skips(len(outputs) - 1)
 
-    event = go.click(
-        guarded,
-        inputs,
-        outputs,
-        api_name=work.__name__,
-        concurrency_id=BUSY,
-        show_progress="minimal",
-        show_progress_on=outputs[0],
-    )
+    shown = {"show_progress": "minimal", "show_progress_on": outputs[0]}
+    event = go.click(guarded, inputs, outputs, api_name=work.__name__, concurrency_id=BUSY, **shown)
+    events = [event]
+    if again:
+        button, seed = again
+        step = button.click(words.next_seed, seed, seed, api_visibility="private", queue=False)
+        hidden = {"api_visibility": "private", "concurrency_id": BUSY, **shown}
+        events.append(step.then(guarded, inputs, outputs, **hidden))
     stop.click(
-        words.stopped, None, outputs[0], cancels=[event], queue=False, api_visibility="private"
+        words.stopped, None, outputs[0], cancels=events, queue=False, api_visibility="private"
     )
 
 

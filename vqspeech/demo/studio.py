@@ -21,7 +21,7 @@ from vqspeech import audio
 from vqspeech.audio_out import to_int16
 from vqspeech.codec import Codec
 from vqspeech.codes import Codes
-from vqspeech.conversion import at_level_of
+from vqspeech.conversion import at_level_of, encode_moved, semitones
 from vqspeech.demo import pictures
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.enrolment import nearest_speakers
@@ -109,8 +109,9 @@ class Studio:
     @property
     def generates(self) -> bool:
         """Whether the model has a prior to draw new speech from."""
-        prior = getattr(self.codec, "prior", None) or self.codec.trained.get("prior")
-        return bool(prior) and callable(getattr(self.codec, "generate", None))
+        return bool(getattr(self.codec, "has_prior", False)) and hasattr(
+            self.codec, "generate_codes"
+        )
 
     def voices(self, gender: str | None = None) -> list[tuple[str, str]]:
         """(what to show, name) of the voices, enrolled ones first, then most minutes first."""
@@ -165,6 +166,12 @@ class Studio:
         start = max(0, (len(recording.wave) - round(NEAREST_SECONDS * SAMPLE_RATE)) // 2)
         wave = recording.wave[start : start + round(NEAREST_SECONDS * SAMPLE_RATE)]
         return nearest_speakers(self.codec, wave)[0]
+
+    def encode(self, recording: Recording, voice: str, pitch: str) -> Codes:
+        """Codes of a recording that is to become `voice`. pitch: "target" or "keep"."""
+        target = self.codec.speaker_f0(self.speaker(voice))
+        step = semitones([recording.wave], pitch, target)
+        return encode_moved(self.codec, recording.wave, step)
 
     def decode(
         self, codes: Codes, voice: str, renderer: str, level: LevelMeter | None, seed: int = 0

@@ -87,6 +87,11 @@ def seed(number: float | None) -> int:
     return int(number)
 
 
+def next_seed(number: float | None) -> int:
+    """One more; 0 after the largest, and where there is none."""
+    return 0 if number is None or not 0 <= number < LARGEST_SEED else int(number) + 1
+
+
 def sizes(rows: list[tuple[str, int, float]]) -> str:
     """A table of (what, bytes, bit/s), with bars."""
     most = max(size for _, size, _ in rows)
