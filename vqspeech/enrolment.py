@@ -121,8 +121,7 @@ def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
     """
     if codec.model.conditioning.head is None:
         return codec.speakers
-    codes = codec.encode(wave)
-    wave = HighPass()(wave * np.float32(level_gain(wave)))
+    codes, wave = codec.encode(wave), levelled(wave)
     wave = np.pad(wave, (0, codes.frames * codec.hop - len(wave)))
     indices = torch.from_numpy(codes.indices.astype(np.int64))[None].to(codec.device)
     with torch.inference_mode():
@@ -135,6 +134,11 @@ def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
             error = codec.model.conditioning.log_mel(hidden) - truth
             errors += error.abs().mean((1, 2)).tolist()
     return [codec.speakers[row] for row in np.argsort(errors, kind="stable")]
+
+
+def levelled(wave: np.ndarray) -> np.ndarray:
+    """`wave` [T] at the codec's level, without rumble: what the encoder is given."""
+    return HighPass()(wave * np.float32(level_gain(wave)))
 
 
 class _Fit:

@@ -18,8 +18,8 @@ import numpy as np
 from vqspeech.errors import InputError
 
 Table = Sequence[dict[str, Any]]
-"""{"name", "gender", "minutes"} by row: gender "f", "m" or "", minutes of training speech; and where
-it is known "f0", its median in Hz."""
+"""{"name", "gender", "minutes"} by row: gender "f", "m" or "", minutes of training speech; and
+where it is known "f0", its median in Hz."""
 
 SUFFIX = ".safetensors"
 FORMAT = "vqspeech-voice 1"
