@@ -46,9 +46,17 @@ def launch(
 
     limits = limits or Limits()
     studio = Studio(Codec.from_pretrained(model, device=device), limits, voices)
-    folder = Folder(60 * limits.keep_minutes, min(SWEEP_SECONDS, 60 * limits.keep_minutes))
-    os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
+    folder = Folder(60 * limits.keep_minutes, SWEEP_SECONDS)
     folder.__enter__()
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
+
+    def tidy() -> None:
+        folder.__exit__(None, None, None)
+        os.environ.pop("GRADIO_TEMP_DIR", None)
+        if before is not None:
+            os.environ["GRADIO_TEMP_DIR"] = before
+
     try:
         page = build(studio, folder, resolve(model) / "README.md")
         folder.keep()
@@ -57,7 +65,7 @@ def launch(
             server_name=host,
             server_port=port,
             share=share,
-            max_file_size=f"{limits.megabytes:g}mb",
+            max_file_size=round(limits.megabytes * 1e6),
             max_threads=4 * limits.jobs + 8,
             show_error=False,
             quiet=True,
@@ -70,15 +78,15 @@ def launch(
             prevent_thread_lock=True,
         )
     except OSError as error:
-        folder.__exit__(None, None, None)
+        tidy()
         raise InputError(f"the page cannot be served ({error}); choose another --port") from None
     except BaseException:
-        folder.__exit__(None, None, None)
+        tidy()
         raise
 
     def close() -> None:
         page.close(verbose=False)
-        folder.__exit__(None, None, None)
+        tidy()
 
     if not block:
         return address, close

@@ -25,6 +25,30 @@ LOWEST_HZ, HIGHEST_HZ = pitch.FMIN_HZ, pitch.FMAX_HZ
 COLOURS = ((9, 8, 24), (54, 22, 92), (132, 38, 110), (208, 66, 84), (246, 141, 74), (252, 243, 196))
 """From silence to the loudest: darker to lighter in every kind of colour vision."""
 
+CSS = """
+.vq-panel { margin: 0 0 0.7rem; }
+.vq-panel figcaption { display: flex; flex-wrap: wrap; justify-content: space-between;
+  gap: 0 1rem; font-weight: 600; padding: 0.15rem 0; overflow-wrap: anywhere; }
+.vq-panel figcaption span { font-weight: 400; opacity: 0.75;
+  font-size: 0.85rem; }
+.vq-plot { position: relative; height: 150px; border-radius: 6px; overflow: hidden; }
+.vq-plot img, .vq-plot svg { position: absolute; inset: 0; width: 100%; height: 100%;
+  max-width: none; margin: 0; object-fit: fill; }
+.vq-codes { height: 34px; }
+.vq-codes img { image-rendering: pixelated; }
+.vq-plot b { position: absolute; left: 6px; color: #fff; font-weight: 500; font-size: 0.72rem;
+  text-shadow: 0 0 3px #000, 0 0 3px #000; }
+.vq-top { top: 3px; } .vq-bottom { bottom: 3px; }
+.vq-plot polyline { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round;
+  stroke-linecap: round; }
+.vq-under polyline { stroke: #000; stroke-width: 5; opacity: 0.65; }
+.vq-pitch polyline { stroke: #5eead4; stroke-width: 2.4; }
+.vq-ticks { position: relative; height: 1.2rem; font-size: 0.75rem;
+  opacity: 0.75; }
+.vq-ticks i { position: absolute; font-style: normal; }
+@media (max-width: 640px) { .vq-plot { height: 110px; } .vq-codes { height: 28px; } }
+"""
+
 
 class Panel(NamedTuple):
     """One recording to draw: float32 [T] at 16 kHz, under a title."""
