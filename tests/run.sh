@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 source recipes/environment.sh
-vqspeech_environment "train,dev"
+vqspeech_environment "train,demo,dev"
 
 marker="not slow"
 if [ "${1:-}" = "--slow" ]; then marker="slow or not slow"; shift; fi

@@ -3,7 +3,7 @@
 A prior over the codes may stand beside them (`prior_file`).
 
 `config.json`: {"format", "fingerprint", "config", "trained": {stage: steps}, "speakers": [{name,
-gender, minutes}]}; the order of the speakers is the order of their rows. Nothing is unpickled, and
+gender, minutes, and maybe f0 in Hz}]}; their order is that of their rows. Nothing is unpickled, and
 every size is checked against the configuration before a tensor is read.
 """
 
@@ -32,6 +32,7 @@ FILES = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, PRIOR_FILE]
 MAX_CONFIG_BYTES = 16 * 2**20
 MAX_SPEAKERS = 1_000_000
 MAX_MINUTES = 1e12
+MAX_F0 = 2_000.0
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 DTYPES |= {"I64": torch.int64, "BOOL": torch.bool}
 
@@ -213,13 +214,14 @@ def _speakers(path: Path, table: Any) -> list[dict[str, Any]]:
     for row in table:
         row = {"gender": "", "minutes": 0.0} | (row if isinstance(row, dict) else {})
         texts = isinstance(row.get("name"), str) and isinstance(row["gender"], str)
-        number = isinstance(row["minutes"], int | float)
-        if not texts or not number or not 0 <= row["minutes"] <= MAX_MINUTES:
+        numbers = [(row["minutes"], MAX_MINUTES), (row.get("f0", 0.0), MAX_F0)]
+        if not texts or not all(isinstance(x, int | float) and 0 <= x <= m for x, m in numbers):
             raise InputError(
-                f"{path}: has a speaker without a name, or with an impossible gender or minutes; "
-                "get the model again"
+                f"{path}: has a speaker without a name, or with an impossible gender, minutes or "
+                "F0; get the model again"
             )
-        speakers.append({key: row[key] for key in ("name", "gender", "minutes")})
+        keys = ("name", "gender", "minutes", "f0")
+        speakers.append({key: row[key] for key in keys if key in row})
     if len({speaker["name"] for speaker in speakers}) != len(speakers):
         raise InputError(f"{path}: names a speaker twice; get the model again")
     return speakers

@@ -1,14 +1,13 @@
 """The codec: files and waveforms to codes and back. Order and plumbing; the maths is below."""
 
-import difflib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from vqspeech import audio
+from vqspeech import audio, conversion
 from vqspeech.checkpoint import Checkpoint, load_checkpoint
 from vqspeech.chunks import ChunkEncoder
 from vqspeech.codec_prior import WithPrior
@@ -18,6 +17,7 @@ from vqspeech.errors import InputError
 from vqspeech.sampling.checks import check_sampling, check_streams
 from vqspeech.sampling.preview import griffin_lim_pieces
 from vqspeech.sampling.stream import WaveNetSampler
+from vqspeech.speakers import Voice, find_row, is_voice_file, load_voice
 
 DECODE_SECONDS = 0.25
 """Speech sampled between two looks at the clock and the keyboard."""
@@ -80,21 +80,25 @@ class Codec(WithPrior):
 
     def speaker_row(self, name: str | None) -> int:
         """The row of a speaker; None will do for a model of one. Raises InputError."""
-        names = self.speakers
-        if name is None and len(names) == 1:
-            return 0
-        if name in names:
-            return names.index(name)
-        if name is None:
-            raise InputError(
-                f"the model has {len(names)} speakers: name one, as in --speaker {names[0]} "
-                "(`vqspeech speakers` lists them)"
-            )
-        near = difflib.get_close_matches(name, names, 3, 0.4) or names[:3]
-        raise InputError(
-            f"no speaker '{name}' in this model; the nearest names are {', '.join(near)} "
-            "(`vqspeech speakers` lists all)"
-        )
+        return find_row(self.speaker_table, name)
+
+    def speaker_vector(self, speaker: str | os.PathLike | None) -> torch.Tensor:
+        """The vector [1, S] of a name in `speakers`, or of a file from `vqspeech enroll`.
+
+        Raises InputError.
+        """
+        if is_voice_file(speaker) and speaker not in self.speakers:
+            return torch.from_numpy(self._voice(speaker).vector)[None].to(self.device)
+        return self.model.speakers.weight[self.speaker_row(speaker)][None]
+
+    def speaker_f0(self, speaker: str | os.PathLike | None) -> float:
+        """Median F0 of a speaker in Hz, 0 where it is not known. Raises InputError."""
+        if is_voice_file(speaker) and speaker not in self.speakers:
+            return self._voice(speaker).f0
+        return self.speaker_table[self.speaker_row(speaker)].get("f0", 0.0)
+
+    def _voice(self, path: str | os.PathLike) -> Voice:
+        return load_voice(path, self.fingerprint, self.config.conditioning.speaker_dim)
 
     # Encoding
 
@@ -107,7 +111,7 @@ class Codec(WithPrior):
         """
         wave = as_mono(wave)
         gain = audio.level_gain(wave, rate)
-        return self._encode_blocks(audio.resample_blocks([wave], rate), gain)
+        return self.encode_blocks(audio.resample_blocks([wave], rate), gain)
 
     def encode_file(self, path: str | os.PathLike) -> Codes:
         """Encode any audio file, in memory that does not grow with its length but for the codes.
@@ -115,9 +119,10 @@ class Codec(WithPrior):
         Raises InputError for what is no readable audio.
         """
         gain = audio.measure_level(path).gain()
-        return self._encode_blocks(audio.read_blocks(path), gain)
+        return self.encode_blocks(audio.read_blocks(path), gain)
 
-    def _encode_blocks(self, blocks, gain: float) -> Codes:
+    def encode_blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
+        """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`."""
         chunks, high_pass, samples = ChunkEncoder(self.model), HighPass(), 0
         indices = []
         for block in blocks:
@@ -141,9 +146,9 @@ class Codec(WithPrior):
     ) -> np.ndarray:
         """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
 
-        speaker: one of `speakers`. temperature: None for the model's own. preview: Griffin-Lim
-        from the auxiliary log-mel instead of the WaveNet. weights: the WaveNet's, "int8" or the
-        slower "float32". Raises InputError.
+        speaker: one of `speakers`, or a file of `enroll`. temperature: None for the model's own.
+        preview: Griffin-Lim from the auxiliary log-mel instead of the WaveNet. weights: the
+        WaveNet's, "int8" or the slower "float32". Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
         blocks = self.decode_blocks(codes, speaker, weights=weights, **options)
@@ -211,11 +216,11 @@ class Codec(WithPrior):
             options = {"seed": seed, "temperature": temperature, "weights": weights}
             blocks = self.decode_many_blocks([(codes, speaker)], **options)
             return (block for _, block in blocks if block is not None)
-        row = self.speaker_row(speaker)
+        vector = self.speaker_vector(speaker)
         self.check_decodable(preview)
         self.check_codes(codes)
         check_sampling(seed, 0.0, weights)
-        return trimmed(self._preview_blocks(codes, row, seed), codes.samples)
+        return trimmed(self._preview_blocks(codes, vector, seed), codes.samples)
 
     def decode_many_blocks(
         self,
@@ -228,14 +233,14 @@ class Codec(WithPrior):
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """`decode_many` in blocks: (number of the job, its next samples; None: its end)."""
         self.check_decodable()
-        rows = [self.speaker_row(speaker) for _, speaker in jobs]
+        vectors = [self.speaker_vector(speaker) for _, speaker in jobs]
         for codes, _ in jobs:
             self.check_codes(codes)
         if temperature is None:
             temperature = self.config.decoder.temperature
         check_sampling(seed, temperature, weights)
         check_streams(streams, self.config.decoder, self._frames(DECODE_SECONDS))
-        work = [(codes, row) for (codes, _), row in zip(jobs, rows, strict=True)]
+        work = [(codes, vector) for (codes, _), vector in zip(jobs, vectors, strict=True)]
         blocks = self._wavenet_blocks(work, seed, temperature, weights, streams)
         return cut_to_length(blocks, [codes.samples for codes, _ in jobs])
 
@@ -263,9 +268,8 @@ class Codec(WithPrior):
             )
 
     @torch.inference_mode()
-    def _hidden_blocks(self, codes: Codes, row: int, frames: int) -> Iterator[torch.Tensor]:
+    def _hidden_blocks(self, codes: Codes, vector, frames: int) -> Iterator[torch.Tensor]:
         """Hidden frames [1, H, <= frames], piece by piece, as if computed at once."""
-        vector = self.model.speakers.weight[row][None]
         context = self.model.conditioning.context_frames
         indices = torch.from_numpy(codes.indices.astype(np.int64))
         for start in range(0, codes.frames, frames):
@@ -275,25 +279,65 @@ class Codec(WithPrior):
 
     @torch.inference_mode()
     def _wavenet_blocks(self, jobs, seed, temperature, weights, streams):
-        """(number of the job, its next samples; None: its end); jobs: (codes, row)."""
+        """(number of the job, its next samples; None: its end); jobs: (codes, vector)."""
         if weights not in self._samplers:
             hold = self.config.steps_per_frame
             self._samplers[weights] = WaveNetSampler(self.model.decoder, hold, weights)
         sampler, size = self._samplers[weights], self._frames(DECODE_SECONDS)
         starts = (
-            (sampler.stream(seed, temperature), self._hidden_blocks(codes, row, size))
-            for codes, row in jobs
+            (sampler.stream(seed, temperature), self._hidden_blocks(codes, vector, size))
+            for codes, vector in jobs
         )
         yield from sampler.together(starts, streams)
 
     @torch.inference_mode()
-    def _preview_blocks(self, codes, row, seed) -> Iterator[np.ndarray]:
-        pieces = self._hidden_blocks(codes, row, self._frames(PREVIEW_SECONDS))
+    def _preview_blocks(self, codes, vector, seed) -> Iterator[np.ndarray]:
+        pieces = self._hidden_blocks(codes, vector, self._frames(PREVIEW_SECONDS))
         head = self.model.conditioning.log_mel
         yield from griffin_lim_pieces((head(hidden)[0].cpu().numpy() for hidden in pieces), seed)
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self.frame_rate))
+
+    # Converting
+
+    def convert(
+        self,
+        wave: np.ndarray,
+        rate: int = SAMPLE_RATE,
+        speaker: str | os.PathLike | None = None,
+        *,
+        pitch: str | float = "target",
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+    ) -> np.ndarray:
+        """A recording as another speaker would say it, at its own level: float32 [T] at 16 kHz.
+
+        wave and rate as in `encode`. pitch: "target" moves it to the speaker's where both are
+        known, "keep" leaves it, a number moves it by semitones; before encoding, as codes carry
+        pitch. The rest as in `decode`. Raises InputError.
+        """
+        options = {"seed": seed, "temperature": temperature, "preview": preview}
+        return conversion.convert(self, as_mono(wave), rate, speaker, pitch, **options)
+
+    def convert_file(
+        self,
+        source: str | os.PathLike,
+        path: str | os.PathLike,
+        speaker: str | os.PathLike | None = None,
+        *,
+        pitch: str | float = "target",
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+        progress: Callable[[float], None] | None = None,
+    ) -> int:
+        """`convert` an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
+        move; returns the samples written. progress: called with the seconds done so far.
+        """
+        options = {"seed": seed, "temperature": temperature, "preview": preview}
+        return conversion.convert_file(self, source, path, speaker, pitch, progress, **options)
 
     # Measuring
 
@@ -304,7 +348,7 @@ class Codec(WithPrior):
         Teacher-forced: a measure of the model, never a reconstruction. shuffle: with the codes of
         the recording in random order; the difference is what the decoder learns from them.
         """
-        codes, row = self.encode(wave), self.speaker_row(speaker)
+        codes, vector = self.encode(wave), self.speaker_vector(speaker)
         if shuffle:
             order = np.random.default_rng(0).permutation(codes.frames)
             codes = Codes(codes.indices[order], codes.samples, codes.hop, codes.model)
@@ -312,7 +356,7 @@ class Codec(WithPrior):
         level = HighPass()(wave * np.float32(audio.level_gain(wave)))
         level = np.pad(level, (0, codes.frames * self.hop - len(level)))
         target = decoder.encode(torch.from_numpy(level)[None].to(self.device))
-        hidden = torch.cat(list(self._hidden_blocks(codes, row, codes.frames)), -1)
+        hidden = torch.cat(list(self._hidden_blocks(codes, vector, codes.frames)), -1)
         past = frames_for(decoder.stack.receptive_field, hold)
         total, size = 0.0, self._frames(2.0)
         for start in range(0, codes.frames, size):

@@ -70,5 +70,6 @@ if runs 4; then
 fi
 if runs 5; then
   echo "stage 5: pack into vqspeech/models/base"
+  python "$repository/recipes/base/pitch.py" "$exp/run/model" "$exp/packed"
   python "$repository/recipes/base/pack.py" "$exp/run/model" "$repository/vqspeech/models/base"
 fi

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import add_device, add_model, add_seed, real, whole
+from vqspeech.cli.options import add_device, add_model, add_seed, add_speaker, real, whole
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
@@ -33,11 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input", metavar="IN", help="codes file (.npy or .vqs), or a folder of them"
     )
     parser.add_argument("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
-    parser.add_argument(
-        "--speaker",
-        metavar="NAME",
-        help="the voice; `vqspeech speakers` lists them (default: the one that a .vqs file names)",
-    )
+    add_speaker(parser)
     add_seed(parser)
     parser.add_argument(
         "--temperature",
@@ -76,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
     codec = Codec.from_pretrained(args.model, device=args.device)
     files = [Path(args.input)] if jobs is None else [path for path, _ in jobs]
     if args.speaker is not None or not any(_is_vqs(path) for path in files):
-        codec.speaker_row(args.speaker)  # what fails for every file is refused before the work
+        codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work
     codec.check_decodable(args.preview)
 
     def decode(path: Path, out: Path) -> float:
@@ -132,7 +128,7 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
 
     def load(path: Path, out: Path) -> float:
         codes, speaker = _load(codec, args, path)
-        codec.speaker_row(speaker)
+        codec.speaker_vector(speaker)
         codec.check_codes(codes)
         loaded[out] = codes, speaker
         return codes.seconds

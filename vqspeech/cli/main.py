@@ -17,7 +17,10 @@ from vqspeech.errors import InputError
 VERBS = {
     "encode": "speech files to codes",
     "decode": "codes back to speech, in the voice of a speaker",
+    "convert": "speech to the same words in another voice",
+    "enroll": "fit a new voice to some speech of it",
     "generate": "speech from nothing, or on from the start of a recording",
+    "demo": "a web page to try all this on",
     "speakers": "list the voices of a model",
     "info": "describe a codes file, an audio file or a model",
     "prepare": "pack a corpus of recordings for training",

@@ -36,6 +36,14 @@ def add_seed(parser: argparse.ArgumentParser, largest: int = LARGEST_SEED) -> No
     )
 
 
+def add_speaker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--speaker",
+        metavar="NAME",
+        help="the voice: a name (`vqspeech speakers` lists them), or a file of `vqspeech enroll`",
+    )
+
+
 def find_manifest(root: str, manifest: str | None) -> str | Path | None:
     """The manifest's path: as it is given if it exists, else as seen from the corpus `root`."""
     if manifest is None or os.path.exists(manifest):

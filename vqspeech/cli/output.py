@@ -32,6 +32,16 @@ def seconds_bar(seconds: float) -> Iterator[Callable[[float], None]]:
         yield lambda done: bar.update(done - bar.n)
 
 
+@contextmanager
+def share_bar() -> Iterator[Callable[[float], None]]:
+    """A progress bar of 100 %; yields a function to call with the share done, 0 to 1."""
+    from tqdm import tqdm
+
+    shape = "{percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
+    with tqdm(total=1.0, bar_format=shape, leave=False, disable=None) as bar:
+        yield lambda done: bar.update(done - bar.n)
+
+
 def files_bar(items: list) -> Iterator:
     """The items, one by one, under a progress bar of files."""
     from tqdm import tqdm

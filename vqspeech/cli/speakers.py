@@ -2,22 +2,48 @@
 
 import argparse
 import json
+from collections.abc import Sequence
+from typing import Any
 
-from vqspeech.cli.options import add_model
+from vqspeech.cli.options import add_model, real
+from vqspeech.speakers import ORDERS
+
+MOST_MINUTES = 1e12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
+    parser.add_argument("--gender", choices=("f", "m"), help="only voices of women, or of men")
+    parser.add_argument(
+        "--min-minutes",
+        type=real(0, MOST_MINUTES),
+        default=0.0,
+        metavar="M",
+        help="only voices with at least so much speech in training",
+    )
+    parser.add_argument(
+        "--sort",
+        choices=ORDERS,
+        default="row",
+        help="by row of the model, by name, or by minutes, most first (default: row)",
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
 
 
 def run(args: argparse.Namespace) -> None:
     from vqspeech.checkpoint import read_about, resolve
+    from vqspeech.speakers import select
 
-    speakers = read_about(resolve(args.model)).speakers
+    table = read_about(resolve(args.model)).speakers
+    speakers = select(table, args.gender, args.min_minutes, args.sort)
     if args.json:
         print(json.dumps(speakers, indent=1))
-        return
+    else:
+        print_table(speakers)
+
+
+def print_table(speakers: Sequence[dict[str, Any]]) -> None:
+    """Name, gender and minutes of each, under a heading, on stdout."""
     width = max(len("name"), *(len(speaker["name"]) for speaker in speakers))
     print(f"{'name':{width}}  gender  minutes")
     for speaker in speakers:

@@ -23,17 +23,19 @@ class PitchTrack(NamedTuple):
     voiced: np.ndarray
 
 
-def track(x: np.ndarray) -> PitchTrack:
+def track(x: np.ndarray, quick: bool = False) -> PitchTrack:
     """Pitch of `x` (float32 [T] at 16 kHz): pYIN (Mauch & Dixon 2014) in librosa, 60 to 400 Hz.
 
     A frame is voiced if pYIN says so and its level is within 30 dB of the loudest frame's. Two
     departures from librosa's defaults alone, since those decide voicing badly on read speech: the
     threshold prior Beta(2, 8) instead of Beta(2, 18), which leaves creaky and noisy voices without
-    a pitch, and the level, without which pYIN stays voiced through the noise of pauses.
+    a pitch, and the level, without which pYIN stays voiced through the noise of pauses. quick: for
+    pictures; a frame every 20 ms, in steps of a quarter of a semitone, ten times as fast.
     """
     import librosa
 
-    frames = 1 + len(x) // HOP
+    hop = 2 * HOP if quick else HOP
+    frames = 1 + len(x) // hop
     if not is_scorable(x):
         return PitchTrack(np.full(frames, np.nan), np.zeros(frames, bool))
     f0, voiced, _ = librosa.pyin(
@@ -42,10 +44,11 @@ def track(x: np.ndarray) -> PitchTrack:
         fmax=FMAX_HZ,
         sr=SAMPLE_RATE,
         frame_length=_FRAME,
-        hop_length=HOP,
+        hop_length=hop,
         beta_parameters=_THRESHOLD_PRIOR,
+        resolution=0.25 if quick else 0.1,
     )
-    level = librosa.feature.rms(y=x, frame_length=_FRAME, hop_length=HOP)[0]
+    level = librosa.feature.rms(y=x, frame_length=_FRAME, hop_length=hop)[0]
     voiced = voiced & np.isfinite(f0) & (level > level.max() * 10 ** (-_VOICE_RANGE_DB / 20))
     return PitchTrack(np.where(voiced, f0, np.nan), voiced)
 

@@ -1,0 +1,117 @@
+"""How well voices are converted: `python recipes/base/conversion.py --speech DIR`, one table.
+
+DIR holds a manifest.tsv with the splits train and eval-seen. Utterances of eval-seen, none of them
+by a target, are converted to three women and three men with at least 7 minutes of training speech.
+Chosen by a fixed seed, not by result. Needs the `eval` extra.
+
+- closer to the target: cosine of resemblyzer embeddings of the result with the target's real speech
+  above that with the source recording.
+- nearest is the target: among all speakers with as many minutes of training speech.
+- F0: median F0 of the result within 2 semitones of that of the target's real speech.
+- word error (pocketsphinx): of the results over that of plain reconstruction (the same codes with
+  the source's own identity), of utterances with a transcript. The recogniser is slow;
+  `--words-of 2` asks it about two targets an utterance, each target as often as any other.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+from voices import median_f0, read_manifest, real_speech, similarity, spread
+
+from vqspeech import Codec, audio
+from vqspeech.evaluation import networks, words
+from vqspeech.speakers import select
+
+SEMITONES = 2.0
+
+
+def choose_targets(codec: Codec, minutes: float, each: int, seed: int) -> tuple[list, list]:
+    """(names of the targets, names of all speakers with that many minutes)."""
+    rng, targets = np.random.default_rng(seed), []
+    enough = [s for s in select(codec.speaker_table, None, minutes, "name") if s["gender"]]
+    for gender in ("f", "m"):
+        names = [s["name"] for s in enough if s["gender"] == gender]
+        targets += sorted(rng.choice(names, min(each, len(names)), replace=False).tolist())
+    return targets, [s["name"] for s in enough]
+
+
+def word_errors(reference: list[str], wave: np.ndarray) -> int:
+    return words.align(reference, words.recognise(wave))[1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--speech", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--model")
+    parser.add_argument("--method", choices=("preview", "wavenet"), default="preview")
+    parser.add_argument("--utterances", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=7.0)
+    parser.add_argument("--pitch", choices=("target", "keep"), default="target")
+    parser.add_argument("--words-of", type=int, default=6, choices=(1, 2, 3, 6))
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    codec = Codec.from_pretrained(args.model)
+    options = {"preview": args.method == "preview", "seed": args.seed}
+    targets, enough = choose_targets(codec, args.minutes, 3, args.seed)
+    rows = read_manifest(args.speech)
+    sources = [r for r in rows if r["split"] == "eval-seen" and r["speaker"] not in targets]
+    sources = spread(sources, args.utterances)
+    real = {name: real_speech(rows, name) for name in tqdm(enough, "voices", leave=False)}
+    embedded = {name: networks.voice_embedding(wave) for name, wave in real.items()}
+    f0 = {name: median_f0(real[name]) for name in targets}
+    found = {name: [] for name in targets}
+    said = plain = 0
+    turns = len(targets) // args.words_of
+    for number, row in enumerate(tqdm(sources, "sources", leave=False)):
+        wave = audio.read(row["path"], quiet=True)
+        codes, own = codec.encode(wave), networks.voice_embedding(wave)
+        reference = words.normalise(row["transcript"])
+        if reference:
+            identity = row["speaker"] if row["speaker"] in codec.speakers else "other"
+            said += len(reference)
+            plain += word_errors(reference, codec.decode(codes, identity, **options))
+        for place, name in enumerate(targets):
+            asked = (place - number) % turns == 0
+            result = codec.convert(wave, speaker=name, pitch=args.pitch, **options)
+            voice = networks.voice_embedding(result)
+            near = max(enough, key=lambda other: similarity(voice, embedded[other]))
+            found[name].append(
+                (
+                    similarity(voice, embedded[name]) > similarity(voice, own),
+                    near == name,
+                    12 * np.log2(median_f0(result) / f0[name]),
+                    word_errors(reference, result) if reference and asked else 0,
+                    len(reference) if asked else 0,
+                    similarity(voice, embedded[name]),
+                )
+            )
+    report(codec, args, sources, found, f0, plain / max(said, 1), said)
+    return 0
+
+
+def report(codec, args, sources, found, f0, plain: float, said: int) -> None:
+    """Print the table as Markdown."""
+    print(f"{codec.name} {codec.fingerprint}, {args.method}, pitch {args.pitch}")
+    print(f"plain reconstruction: word error {100 * plain:.1f} % of {said} words\n")
+    print("| target | closer to target | nearest is target | F0 off, semitones | within 2 "
+          "| word error | similarity |")  # fmt: skip
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    everything = [row for rows in found.values() for row in rows]
+    for name, rows in [*found.items(), ("all", everything)]:
+        closer, near, off, errors, asked, alike = np.array(rows, float).T
+        share = errors.sum() / max(asked.sum(), 1)
+        within = np.abs(off) <= SEMITONES  # NaN, where no pitch is found, is not
+        label = f"{name} ({f0[name]:.0f} Hz)" if name in f0 else name
+        ratio = f"{share / plain:.2f}" if plain else "-"
+        print(
+            f"| {label} | {100 * closer.mean():.0f} % | {100 * near.mean():.0f} % "
+            f"| {np.nanmedian(off):+.1f} | {100 * within.mean():.0f} % "
+            f"| {100 * share:.1f} % (x {ratio}) | {np.nanmean(alike):.2f} |"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""How well new voices are enrolled: `python recipes/base/enrolment.py --speech DIR`, one table.
+
+DIR holds a manifest.tsv with the split eval-unseen. Each of its speakers is enrolled with the
+first 30 s of its recordings; the rest is decoded as the new voice and as every trained speaker.
+Similarity is the cosine of resemblyzer embeddings with the real rest; the best trained speaker is
+the best of all of them by that very figure, an oracle that no user has. `--candidates N` tries only
+the N of them that explain the rest best (least log-mel error). Needs the `eval` extra.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+from voices import read_manifest, similarity
+
+from vqspeech import Codec, audio
+from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.enrolment import enroll, nearest_speakers
+from vqspeech.evaluation import networks
+from vqspeech.speakers import save_voice
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--speech", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--model")
+    parser.add_argument("--method", choices=("preview", "wavenet"), default="preview")
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--candidates", type=int, default=1_000_000, metavar="N")
+    args = parser.parse_args()
+    codec = Codec.from_pretrained(args.model)
+    rows = [row for row in read_manifest(args.speech) if row["split"] == "eval-unseen"]
+    print(f"{codec.name} {codec.fingerprint}, {args.method}, {args.seconds:g} s each\n")
+    print("| speaker | rest, s | new voice | best trained | is | nearest at enrolment "
+          "| held-out log-mel, new / nearest | took, s |")  # fmt: skip
+    print("|---|---:|---:|---:|---|---|---|---:|")
+    better = []
+    for speaker in sorted({row["speaker"] for row in rows}):
+        paths = [row["path"] for row in rows if row["speaker"] == speaker]
+        speech = np.concatenate([audio.read(path, quiet=True) for path in paths])
+        cut = round(args.seconds * SAMPLE_RATE)
+        better.append(measure(codec, speaker, speech[:cut], speech[cut:], args))
+    print(f"\nthe new voice is nearer than every trained one for {sum(better)} of {len(better)}")
+    return 0
+
+
+def measure(codec: Codec, speaker: str, given: np.ndarray, rest: np.ndarray, args) -> bool:
+    """Enrol with `given`, decode `rest`, print a row; whether no trained voice is as near."""
+    with tempfile.TemporaryDirectory() as folder:
+        wav, file = Path(folder, "given.wav"), Path(folder, "voice.safetensors")
+        audio.write(wav, given)
+        start = time.perf_counter()
+        voice, held = enroll(codec, speaker, [wav])
+        took = time.perf_counter() - start
+        save_voice(file, voice)
+        codes, real = codec.encode(rest), networks.voice_embedding(rest)
+
+        def alike(name) -> float:
+            wave = codec.decode(codes, name, preview=args.method == "preview")
+            return similarity(networks.voice_embedding(wave), real)
+
+        new = alike(file)
+        names = dict.fromkeys([held.nearest, *nearest_speakers(codec, rest)[: args.candidates]])
+        trained = {name: alike(name) for name in tqdm(names, speaker, leave=False)}
+    best = max(trained, key=trained.get)
+    print(
+        f"| {speaker} | {len(rest) / SAMPLE_RATE:.1f} | {new:.3f} | {trained[best]:.3f} | {best} "
+        f"| {trained[held.nearest]:.3f} ({held.nearest}) | {held.mel:.3f} / {held.nearest_mel:.3f} "
+        f"| {took:.0f} |",
+        flush=True,
+    )
+    return new > trained[best]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

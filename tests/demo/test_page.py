@@ -1,0 +1,146 @@
+"""The page as visitors' programs see it: a real server, real uploads."""
+
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from tones import vowel
+
+pytest.importorskip("gradio")
+from gradio_client import Client, handle_file
+
+from vqspeech import InputError
+from vqspeech.demo import launch
+from vqspeech.demo.studio import Limits
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def address(tiny_model):
+    limits = Limits(seconds=2.0, megabytes=0.2, jobs=2, keep_minutes=10)
+    found, close = launch(tiny_model, device="cpu", limits=limits, block=False)
+    yield found
+    close()
+
+
+@pytest.fixture
+def ask(address, tmp_path):
+    """ask(endpoint, file, *inputs): everything the page shows at the end."""
+    client = Client(address, verbose=False, download_files=str(tmp_path / "got"))
+
+    def call(endpoint, path, *inputs):
+        return client.predict(path and handle_file(str(path)), *inputs, api_name=endpoint)
+
+    return call
+
+
+@pytest.fixture
+def said(tmp_path):
+    path = tmp_path / "said.wav"
+    soundfile.write(path, vowel(1.0), RATE)
+    return path
+
+
+@pytest.mark.parametrize("renderer", ["preview", "wavenet"])
+def test_convert(ask, said, renderer):
+    status, sound, codes, picture = ask("/convert", said, "bert", "target", renderer, 0)
+    assert "said.wav as bert: 1.00 s, 50 codes" in status and "vq-done" in status
+    info = soundfile.info(sound)
+    assert (info.samplerate, info.subtype, info.frames) == (RATE, "PCM_16", RATE)
+    level = np.abs(soundfile.read(sound)[0]).max()
+    assert level < 0.9  # Gradio would make the peak 1 if it were given floats
+    assert picture.count("<figure") == 3
+    path = codes["value"] if isinstance(codes, dict) else codes
+    assert np.load(path).shape == (50,)
+
+
+def test_codec(ask, said):
+    status, sound, _, picture, sizes = ask("/reconstruct", said, "", "preview", 1)
+    assert "vq-done" in status and soundfile.info(sound).frames == RATE
+    assert "Opus" in sizes and picture.count("<figure") == 3
+
+
+def test_mistakes_are_said(ask, said, tmp_path):
+    long, text, empty = (tmp_path / name for name in ("long.wav", "text.wav", "empty.wav"))
+    soundfile.write(long, vowel(2.5), RATE)
+    text.write_text("this is no audio")
+    empty.write_bytes(b"")
+    for path, words in ((long, "longer than 2 s"), (text, "not audio"), (None, "no recording")):
+        status, sound, *_ = ask("/convert", path, "bert", "target", "preview", 0)
+        assert words in status and 'role="alert"' in status and sound is None
+    assert "seed" in ask("/convert", said, "bert", "target", "preview", -1)[0]
+
+
+def test_large_uploads_are_refused(address):
+    files = {"files": ("large.wav", bytes(300_000))}
+    assert httpx.post(f"{address}gradio_api/upload", files=files).status_code in (413, 400)
+
+
+def test_no_file_outside_is_served_or_read(address, ask, said):
+    for path in ("/etc/passwd", __file__, str(Path(__file__).parents[2] / "pyproject.toml")):
+        answer = httpx.get(f"{address}gradio_api/file={path}")
+        assert answer.status_code in (403, 404), path
+    body = {"data": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}
+    body["data"] += ["bert", "target", "preview", 0]
+    event = httpx.post(f"{address}gradio_api/call/convert", json=body)
+    if event.status_code == 200:
+        event = httpx.get(f"{address}gradio_api/call/convert/{event.json()['event_id']}")
+        assert "error" in event.text and "root:" not in event.text
+    with pytest.raises(Exception, match="choices|not in"):
+        ask("/convert", said, "/etc/voice.safetensors", "target", "preview", 0)
+
+
+def test_nothing_comes_from_elsewhere(address):
+    page = httpx.get(address).text
+    assert '"analytics_enabled":false' in page.replace(" ", "")
+    for tag in ("<script", "<link"):
+        for part in page.split(tag)[1:]:
+            head = part.split(">", 1)[0]
+            assert "http://" not in head.replace(address, "") and "https://" not in head, head
+
+
+def test_visitors_side_by_side(ask, said):
+    found = []
+
+    def visit():
+        found.append(ask("/convert", said, "anna", "keep", "preview", 0)[0])
+
+    threads = [threading.Thread(target=visit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and all("vq-done" in status for status in found)
+
+
+def test_its_folder_empties(tiny_model, said):
+    import os
+
+    limits = Limits(seconds=2.0, keep_minutes=0.02)
+    address, close = launch(tiny_model, device="cpu", limits=limits, block=False)
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    try:
+        before = len(list(folder.rglob("*.*")))
+        client = Client(address, verbose=False, download_files=False)
+        inputs = (handle_file(str(said)), "bert", "keep", "preview", 0)
+        assert "vq-done" in client.predict(*inputs, api_name="/convert")[0]
+        limit = time.monotonic() + 60
+        while len(list(folder.rglob("*.*"))) > before and time.monotonic() < limit:
+            time.sleep(0.2)
+        assert len(list(folder.rglob("*.*"))) == before
+    finally:
+        close()
+    assert not folder.exists()
+
+
+def test_bad_starts(tiny_model, address):
+    port = int(address.rsplit(":", 1)[1].strip("/"))
+    with pytest.raises(InputError, match="--port"):
+        launch(tiny_model, device="cpu", port=port, block=False)
+    with pytest.raises(InputError, match="no such voice"):
+        launch(tiny_model, device="cpu", voices=["none.safetensors"], block=False)

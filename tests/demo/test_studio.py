@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+import soundfile
+from tones import vowel
+
+from vqspeech import InputError
+from vqspeech.demo import studio as module
+from vqspeech.demo import words
+from vqspeech.demo.studio import Studio, opus_bytes
+from vqspeech.speakers import Voice, save_voice
+
+RATE = 16_000
+
+
+@pytest.fixture
+def recording(studio, tmp_path):
+    soundfile.write(tmp_path / "said.wav", vowel(1.2), RATE)
+    return studio.read(str(tmp_path / "said.wav"))
+
+
+def last(work):
+    shares = list(work)
+    assert [share for share, _ in shares] == sorted(share for share, _ in shares)
+    return shares[-1][1]
+
+
+def test_a_recording_is_read(recording):
+    assert recording.name == "said.wav" and recording.seconds == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("long.wav", 2.5, "longer than 2 s"),
+        ("large.wav", 9.0, "larger than 0.2 MB"),
+        ("empty.wav", b"", "empty"),
+        ("text.mp3", b"not audio at all", "not audio"),
+    ],
+)
+def test_what_a_visitor_must_not_bring(studio, tmp_path, name, content, said):
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        soundfile.write(path, vowel(content), RATE)
+    with pytest.raises(InputError, match=said) as error:
+        studio.read(str(path))
+    assert str(tmp_path) not in str(error.value) and name in str(error.value)
+
+
+def test_nothing_is_asked_for_in_words(studio):
+    with pytest.raises(InputError, match="no recording yet"):
+        studio.read(None)
+    with pytest.raises(InputError, match="choose a voice"):
+        studio.speaker(None)
+    with pytest.raises(InputError, match="nearest names"):
+        studio.speaker("/etc/voice.safetensors")
+
+
+@pytest.mark.parametrize("renderer", ["preview", "wavenet"])
+def test_conversion(studio, recording, renderer):
+    codes = studio.encode(recording, "bert", "target")
+    wave = last(studio.decode(codes, "bert", renderer, recording.level))
+    assert wave.dtype == np.int16 and len(wave) == len(recording.wave)
+    rms = np.sqrt(np.mean((wave / 32768) ** 2)) / np.sqrt(np.mean(recording.wave**2))
+    assert rms == pytest.approx(1, rel=0.4)
+
+
+def test_a_young_wavenet_is_not_the_default(studio, monkeypatch):
+    assert studio.renderers == ["preview", "wavenet"]
+    assert "young" in words.renderer(studio, "wavenet")
+    assert "not the codec's own decoder" in words.renderer(studio, "preview")
+    stage = studio.codec.config.training.stage("waveform")
+    steps = round(module.YOUNG_HOURS * 3600 / (stage.batch * stage.decoder_seconds)) + 1
+    monkeypatch.setattr(studio.codec, "trained", {"codes": 10, "waveform": steps})
+    assert studio.renderers == ["wavenet", "preview"]
+    assert "young" not in words.renderer(studio, "wavenet")
+    monkeypatch.setattr(studio.codec, "trained", {"codes": 10})
+    assert studio.renderers == ["preview"]
+
+
+def test_voices_are_sorted_and_filtered(studio):
+    assert [name for _, name in studio.voices()] == ["anna", "bert", "other"]
+    assert studio.voices("m") == [("bert · man · 3.2 min", "bert")]
+
+
+def test_a_sample_is_made_once(studio, monkeypatch):
+    first = studio.sample("anna")
+    assert first.dtype == np.int16 and len(first) > RATE
+    monkeypatch.setattr(studio.codec, "encode_file", lambda path: 1 / 0)
+    assert studio.sample("anna") is first
+
+
+def test_enrolled_voices_stand_first(studio, tmp_path):
+    path = str(tmp_path / "eva.safetensors")
+    vector = studio.codec.model.speakers.weight[0].numpy(force=True)
+    save_voice(path, Voice("Eva", vector, studio.codec.fingerprint, 9.0, 200.0))
+    own = Studio(studio.codec, studio.limits, [path])
+    assert own.voices()[0][1] == "Eva (enrolled)" and own.speaker("Eva (enrolled)") == path
+    save_voice(path, Voice("Eva", vector, "feed", 9.0))
+    with pytest.raises(InputError, match="another|enrolled for model feed"):
+        Studio(studio.codec, studio.limits, [path])
+
+
+def test_sizes(studio, recording):
+    codes = studio.codec.encode(recording.wave)
+    found = {what: size for what, size, _ in studio.sizes(recording, codes)}
+    assert found["WAV, 16 kHz, 16 bit"] == 44 + 2 * len(recording.wave)
+    assert found["codes, 2 bits each"] == -(-codes.frames * 2 // 8)
+    opus = found["Opus, as low as libsndfile goes"]
+    assert opus == opus_bytes(recording.wave) < found["WAV, 16 kHz, 16 bit"]
+    table = words.sizes(studio.sizes(recording, codes))
+    assert table.count("<tr>") == 4 and "bit/s" in table
+
+
+def test_the_nearest_voice_is_one_of_the_models(studio, recording):
+    assert studio.nearest(recording) in studio.codec.speakers
+
+
+def test_generation_is_offered_only_with_a_prior(studio, monkeypatch):
+    monkeypatch.setattr(studio.codec, "has_prior", False, raising=False)
+    assert not studio.generates
+    monkeypatch.setattr(studio.codec, "has_prior", True)
+    monkeypatch.setattr(studio.codec, "generate_codes", lambda *a, **k: None, raising=False)
+    assert studio.generates
+
+
+@pytest.mark.parametrize("number", [None, -1, 1.5, float("nan"), 2**31])
+def test_impossible_seeds(number):
+    with pytest.raises(InputError, match="seed"):
+        words.seed(number)
+
+
+def test_what_is_said_is_escaped(studio, tmp_path):
+    assert "<script>" not in words.failed(InputError("<script>alert(1)</script>"))
+    assert "<b>" not in words.busy("<b>", 0.5)
+    about = words.about(studio, tmp_path / "none.md")
+    assert "no card" in about and words.CONSENT in about

@@ -1,0 +1,145 @@
+"""Conversion: length, level, pitch; what is refused."""
+
+import numpy as np
+import pytest
+import soundfile
+from tones import vowel
+
+from vqspeech import Codec, InputError, conversion
+from vqspeech.conversion import at_level_of, median_f0, semitones
+from vqspeech.level import LevelMeter
+from vqspeech.transpose import transposed, transposed_blocks
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model):
+    return Codec.from_pretrained(tiny_model, device="cpu")
+
+
+def level_of(wave, rate=RATE):
+    meter = LevelMeter(rate)
+    meter.add(wave)
+    return meter
+
+
+@pytest.mark.parametrize("gain", [0.01, 0.3, 3.0])
+def test_the_level_is_the_sources(gain):
+    decoded = vowel(level=0.05)
+    source = level_of(gain * decoded)
+    blocks = list(at_level_of(source, np.array_split(decoded, 7)))
+    out = np.concatenate(blocks)
+    assert len(out) == len(decoded)
+    assert abs(level_of(out).active_db - source.active_db) < 0.1
+
+
+def test_a_loud_source_does_not_make_it_clip():
+    decoded = vowel(level=0.05)
+    decoded[100] = 0.9
+    out = np.concatenate(list(at_level_of(level_of(20 * decoded), [decoded])))
+    assert np.abs(out).max() == pytest.approx(conversion.PEAK, rel=1e-3)
+
+
+def test_silence_stays_silent():
+    noise = (0.05 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32)
+    out = np.concatenate(list(at_level_of(level_of(np.zeros(RATE, "f4")), [noise])))
+    assert np.abs(out).max() < 0.5 / 32768
+    zeros = np.zeros(RATE, "f4")
+    np.testing.assert_array_equal(np.concatenate(list(at_level_of(level_of(noise), [zeros]))), 0)
+
+
+@pytest.mark.parametrize("step", [-7.0, 5.0])
+def test_pitch_moves_and_formants_stay(step):
+    wave = vowel(seconds=1.5, pitch=150.0)
+    moved = transposed(wave, step)
+    assert moved.shape == wave.shape and np.isfinite(moved).all()
+    assert 12 * np.log2(median_f0(moved) / median_f0(wave)) == pytest.approx(step, abs=0.6)
+
+    def centre(x):  # of the spectrum below 3 kHz
+        power = np.abs(np.fft.rfft(x)) ** 2
+        hertz = np.fft.rfftfreq(len(x), 1 / RATE)
+        low = hertz < 3000
+        return (power[low] * hertz[low]).sum() / power[low].sum()
+
+    assert centre(moved) == pytest.approx(centre(wave), rel=0.2)
+
+
+def test_long_recordings_are_moved_in_pieces(monkeypatch):
+    from vqspeech import transpose
+
+    monkeypatch.setattr(transpose, "PIECE_SECONDS", 0.3)
+    wave = vowel(seconds=2.0, pitch=150.0)
+    blocks = list(transposed_blocks(np.array_split(wave, 9), 4.0))
+    assert len(blocks) > 4 and sum(map(len, blocks)) == len(wave)
+    out = np.concatenate(blocks)
+    assert 12 * np.log2(median_f0(out) / median_f0(wave)) == pytest.approx(4.0, abs=0.6)
+    same = np.concatenate(list(transposed_blocks([wave], 0.0)))
+    np.testing.assert_array_equal(same, wave)
+
+
+def test_how_far_the_pitch_is_moved():
+    wave = vowel(seconds=1.0, pitch=150.0)
+    assert semitones([wave], "target", 300.0) == pytest.approx(12.0, abs=0.5)
+    assert semitones([wave], "target", 1000.0) == conversion.LARGEST_SEMITONES
+    assert semitones([wave], "target", 0.0) == semitones([wave], "keep", 300.0) == 0.0
+    assert semitones([wave], "target", 150.0) == 0.0
+    assert semitones([wave], -3.0, 0.0) == -3.0
+    assert semitones([np.zeros(RATE, "f4")], "target", 200.0) == 0.0
+    for bad in ("high", 15.0, float("nan")):
+        with pytest.raises(InputError, match="pitch"):
+            semitones([wave], bad, 200.0)
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_wave_is_converted(codec, preview):
+    wave = vowel(seconds=0.73, level=0.02)
+    out = codec.convert(wave, speaker="bert", preview=preview, seed=3)
+    assert out.shape == wave.shape and out.dtype == np.float32
+    again = codec.convert(wave, speaker="bert", preview=preview, seed=3)
+    np.testing.assert_array_equal(out, again)
+    other = codec.convert(wave, speaker="anna", preview=preview, seed=3)
+    assert not np.array_equal(out, other)
+    assert abs(level_of(out).active_db - level_of(wave).active_db) < 0.2
+
+
+def test_moving_by_nothing_is_the_codec_itself(codec):
+    wave = vowel(seconds=0.5)
+    kept = codec.convert(wave, speaker="bert", preview=True, pitch="keep")
+    plain = codec.decode(codec.encode(wave), "bert", preview=True)
+    np.testing.assert_allclose(kept * (plain.std() / kept.std()), plain, atol=1e-3)
+
+
+@pytest.mark.parametrize("pitch", ["keep", 5.0])
+def test_a_file_is_converted_as_its_samples_are(codec, tmp_path, pitch):
+    wave = vowel(seconds=0.6)
+    soundfile.write(tmp_path / "in.wav", wave, RATE, "FLOAT")
+    seen = []
+    options = {"speaker": "bert", "preview": True, "pitch": pitch}
+    path = tmp_path / "out.wav"
+    samples = codec.convert_file(tmp_path / "in.wav", path, progress=seen.append, **options)
+    assert samples == len(wave) and seen[-1] == pytest.approx(0.6)
+    found, _ = soundfile.read(path)
+    np.testing.assert_allclose(found, codec.convert(wave, **options), atol=1e-3)
+
+
+def test_rates_and_channels(codec):
+    wave = vowel(seconds=0.5)
+    stereo = np.stack([wave, wave], 1)
+    assert len(codec.convert(stereo, 48_000, "anna", preview=True)) == -(-len(wave) // 3)
+
+
+@pytest.mark.parametrize(
+    ("speaker", "options", "words"),
+    [
+        ("ana", {}, "anna"),
+        (None, {}, "name one"),
+        ("none.safetensors", {}, "no such voice"),
+        ("anna", {"seed": -1}, "seed"),
+        ("anna", {"pitch": "up"}, "pitch"),
+    ],
+)
+def test_bad_arguments(codec, speaker, options, words):
+    wave = vowel(seconds=0.2)
+    with pytest.raises(InputError, match=words):
+        codec.convert(wave, speaker=speaker, preview=True, **options)

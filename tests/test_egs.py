@@ -1,0 +1,38 @@
+"""The examples run as they stand, with the shipped model and the sounds beside them."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+EGS = Path(__file__).parents[1] / "egs"
+SENTENCE = EGS / "sentence.flac"
+
+
+def run(name, *arguments):
+    spec = importlib.util.spec_from_file_location(name, EGS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(*map(str, arguments))
+
+
+def test_encode_folder(tmp_path, capsys):
+    run("encode_folder", EGS, tmp_path / "codes")
+    assert np.load(tmp_path / "codes" / "sentence.npy").shape == (225,)
+    assert "sentence.flac: 4.50 s, 225 codes, 254 bytes" in capsys.readouterr().out
+
+
+def test_convert_voice(tmp_path):
+    run("convert_voice", SENTENCE, tmp_path / "out", "m")
+    found = sorted((tmp_path / "out").iterdir())
+    assert len(found) == 3 and "libri-26.wav" in [path.name for path in found]
+    assert all(soundfile.info(path).duration == pytest.approx(4.5) for path in found)
+
+
+def test_plot_codes(tmp_path):
+    pytest.importorskip("PIL")
+    run("plot_codes", SENTENCE, "libri-19", tmp_path / "picture.html")
+    text = (tmp_path / "picture.html").read_text()
+    assert text.count("<figure") == 3 and "<polyline" in text and ".vq-plot" in text

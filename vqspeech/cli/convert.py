@@ -1,0 +1,108 @@
+"""Convert a voice: an audio file to .wav or .flac, or every audio file of a folder.
+
+What is said stays, who says it changes; the loudness of the source is kept. Convert only to voices
+whose owners agreed. --preview hears the codes through Griffin-Lim instead of the WaveNet.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from vqspeech.cli.decode import FORMATS, HIGHEST_TEMPERATURE, PREVIEW
+from vqspeech.cli.encode import AUDIO
+from vqspeech.cli.folders import plan, work_through
+from vqspeech.cli.options import add_device, add_model, add_seed, add_speaker, real
+from vqspeech.cli.output import say, seconds_bar
+from vqspeech.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="IN", nargs="?", help="audio file, or a folder of them")
+    parser.add_argument(
+        "output", metavar="OUT", nargs="?", help=".wav or .flac file, or the folder for them"
+    )
+    add_speaker(parser)
+    parser.add_argument("--list", action="store_true", help="list the voices and do nothing else")
+    parser.add_argument(
+        "--pitch",
+        type=_pitch,
+        default="target",
+        metavar="P",
+        help="target: moved to the voice's own where both are known; keep: as it is; or semitones "
+        "to move it by (default: target)",
+    )
+    add_seed(parser)
+    parser.add_argument(
+        "--temperature",
+        type=real(0, HIGHEST_TEMPERATURE),
+        metavar="T",
+        help="of the sampling, 0 to 2: lower is cleaner and duller (default: the model's)",
+    )
+    parser.add_argument("--preview", action="store_true", help=f"quick and rough: a {PREVIEW}")
+    parser.add_argument(
+        "--format", choices=FORMATS, help="what to write into a folder (default: wav)"
+    )
+    add_model(parser)
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.list:
+        from vqspeech.checkpoint import read_about, resolve
+        from vqspeech.cli.speakers import print_table
+
+        print_table(read_about(resolve(args.model)).speakers)
+        return
+    jobs = _plan(args)
+    from vqspeech import audio
+    from vqspeech.codec import Codec
+
+    codec = Codec.from_pretrained(args.model, device=args.device)
+    codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work
+    codec.check_decodable(args.preview)
+
+    def convert(path: Path, out: Path) -> float:
+        with seconds_bar(audio.duration(path)) as progress:
+            samples = codec.convert_file(
+                path,
+                out,
+                args.speaker,
+                pitch=args.pitch,
+                seed=args.seed,
+                temperature=args.temperature,
+                preview=args.preview,
+                progress=progress,
+            )
+        return samples / audio.SAMPLE_RATE
+
+    about = f", {PREVIEW}" if args.preview else ""
+    if jobs is None:
+        seconds = convert(Path(args.input), Path(args.output))
+        say(f"wrote {args.output} ({seconds:.2f} s{about})")
+    else:
+        seconds = work_through(jobs, convert)
+        say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s{about})")
+
+
+def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
+    """The files of a folder, None for a single file; refuses what would do harm or nothing."""
+    if args.input is None or args.output is None:
+        missing = "IN and OUT" if args.input is None else "OUT"
+        raise InputError(
+            f"{missing} missing: vqspeech convert in.wav out.wav --speaker NAME "
+            "(see `vqspeech convert --help`)"
+        )
+    if args.preview and args.temperature is not None:
+        raise InputError("--temperature does nothing in a --preview; leave one of them out")
+    both = os.path.exists(args.output) and os.path.exists(args.input)
+    if both and os.path.samefile(args.input, args.output):
+        raise InputError(f"{args.output}: is the source itself; name another output")
+    if os.path.isdir(args.input):
+        return plan(args.input, args.output, AUDIO, f".{args.format or FORMATS[0]}")
+    if args.format:
+        raise InputError("--format is for folders; the name of the output file says it")
+    return None
+
+
+def _pitch(text: str) -> str | float:
+    return text if text in ("target", "keep") else real(-14, 14)(text)

@@ -1,0 +1,102 @@
+"""The web page: convert a voice, hear the codec, generate speech. Needs the `demo` extra (Gradio).
+
+Safe by default: it listens on this machine alone, has no public link, limits what a visitor may
+upload, keeps files in one private folder that it empties, and tells nobody that it runs.
+"""
+
+import os
+from collections.abc import Sequence
+
+from vqspeech.errors import InputError
+
+SWEEP_SECONDS = 20.0
+OPEN_HOSTS = ("0.0.0.0", "::")
+"""Addresses that the whole network can reach."""
+
+
+def launch(
+    model: str | None = None,
+    *,
+    device: str = "auto",
+    voices: Sequence[str] = (),
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    share: bool = False,
+    limits=None,
+    block: bool = True,
+):
+    """Serve the page; returns when it is interrupted (block), else (address, function to close it).
+
+    voices: files of `vqspeech enroll` to offer. port: None for the first free one from 7860 on.
+    limits: a `studio.Limits`. Raises InputError: no Gradio, no such model, a port that is taken.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before it is imported
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        import gradio  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"the page needs the demo extra: pip install 'vqspeech[demo]' ({error})"
+        ) from None
+    from vqspeech.checkpoint import resolve
+    from vqspeech.codec import Codec
+    from vqspeech.demo.page import CSS, build, theme
+    from vqspeech.demo.studio import Limits, Studio
+    from vqspeech.demo.tidy import Folder
+
+    limits = limits or Limits()
+    studio = Studio(Codec.from_pretrained(model, device=device), limits, voices)
+    folder = Folder(60 * limits.keep_minutes, SWEEP_SECONDS)
+    folder.__enter__()
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
+
+    def tidy() -> None:
+        folder.__exit__(None, None, None)
+        os.environ.pop("GRADIO_TEMP_DIR", None)
+        if before is not None:
+            os.environ["GRADIO_TEMP_DIR"] = before
+
+    try:
+        page = build(studio, folder, resolve(model) / "README.md")
+        folder.keep()
+        page.queue(max_size=limits.queue, default_concurrency_limit=limits.jobs)
+        _, address, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            share=share,
+            max_file_size=round(limits.megabytes * 1e6),
+            max_threads=4 * limits.jobs + 8,
+            show_error=False,
+            quiet=True,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            theme=theme(),
+            css=CSS,
+            prevent_thread_lock=True,
+        )
+    except OSError as error:
+        tidy()
+        raise InputError(f"the page cannot be served ({error}); choose another --port") from None
+    except BaseException:
+        tidy()
+        raise
+
+    def close() -> None:
+        page.close(verbose=False)
+        tidy()
+
+    if not block:
+        return address, close
+    from vqspeech.cli.output import say
+
+    say(f"the page is at {page.share_url or address} (Ctrl-C ends it)")
+    if host in OPEN_HOSTS or share:
+        say("anybody who can reach this address can use it")
+    try:
+        page.block_thread()
+    finally:
+        close()
+    return None

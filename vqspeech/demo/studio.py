@@ -1,0 +1,230 @@
+"""What the page does, without the page: a model shared by all visitors, and limits on each of them.
+
+Every long call is a generator of (share done, result or None), so that the page can show how far it
+is and stop it between two of them.
+"""
+
+import io
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+
+from vqspeech import audio
+from vqspeech.audio_out import to_int16
+from vqspeech.codec import Codec
+from vqspeech.codes import Codes
+from vqspeech.conversion import at_level_of, encode_moved, semitones
+from vqspeech.demo import pictures
+from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.enrolment import nearest_speakers
+from vqspeech.errors import InputError
+from vqspeech.level import LevelMeter
+from vqspeech.speakers import load_voice
+
+YOUNG_HOURS = 50.0
+"""Of speech heard in training, below which a WaveNet is young: its output is still noisy."""
+SAMPLES_KEPT = 64
+"""Samples of voices held in memory."""
+SOUNDS = Path(str(resources.files("vqspeech.demo") / "sounds"))
+SENTENCE = SOUNDS / "woman.flac"
+"""What each voice says as its sample."""
+GENDERS = {"f": "woman", "m": "man"}
+NEAREST_SECONDS = 6.0
+WAV_HEADER, NPY_HEADER = 44, 128
+"""Bytes."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor may ask for, and how many may ask at once."""
+
+    seconds: float = 30.0
+    megabytes: float = 20.0
+    queue: int = 20
+    jobs: int = 2
+    keep_minutes: float = 15.0
+
+
+class Recording(NamedTuple):
+    """What a visitor brought: float32 [T] at 16 kHz, its level, its file's name."""
+
+    wave: np.ndarray
+    level: LevelMeter
+    name: str
+
+    @property
+    def seconds(self) -> float:
+        return len(self.wave) / SAMPLE_RATE
+
+
+class Studio:
+    """A loaded model and its voices, used by many threads at once.
+
+    voices: files of `vqspeech enroll` that are offered beside the trained speakers. Raises
+    InputError for a voice of another model.
+    """
+
+    def __init__(self, codec: Codec, limits: Limits, voices: Sequence[str] = ()):
+        self.codec, self.limits = codec, limits
+        dim = codec.config.conditioning.speaker_dim
+        loaded = {path: load_voice(path, codec.fingerprint, dim) for path in voices}
+        self.enrolled = {f"{v.name} (enrolled)": path for path, v in loaded.items()}
+        codebook = codec.model.quantizer.codebook.detach().cpu().numpy()
+        self.colours = pictures.code_colours(codebook)
+        self._samples: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # What there is
+
+    @property
+    def hours(self) -> float:
+        """Hours of speech that the WaveNet has heard in training."""
+        training = self.codec.config.training
+        seconds = sum(
+            self.codec.trained.get(stage.name, 0) * stage.batch * stage.decoder_seconds
+            for stage in training.stages
+            if stage.name != "codes"
+        )
+        return seconds / 3600
+
+    @property
+    def renderers(self) -> list[str]:
+        """Ways to make sound, the one to begin with first: "wavenet", "preview".
+
+        The preview comes first while the WaveNet is young.
+        """
+        found = ["wavenet"] if self.hours > 0 else []
+        if self.codec.model.conditioning.head is not None:
+            found.insert(0 if self.hours < YOUNG_HOURS else len(found), "preview")
+        return found
+
+    @property
+    def generates(self) -> bool:
+        """Whether the model has a prior to draw new speech from."""
+        return bool(getattr(self.codec, "has_prior", False)) and hasattr(
+            self.codec, "generate_codes"
+        )
+
+    def voices(self, gender: str | None = None) -> list[tuple[str, str]]:
+        """(what to show, name) of the voices, enrolled ones first, then most minutes first."""
+        table = [s for s in self.codec.speaker_table if gender in (None, s["gender"])]
+        table.sort(key=lambda speaker: -speaker["minutes"] if speaker["gender"] else 0.0)
+        shown = [(name, name) for name in self.enrolled] if gender is None else []
+        for speaker in table:
+            who = GENDERS.get(speaker["gender"], "voices of many")
+            shown.append(
+                (f"{speaker['name']} · {who} · {speaker['minutes']:.1f} min", speaker["name"])
+            )
+        return shown
+
+    def speaker(self, voice: str | None) -> str:
+        """What the codec takes for a voice of the list. Raises InputError for any other."""
+        if not voice:
+            raise InputError("choose a voice first")
+        if voice in self.enrolled:
+            return self.enrolled[voice]
+        self.codec.speaker_row(voice)
+        return voice
+
+    # What it does
+
+    def read(self, path: str | None) -> Recording:
+        """A visitor's file, refused beyond the limits before it takes memory. Raises InputError."""
+        if not path:
+            raise InputError("no recording yet: upload one, record one, or take an example")
+        name, most = os.path.basename(path), round(self.limits.seconds * SAMPLE_RATE)
+        level, blocks, samples = LevelMeter(), [], 0
+        try:
+            if os.path.getsize(path) > self.limits.megabytes * 1e6:
+                raise InputError(f"{name}: is larger than {self.limits.megabytes:g} MB; cut it")
+            for block in audio.read_blocks(path, 1.0, quiet=True):
+                samples += len(block)
+                if samples > most:
+                    raise InputError(
+                        f"{name}: is longer than {self.limits.seconds:g} s, the limit of this "
+                        "page; cut it, or use the command line, which has none"
+                    )
+                level.add(block)
+                blocks.append(block)
+        except (
+            InputError,
+            OSError,
+        ) as error:  # what the page kept a file under is nobody's business
+            raise InputError(str(error).replace(path, name)) from None
+        return Recording(np.concatenate(blocks), level, name)
+
+    def nearest(self, recording: Recording) -> str:
+        """The trained voice that explains a recording best."""
+        start = max(0, (len(recording.wave) - round(NEAREST_SECONDS * SAMPLE_RATE)) // 2)
+        wave = recording.wave[start : start + round(NEAREST_SECONDS * SAMPLE_RATE)]
+        return nearest_speakers(self.codec, wave)[0]
+
+    def encode(self, recording: Recording, voice: str, pitch: str) -> Codes:
+        """Codes of a recording that is to become `voice`. pitch: "target" or "keep"."""
+        target = self.codec.speaker_f0(self.speaker(voice))
+        step = semitones([recording.wave], pitch, target)
+        return encode_moved(self.codec, recording.wave, step)
+
+    def decode(
+        self, codes: Codes, voice: str, renderer: str, level: LevelMeter | None, seed: int = 0
+    ) -> Iterator[tuple[float, np.ndarray | None]]:
+        """Codes as speech, int16 [T], at `level` (None: the codec's own). Raises InputError."""
+        preview, blocks, done = renderer == "preview", [], 0
+        options = {"seed": seed, "preview": preview}
+        for block in self.codec.decode_blocks(codes, self.speaker(voice), **options):
+            blocks.append(block)
+            done += len(block)
+            yield done / codes.samples, None
+        if level is not None:
+            blocks = list(at_level_of(level, blocks))
+        yield 1.0, to_int16(np.concatenate(blocks))[0]
+
+    def sample(self, voice: str) -> np.ndarray:
+        """A sentence in a voice, int16 [T], made when it is first asked for."""
+        key = (self.speaker(voice), self.renderers[0])
+        with self._lock:
+            if key in self._samples:
+                self._samples.move_to_end(key)
+                return self._samples[key]
+        codes = self.codec.encode_file(SENTENCE)
+        *_, (_, wave) = self.decode(codes, voice, self.renderers[0], None)
+        with self._lock:
+            self._samples[key] = wave
+            if len(self._samples) > SAMPLES_KEPT:
+                self._samples.popitem(last=False)
+        return wave
+
+    def picture(self, recording: Recording | None, wave: np.ndarray, codes: Codes, title) -> str:
+        """HTML of source (if any) and result (int16 [T]) with pitch, and of the codes."""
+        result = wave.astype(np.float32) / 32768
+        panels = [] if recording is None else [pictures.Panel("source", recording.wave)]
+        return pictures.picture(
+            [*panels, pictures.Panel(title, result)], codes.indices, self.colours
+        )
+
+    def sizes(self, recording: Recording, codes: Codes) -> list[tuple[str, int, float]]:
+        """(what, bytes, bit/s) of a recording in several forms, the largest first."""
+        bits = (self.codec.codebook_size - 1).bit_length()
+        found = {
+            "WAV, 16 kHz, 16 bit": WAV_HEADER + 2 * len(recording.wave),
+            "Opus, as low as libsndfile goes": opus_bytes(recording.wave),
+            "codes as .npy": NPY_HEADER + 2 * codes.frames,
+            f"codes, {bits} bits each": -(-codes.frames * bits // 8),
+        }
+        ordered = sorted(found.items(), key=lambda item: -item[1])
+        return [(name, size, 8 * size / recording.seconds) for name, size in ordered]
+
+
+def opus_bytes(wave: np.ndarray) -> int:
+    """Bytes of `wave` (float32 [T] at 16 kHz) as the smallest Ogg Opus file libsndfile makes."""
+    file = io.BytesIO()
+    soundfile.write(file, wave, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=1.0)
+    return len(file.getvalue())
