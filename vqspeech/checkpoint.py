@@ -100,6 +100,18 @@ def save_checkpoint(
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def recover(folder: Path) -> None:
+    """Put right what a `save_checkpoint` that was killed left: the older checkpoint stands again.
+
+    Raises OSError.
+    """
+    old = folder.with_name(f".{folder.name}.old")
+    if old.is_dir() and not folder.exists():
+        os.rename(old, folder)
+    for left in [old, *folder.parent.glob(f".{folder.name}.*.partial")]:
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def default_card(config: Config, speakers: list[dict[str, Any]]) -> str:
     """README.md of a checkpoint that nobody has described yet."""
     minutes = sum(float(speaker["minutes"]) for speaker in speakers)

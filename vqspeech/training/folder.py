@@ -3,7 +3,7 @@
 import json
 import os
 
-from vqspeech.checkpoint import CONFIG_FILE
+from vqspeech.checkpoint import CONFIG_FILE, recover
 from vqspeech.config import Config, from_dict
 from vqspeech.errors import InputError
 from vqspeech.training.run import Options
@@ -22,6 +22,8 @@ def open_folder(config: Config, options: Options) -> Position | None:
     probe = out / f".config-{os.getpid()}.partial"
     try:
         out.mkdir(parents=True, exist_ok=True)
+        if is_first_process():
+            recover(out / MODEL_FOLDER)
         probe.write_text(json.dumps(config.to_dict(), indent=1) + "\n")
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another") from None
@@ -33,6 +35,11 @@ def open_folder(config: Config, options: Options) -> Position | None:
     finally:
         probe.unlink(missing_ok=True)
     return position
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of the processes that train together, as their launcher says."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _require_same_run(config: Config, options: Options, position: Position) -> None:

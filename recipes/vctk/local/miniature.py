@@ -50,8 +50,8 @@ SPEAKERS = {
 }
 ESPEAK = ("en-gb", "en-gb-scotland", "en-us", "en-gb-x-rp")
 COMMON = ("Please call Stella.", "Ask her to bring these things with her from the store.")
-WORDS = """river window seven quiet morning bread engine yellow garden under silver voice market
-rain often teacher summer bottle north paper letter orange basket winter""".split()
+WORDS = ("river", "window", "seven", "quiet", "morning", "bread", "engine", "yellow", "garden")
+MORE_WORDS = ("silver", "voice", "market", "rain", "often", "teacher", "summer", "bottle", "paper")
 
 
 def main() -> int:
@@ -95,7 +95,7 @@ def prompts(speaker: int, utterances: int) -> list[tuple[int, str]]:
     rng = np.random.default_rng([2017, speaker])
     number = rules.common_prompts + 1
     while len(found) < max(utterances, 5):
-        text = " ".join(rng.choice(WORDS, 4)).capitalize() + "."
+        text = " ".join(rng.choice(WORDS + MORE_WORDS, 4)).capitalize() + "."
         if is_drawn(rules, normalised(text)) == (len(found) < 4):
             found.append((number, text))
             number += 1
