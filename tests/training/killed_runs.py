@@ -13,6 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
+import torch.utils.tensorboard  # noqa: F401 (here, so that not every fork imports it)
 from tiny_runs import CONFIG
 
 from vqspeech import checkpoint

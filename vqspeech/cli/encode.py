@@ -1,49 +1,138 @@
 """Encode speech: an audio file to a codes file (.npy), or every audio file of a folder.
 
 Any file that libsndfile reads is welcome, at any rate and with any number of channels. A folder's
-tree is mirrored; hidden files are skipped.
+tree is mirrored; hidden files are skipped. With --ray the codes go into shards (Parquet) instead,
+for corpora of any size: see the README.
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import add_device, add_model
-from vqspeech.cli.output import say
+from vqspeech.cli.folders import make_folder, plan, total, work_through
+from vqspeech.cli.options import add_device, add_model, find_manifest, names, whole
+from vqspeech.cli.output import files_bar, say
 from vqspeech.codes import check_npy_target
+from vqspeech.errors import InputError
 
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64")
 """Files of a folder that are encoded; a file named by itself may be called anything."""
+MAX_WORKERS = 4096
+MAX_SHARD_FILES = 10**6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN", help="audio file, or a folder of them")
     parser.add_argument("output", metavar="OUT", help="codes file (.npy), or the folder for them")
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="encode its rows (columns speaker, file, ...) to OUT/<speaker>/<utterance>.npy",
+    )
+    parser.add_argument(
+        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
+    )
+    parser.add_argument(
+        "--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out files that have their codes already"
+    )
+    parser.add_argument("--ray", action="store_true", help="as a Ray job, into shards in OUT")
+    parser.add_argument(
+        "--address", metavar="ADDRESS", help="of a Ray cluster (default: a Ray of this machine)"
+    )
+    parser.add_argument(
+        "--shard-files",
+        type=whole(1, MAX_SHARD_FILES),
+        metavar="N",
+        help="recordings in a shard of the Ray job (default: 256)",
+    )
     add_model(parser)
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    whole_folder = os.path.isdir(args.input)
-    if whole_folder:
-        jobs = plan(args.input, args.output, AUDIO, ".npy")
-    else:
+    jobs = _jobs(args)
+    if args.ray:
+        _run_ray(args, jobs)
+        return
+    if jobs is None:
         check_npy_target(args.output)  # before the model is loaded, not after the work
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     rate = f"{codec.bit_rate:g} bit/s"
-    if not whole_folder:
+    if jobs is None:
         codes = codec.encode_file(args.input)
         codes.save_npy(args.output)
         say(f"wrote {args.output} ({codes.frames} codes, {codes.seconds:.2f} s, {rate})")
         return
+    found = len(jobs)
+    if args.resume:
+        jobs = [job for job in jobs if not job[1].exists()]
+    seconds = _encode_all(args, codec, jobs)
+    done = f", {found - len(jobs)} were done before" if args.resume else ""
+    say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
+
+
+def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
+    """The recordings of a folder or manifest and their codes files; None for a single file."""
+    if not args.ray and (args.address or args.shard_files):
+        raise InputError("--address and --shard-files are for the Ray job: add --ray")
+    if args.manifest is not None:
+        from vqspeech.data.corpus import find_utterances
+
+        manifest = find_manifest(args.input, args.manifest)
+        found = find_utterances(args.input, manifest, args.splits)
+        return [(u.path, Path(args.output, u.speaker, f"{u.name}.npy")) for u in found]
+    if args.splits:
+        raise InputError("--splits needs a manifest that has them: add --manifest FILE")
+    if os.path.isdir(args.input):
+        return plan(args.input, args.output, AUDIO, ".npy")
+    if args.ray or args.workers or args.resume:
+        raise InputError(
+            f"{args.input}: is no folder; --workers, --resume and --ray are for folders and "
+            "manifests"
+        )
+    return None
+
+
+def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) -> float:
+    """Encode every job, in several processes where that is worth it; seconds of audio."""
+    from vqspeech.bulk import default_workers, encode_files
+
+    on_gpu = codec.device.type == "cuda"  # which one process keeps busy
+    workers = args.workers or (1 if on_gpu else default_workers(len(jobs)))
+    if workers > 1 and len(jobs) > 1:
+        for folder in sorted({out.parent for _, out in jobs}):
+            make_folder(folder)
+        return total(encode_files(jobs, args.model, args.device, workers), len(jobs))
 
     def encode(path: Path, out: Path) -> float:
         codes = codec.encode_file(path)
         codes.save_npy(out)
         return codes.seconds
 
-    seconds = work_through(jobs, encode)
-    say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate})")
+    return work_through(jobs, encode)
+
+
+def _run_ray(args: argparse.Namespace, jobs: list[tuple[Path, Path]]) -> None:
+    from vqspeech.ray_job import FAILED, SHARD_FILES, Recording, encode_with_ray
+
+    recordings = [
+        Recording(out.relative_to(args.output).with_suffix("").as_posix(), path)
+        for path, out in jobs
+    ]
+    size = args.shard_files or SHARD_FILES
+    summary = encode_with_ray(
+        recordings,
+        Path(args.output),
+        args.model,
+        args.device,
+        args.address,
+        args.workers,
+        size,
+        lambda shards: files_bar(shards, -(-len(recordings) // size), "shard"),
+    )
+    say(f"{args.output}: {summary}" + (f", see {FAILED}" if summary.failed else ""))
