@@ -11,6 +11,7 @@ machine must see the recordings and OUT under the same paths, and have vqspeech 
 
 import hashlib
 import json
+import logging
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -154,7 +155,7 @@ def _run(tasks: list[dict], options: dict, address: str | None, workers: int | N
             logging_level="ERROR",
             log_to_driver=False,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of many kinds, plain Exception among them
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"Ray at {address or 'this machine'} does not start: {reason}") from None
     try:
@@ -162,13 +163,13 @@ def _run(tasks: list[dict], options: dict, address: str | None, workers: int | N
         units = int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1))
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        # Ray Data brings a worker that dies back without limit, and gives it its shard again.
         shards = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
             _Encoder,
             fn_constructor_kwargs=options,
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=max(1, min(workers or units, len(tasks)))),
-            max_restarts=-1,  # a worker that dies comes back, and does its shard again
-            max_task_retries=-1,
             **({"num_gpus": 1} if on_gpu else {"num_cpus": 1}),
         )
         for row in shards.iter_rows():

@@ -23,9 +23,14 @@ def attempts(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
 
 
-def test_run_killed_at_every_operation_ends_like_an_uninterrupted_one(corpus, whole_run, tmp_path):
+@pytest.mark.parametrize(
+    "points", [[8, 5], pytest.param([*range(1, 12), 30], marks=pytest.mark.slow)]
+)
+def test_run_killed_at_any_operation_ends_like_an_uninterrupted_one(
+    corpus, whole_run, tmp_path, points
+):
     """Ahead of each step, in each file of weights, between any two renames."""
-    out, points = tmp_path / "run", [*range(1, 12), 30]
+    out = tmp_path / "run"
     done = attempts("kill", corpus, out, ",".join(map(str, points)))
     assert done.stdout.split() == [str(int(signal.SIGKILL))] * len(points), done.stderr
     assert_repeats(out, whole_run)
