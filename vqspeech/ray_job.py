@@ -26,6 +26,9 @@ PLAN, FAILED = "plan.json", "failed.tsv"
 SHARD_FILES = 256
 """Recordings in a shard: minutes of work, megabytes of codes."""
 
+STARTS = 3
+"""Attempts to start a Ray of this machine, which gives itself 30 s for it."""
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -147,17 +150,7 @@ def _run(tasks: list[dict], options: dict, address: str | None, workers: int | N
     """The shards as they are finished, in any order."""
     import ray
 
-    try:
-        ray.init(
-            address=address or "local",
-            num_cpus=None if address else workers,
-            include_dashboard=False if address is None else None,
-            logging_level="ERROR",
-            log_to_driver=False,
-        )
-    except Exception as error:  # of many kinds, plain Exception among them
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"Ray at {address or 'this machine'} does not start: {reason}") from None
+    _start(address, workers)
     try:
         on_gpu = options["device"] != "cpu" and ray.cluster_resources().get("GPU", 0) > 0
         units = int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1))
@@ -179,6 +172,24 @@ def _run(tasks: list[dict], options: dict, address: str | None, workers: int | N
         raise InputError(f"the Ray job failed ({reason}); the same command goes on") from None
     finally:
         ray.shutdown()
+
+
+def _start(address: str | None, workers: int | None) -> None:
+    """Join the cluster, or start a Ray of our own: a busy machine may need a second attempt."""
+    import ray
+
+    options = {"address": address or "local", "logging_level": "ERROR", "log_to_driver": False}
+    if address is None:
+        options |= {"num_cpus": workers, "include_dashboard": False}
+    for left in reversed(range(1 if address else STARTS)):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:  # of many kinds, plain Exception among them
+            ray.shutdown()
+            if not left:
+                where, reason = address or "this machine", " ".join(str(error).split())[:200]
+                raise InputError(f"Ray at {where} does not start: {reason}") from None
 
 
 class _Encoder:
