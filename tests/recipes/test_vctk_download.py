@@ -35,7 +35,7 @@ class Server:
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):  # noqa: N802 (http.server's name)
+            def do_GET(self):
                 wanted = self.headers.get("Range")
                 server.asked.append(wanted)
                 first = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0

@@ -71,10 +71,8 @@ def run(*arguments, status=0):
 
 
 def options(data, exp, config):
-    return (
-        ("--data", data, "--exp", exp, "--config", config, "--nproc", 2, "--device", "cpu")
-        + ("--min_minutes", 0.02, "--metrics", "mel", "--limit", 2)
-    )  # fmt: skip
+    text = "--nproc 2 --device cpu --min_minutes 0.02 --metrics mel --limit 2"
+    return ("--data", data, "--exp", exp, "--config", config, *text.split())
 
 
 def contents(exp):
