@@ -101,10 +101,13 @@ if runs 3; then
 fi
 if runs 4; then
   echo "stage 4: train the prior"
-  if vqspeech train --help | grep -qw prior; then
-    train --stages prior
-  else
+  help="$(vqspeech train --help)"
+  if [[ "$help" != *prior* ]]; then
     echo "skipped: this version of vqspeech has no training of the prior"
+  elif ! python "$here/local/stages.py" "$config" prior; then
+    echo "nothing to do: $config has no prior"
+  else
+    launcher="" train --stages prior # on one machine
   fi
 fi
 if runs 5; then

@@ -2,8 +2,8 @@
 
     python recipes/vctk/local/publish.py exp/vctk/run/model exp/vctk/publish --report DIR
 
-The weights are rounded to 16 bits first and named (fingerprint) after that. Further files of the
-model, such as a prior, go along. Does nothing where OUT was made from this model already.
+The weights are rounded to 16 bits first and named (fingerprint) after that. A prior beside the model
+goes along. Does nothing where OUT was made from this model already.
 """
 
 import argparse
@@ -14,11 +14,13 @@ from pathlib import Path
 
 import torch
 
-from vqspeech.checkpoint import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, load_checkpoint
+from vqspeech.checkpoint import CARD_FILE, load_checkpoint
 from vqspeech.checkpoint import save_checkpoint as save
 from vqspeech.errors import InputError
+from vqspeech.nn.vqvae import VQVAE
 
 CARD = Path(__file__).resolve().parents[1] / "conf" / "card.md"
+PRIOR_FILE = "prior.safetensors"
 SPLITS = ("eval-seen", "eval-unseen")
 
 
@@ -58,14 +60,23 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
     partial = out.with_name(f".{out.name}.new")
     shutil.rmtree(partial, ignore_errors=True)
     save(model, about.speakers, partial, about.trained, card, torch.float16)
-    for file in sorted(folder.iterdir()):
-        if file.name not in (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE):
-            shutil.copy(file, partial / file.name)
-    load_checkpoint(partial)  # what is published can be loaded
+    rounded = load_checkpoint(partial).model  # what is published can be loaded
+    if (folder / PRIOR_FILE).exists():
+        _publish_prior(folder, model, partial, rounded)
     shutil.rmtree(out, ignore_errors=True)
     os.rename(partial, out)
     size = sum(file.stat().st_size for file in out.iterdir())
     return f"wrote {out} ({size / 1e6:.1f} MB): `vqspeech decode codes.npy out.wav --model {out}`"
+
+
+def _publish_prior(folder: Path, model: VQVAE, out: Path, rounded: VQVAE) -> None:
+    """The prior beside `model`, for the same codes after rounding, which moves hardly any."""
+    from vqspeech.checkpoint import codes_identity
+    from vqspeech.prior_file import load_prior, save_prior
+
+    stored = load_prior(folder, model)
+    codes = codes_identity(rounded.state_dict())
+    save_prior(stored.prior, stored.speakers, out, codes, torch.float16)
 
 
 def _figures(report: Path | None) -> str:
