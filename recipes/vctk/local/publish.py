@@ -2,8 +2,8 @@
 
     python recipes/vctk/local/publish.py exp/vctk/run/model exp/vctk/publish --report DIR
 
-The weights are rounded to 16 bits first and named (fingerprint) after that. A prior beside the model
-goes along. Does nothing where OUT was made from this model already.
+The weights are rounded to 16 bits first and named (fingerprint) after that. A prior beside the
+model goes along. Does nothing where OUT was made from this model already.
 """
 
 import argparse
@@ -71,12 +71,11 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
 
 def _publish_prior(folder: Path, model: VQVAE, out: Path, rounded: VQVAE) -> None:
     """The prior beside `model`, for the same codes after rounding, which moves hardly any."""
-    from vqspeech.checkpoint import codes_identity
-    from vqspeech.prior_file import load_prior, save_prior
+    from vqspeech import checkpoint, prior_file
 
-    stored = load_prior(folder, model)
-    codes = codes_identity(rounded.state_dict())
-    save_prior(stored.prior, stored.speakers, out, codes, torch.float16)
+    stored = prior_file.load_prior(folder, model)
+    codes = checkpoint.codes_identity(rounded.state_dict())
+    prior_file.save_prior(stored.prior, stored.speakers, out, codes, torch.float16)
 
 
 def _figures(report: Path | None) -> str:
