@@ -3,9 +3,11 @@
 # vqspeech_environment EXTRAS: activate .venv in the repository, making it first if need be, and
 # install the package with these extras when pyproject.toml or the extras have changed since.
 # An environment that is active already is used as it is; PYTHON chooses the interpreter.
+# VQSPEECH_ENVIRONMENT=ready: install nothing, `python` of the PATH has everything (containers).
 
 vqspeech_environment() {
   local extras="$1" extra root stamp want
+  [ "${VQSPEECH_ENVIRONMENT:-}" != ready ] || return 0
   root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
   if [ -z "${VIRTUAL_ENV:-}" ]; then
     if [ ! -x "$root/.venv/bin/python" ]; then

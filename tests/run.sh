@@ -4,11 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+marker="not slow" extras="train,demo,dev"
+if [ "${1:-}" = "--slow" ]; then
+  marker="slow or not slow" extras="train,demo,vctk,ray,dev" # the recipe and the Ray job for real
+  shift
+fi
 source recipes/environment.sh
-vqspeech_environment "train,demo,dev"
-
-marker="not slow"
-if [ "${1:-}" = "--slow" ]; then marker="slow or not slow"; shift; fi
+vqspeech_environment "$extras"
 ruff check .
 ruff format --check .
 python -m pytest -m "$marker" "$@"

@@ -135,6 +135,18 @@ def _carry_prior(old: Path, new: Path, codes: str) -> None:
         shutil.copyfile(old / PRIOR_FILE, new / PRIOR_FILE)
 
 
+def recover(folder: Path) -> None:
+    """Put right what a `save_checkpoint` that was killed left: the older checkpoint stands again.
+
+    Raises OSError.
+    """
+    old = folder.with_name(f".{folder.name}.old")
+    if old.is_dir() and not folder.exists():
+        os.rename(old, folder)
+    for left in [old, *folder.parent.glob(f".{folder.name}.*.partial")]:
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def default_card(config: Config, speakers: list[dict[str, Any]]) -> str:
     """README.md of a checkpoint that nobody has described yet."""
     minutes = sum(float(speaker["minutes"]) for speaker in speakers)

@@ -199,6 +199,11 @@ def _intact(data: memoryview, at: int, header: Header) -> Iterator[Block]:
         at = block.end
 
 
+def is_vqs(path: str | os.PathLike) -> bool:
+    """Whether a path names a .vqs file."""
+    return os.fspath(path).lower().endswith(SUFFIX)
+
+
 def check_vqs_target(path: str | os.PathLike) -> Path:
     """The real path that `save_vqs` would write. Raises InputError as that does."""
     return check_target(path, SUFFIX)

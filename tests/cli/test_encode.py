@@ -64,6 +64,59 @@ def test_unreadable_files_of_a_folder_are_listed(cli, model, tmp_path, make_audi
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.npy", "z.npy"]
 
 
+def test_a_manifest(cli, model, tmp_path, make_audio):
+    for name in ("a", "b", "c"):
+        make_audio(f"in/{name}.wav")
+    rows = ["speaker\tfile\tutterance\tsplit", "zoe\tin/a.wav\tone\tx", "zoe\tin/b.wav\t\tx"]
+    (tmp_path / "list.tsv").write_text("\n".join([*rows, "abe\tin/c.wav\t\ty"]))
+    out = tmp_path / "out"
+    arguments = ["encode", tmp_path, out, "--manifest", "list.tsv", "--splits", "x", *model]
+    assert cli(*arguments).status == 0
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.npy")) == [
+        "zoe/in/b.npy",
+        "zoe/one.npy",
+    ]
+
+
+def test_a_manifest_with_missing_files(cli, model, tmp_path, make_audio):
+    make_audio("a.wav")
+    (tmp_path / "list.tsv").write_text("speaker\tfile\nzoe\ta.wav\nzoe\tgone.wav\n")
+    result = cli("encode", tmp_path, tmp_path / "out", "--manifest", "list.tsv", *model)
+    assert result.status == 2 and "gone.wav: no such file" in result.err[0]
+    assert [p.name for p in (tmp_path / "out").rglob("*.npy")] == ["a.npy"]
+
+
+def test_resume_leaves_out_what_is_done(cli, model, tmp_path, make_audio):
+    make_audio("in/a.wav")
+    make_audio("in/b.wav", 0.3)
+    out = tmp_path / "out"
+    cli("encode", tmp_path / "in", out, *model)
+    (out / "b.npy").unlink()
+    np.save(out / "a.npy", np.zeros(1, np.uint16))
+    result = cli("encode", tmp_path / "in", out, "--resume", *model)
+    assert result.status == 0 and "wrote 1 files" in result.err[0]
+    assert "1 were done before" in result.err[0]
+    assert len(np.load(out / "a.npy")) == 1 and len(np.load(out / "b.npy")) == 15
+
+
+def test_several_processes(cli, model, tmp_path, make_audio):
+    for i in range(3):
+        make_audio(f"in/{i}/a.wav", seed=i)
+    (tmp_path / "in/1/a.wav").write_bytes(b"junk")
+    result = cli("encode", tmp_path / "in", tmp_path / "out", "--workers", 2, *model)
+    assert result.status == 2 and "1/a.wav" in result.err[0]
+    assert "1 of 3 files" in result.err[1]
+    assert len(list((tmp_path / "out").rglob("*.npy"))) == 2
+
+
+def test_options_that_would_do_nothing(refused, model, tmp_path, make_audio):
+    source, out = make_audio("in/a.wav"), tmp_path / "a.npy"
+    refused(["encode", source, out, "--workers", 2, *model], "is no folder", "--workers")
+    refused(["encode", source, out, "--ray", *model], "is no folder", "--ray")
+    refused(["encode", tmp_path / "in", out, "--splits", "x", *model], "add --manifest")
+    refused(["encode", tmp_path / "in", out, "--address", "x", *model], "add --ray")
+
+
 def test_folders_that_cannot_be_encoded(refused, model, tmp_path, make_audio):
     (tmp_path / "empty").mkdir()
     refused(["encode", tmp_path / "empty", tmp_path / "out", *model], "no files")

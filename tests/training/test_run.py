@@ -35,7 +35,7 @@ def test_missing_gpu_is_said(monkeypatch):
         Options(Path("data"), Path("out"), device="cuda")
 
 
-def test_random_numbers_are_a_function_of_seed_stage_step_and_process(run, monkeypatch):
+def test_random_numbers_are_a_function_of_seed_stage_and_step(run, monkeypatch):
     def draw(stage, step):
         run.seed_step(stage, step)
         return torch.rand(4).tolist()
@@ -43,10 +43,19 @@ def test_random_numbers_are_a_function_of_seed_stage_step_and_process(run, monke
     first = draw("codes", 5)
     others = [draw("codes", 6), draw("joint", 5)]
     monkeypatch.setattr(Accelerator, "process_index", 1)
-    others.append(draw("codes", 5))
-    monkeypatch.undo()
-    assert draw("codes", 5) == first
-    assert len({tuple(draws) for draws in [first, *others]}) == 4
+    assert draw("codes", 5) == first, "processes draw for the batch of all of them"
+    assert len({tuple(draws) for draws in [first, *others]}) == 3
+
+
+def test_processes_that_see_different_files_are_told_so(run, monkeypatch):
+    run.require_agreement("here")  # alone it agrees with itself
+
+    def of_two(mine):
+        return [*mine, (mine[0][0], "there")]
+
+    monkeypatch.setattr("vqspeech.training.run.gather_object", of_two)
+    with pytest.raises(InputError, match="the 2 processes do not see the same.*all machines share"):
+        run.require_agreement("here")
 
 
 def test_crops_are_whole_frames(run, config):

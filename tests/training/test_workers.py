@@ -1,4 +1,4 @@
-"""Several processes: one codebook, one answer, no hang."""
+"""Several processes: one codebook, the losses of one process with the whole batch, no hang."""
 
 import os
 import socket
@@ -8,10 +8,12 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from safetensors.torch import load_file, save_file
-from tiny_runs import CONFIG
+from tiny_runs import CONFIG, Runs, with_stage
 
 from vqspeech.config import QuantizerConfig, from_dict
 from vqspeech.nn.quantizer import VectorQuantizer
+from vqspeech.nn.workers import SharedBatchNorm
+from vqspeech.training import stage
 from vqspeech.training.loop import train
 from vqspeech.training.run import Options
 
@@ -34,10 +36,22 @@ def quantizer(revive_below):
 
 
 def learn(quantizer, share):
-    """State after every step on `share` of each batch, and the use of the codes in the last."""
+    """State after all steps on `share` of each batch, the use of the codes in the last, draws."""
+    draw, draws = quantizer._draw, []
+    quantizer._draw = lambda flat, number: draws.append(number) or draw(flat, number)
     for batch in batches():
         out = quantizer(batch[share])
-    return quantizer.state_dict() | {"usage": out.usage}
+    return quantizer.state_dict() | {"usage": out.usage, "draws": torch.tensor(draws)}
+
+
+def normalise(share):
+    """What the normalisation makes of a share of a batch, its gradient and its statistics."""
+    norm = SharedBatchNorm(6)
+    x = (3 * batches()[0] + 1).requires_grad_()
+    out = norm(x[share])
+    (out[:, :3].square() * torch.linspace(-1, 1, 25)).mean().backward()
+    state = {name: value.clone() for name, value in norm.state_dict().items()}
+    return state | {"out": out.detach().contiguous(), "gradient": x.grad[share].contiguous()}
 
 
 def worker(rank, port, corpus, folder):
@@ -50,6 +64,8 @@ def worker(rank, port, corpus, folder):
     save_file(learn(quantizer(0.0), share), folder / f"plain-{rank}")
     torch.manual_seed(100 + rank)  # revival may not hang on equal random numbers
     save_file(learn(quantizer(0.5), share), folder / f"revived-{rank}")
+    save_file(normalise(share), folder / f"norm-{rank}")
+    stage.LOG_EVERY, stage.previews = 1, lambda run, stage: {}
     options = Options(corpus, folder / "run", device="cpu", quiet=True, max_minutes=60)
     train(from_dict(CONFIG), options)
 
@@ -80,9 +96,46 @@ def test_initialisation_and_revival_are_the_same_in_every_process(results):
     one, other = (load_file(results / f"revived-{rank}") for rank in range(WORLD))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert bool(one["initialised"])
-    frames = torch.cat([batch[0].T for batch in batches()])
-    distance = torch.cdist(one["codebook"], frames).amin(1)
-    assert bool((distance < 1e-5).any()), "nothing was revived: the test tests nothing"
+    assert len(one["draws"]) > 1, "nothing was revived: the test tests nothing"
+
+
+@pytest.mark.slow
+def test_initialisation_and_revival_are_those_of_one_process(results):
+    torch.manual_seed(100)  # as the first process has it
+    whole = learn(quantizer(0.5), slice(None))
+    part = load_file(results / "revived-0")
+    for name, value in whole.items():
+        torch.testing.assert_close(part[name], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_normalisation_is_that_of_one_process(results):
+    whole = normalise(slice(None))
+    parts = [load_file(results / f"norm-{rank}") for rank in range(WORLD)]
+    out = torch.cat([part["out"] for part in parts])
+    torch.testing.assert_close(out, whole["out"], rtol=1e-4, atol=1e-5)
+    # Each process's loss is a mean over its share: the sum of their gradients is WORLD times one's.
+    gradient = torch.cat([part["gradient"] for part in parts])
+    torch.testing.assert_close(gradient, WORLD * whole["gradient"], rtol=1e-3, atol=1e-6)
+    for name in ("running_mean", "running_var", "num_batches_tracked"):
+        for part in parts:
+            torch.testing.assert_close(part[name], whole[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_losses_and_codebook_are_those_of_one_process_with_the_doubled_batch(results, runs, config):
+    """In all stages, jitter and revival included."""
+    for part in config.training.stages:
+        config = with_stage(config, part.name, batch=WORLD * part.batch)
+    alone = runs.train(config)
+    one, two = Runs.log(alone), Runs.log(results / "run")
+    steps = [key for key in one if key[0] == "train"]
+    assert len(steps) == 27 and set(two) >= set(steps)
+    for key in steps:
+        assert two[key] == pytest.approx(one[key], rel=1e-4, abs=1e-5), key
+    one, two = Runs.weights(alone), Runs.weights(results / "run")
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow

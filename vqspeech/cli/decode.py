@@ -18,7 +18,7 @@ from vqspeech.cli.output import say, seconds_bar
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.sampling.checks import HIGHEST_TEMPERATURE, WEIGHTS
-from vqspeech.vqs import SUFFIX
+from vqspeech.vqs import SUFFIX, is_vqs
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     files = [Path(args.input)] if jobs is None else [path for path, _ in jobs]
-    if args.speaker is not None or not any(_is_vqs(path) for path in files):
+    if args.speaker is not None or not any(is_vqs(path) for path in files):
         codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work
     codec.check_decodable(args.preview)
 
@@ -184,15 +184,11 @@ def _say_clipping(out: Path, clipped: int, samples: int) -> None:
         say(message.removeprefix("vqspeech: "))
 
 
-def _is_vqs(path: Path) -> bool:
-    return path.suffix.lower() == SUFFIX
-
-
 def _load(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes", str | None]:
     """(codes of a file, the voice to decode them with)."""
     from vqspeech.codes import load_npy
 
-    if not _is_vqs(path):
+    if not is_vqs(path):
         if args.salvage:
             raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
         return load_npy(path, codec.hop, codec.codebook_size), args.speaker

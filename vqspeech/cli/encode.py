@@ -3,29 +3,27 @@
 A .npy file holds the plain codes; a .vqs file also the length, the model and the speaker, in fewer
 bits: its codes are range-coded with the probabilities that the model's prior gives them. Any
 file that libsndfile reads is welcome, at any rate and with any number of channels. A folder's tree
-is mirrored; hidden files are skipped.
+is mirrored; hidden files are skipped. With --ray the codes go into shards (Parquet) instead, for
+corpora of any size: see the README.
 """
 
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import add_device, add_model
-from vqspeech.cli.output import say
+from vqspeech.cli.folders import make_folder, plan, total, work_through
+from vqspeech.cli.options import add_device, add_model, find_manifest, names, whole
+from vqspeech.cli.output import files_bar, say
 from vqspeech.codes import check_npy_target
 from vqspeech.errors import InputError
-from vqspeech.vqs import SUFFIX, check_vqs_target
-
-if TYPE_CHECKING:
-    from vqspeech.codec import Codec
-    from vqspeech.codes import Codes
+from vqspeech.vqs import check_vqs_target, is_vqs
 
 FORMATS = ("npy", "vqs")
 
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64")
 """Files of a folder that are encoded; a file named by itself may be called anything."""
+MAX_WORKERS = 4096
+MAX_SHARD_FILES = 10**6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,55 +42,138 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--packed", action="store_true", help="for .vqs: plain codes instead of the prior's"
     )
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="encode its rows (columns speaker, file, ...) to OUT/<speaker>/<utterance>.npy",
+    )
+    parser.add_argument(
+        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
+    )
+    parser.add_argument(
+        "--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out files that have their codes already"
+    )
+    parser.add_argument("--ray", action="store_true", help="as a Ray job, into shards in OUT")
+    parser.add_argument(
+        "--address", metavar="ADDRESS", help="of a Ray cluster (default: a Ray of this machine)"
+    )
+    parser.add_argument(
+        "--shard-files",
+        type=whole(1, MAX_SHARD_FILES),
+        metavar="N",
+        help="recordings in a shard of the Ray job (default: 256)",
+    )
     add_model(parser)
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    jobs, vqs = _plan(args)
+    jobs = _jobs(args)
+    if args.ray:
+        _run_ray(args, jobs)
+        return
+    vqs = is_vqs(args.output) if jobs is None else args.format == "vqs"
+    if jobs is None:  # before the model is loaded, not after the work
+        (check_vqs_target if vqs else check_npy_target)(args.output)
+    for option in ("speaker", "packed"):
+        if getattr(args, option) and not vqs:
+            raise InputError(f"--{option} is for .vqs files; a .npy file holds plain codes only")
+    from vqspeech.bulk import save_codes
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     if args.speaker is not None:
         codec.speaker_row(args.speaker)
-    total = 0.0
-
-    def encode(path: Path, out: Path) -> float:
-        nonlocal total
-        codes = codec.encode_file(path)
-        total += _save(codec, codes, out, args)
-        return codes.seconds
-
     if jobs is None:
         codes = codec.encode_file(args.input)
-        bits = _save(codec, codes, args.output, args)
-        rate = f"{bits / codes.seconds if vqs else codec.bit_rate:.4g} bit/s"
+        save_codes(codec, codes, args.output, args.speaker, args.packed)
+        rate = _rate(codec, [args.output], codes.seconds, vqs)
         say(f"wrote {args.output} ({codes.frames} codes, {codes.seconds:.2f} s, {rate})")
         return
-    seconds = work_through(jobs, encode)
-    rate = f"{total / seconds:.4g} bit/s"
-    say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate})")
+    found = len(jobs)
+    if args.resume:
+        jobs = [job for job in jobs if not job[1].exists()]
+    seconds = _encode_all(args, codec, jobs)
+    rate = _rate(codec, [out for _, out in jobs], seconds, vqs)
+    done = f", {found - len(jobs)} were done before" if args.resume else ""
+    say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
 
 
-def _plan(args: argparse.Namespace) -> tuple[list[tuple[Path, Path]] | None, bool]:
-    """(the files of a folder or None, whether .vqs is written), before the model is loaded."""
+def _rate(codec, outs: list, seconds: float, vqs: bool) -> str:
+    """What the codes take: in .vqs files headers and all, else the plain codes."""
+    if not vqs or not seconds:
+        return f"{codec.bit_rate:g} bit/s"
+    return f"{8 * sum(os.path.getsize(out) for out in outs) / seconds:.4g} bit/s"
+
+
+def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
+    """The recordings of a folder or manifest and their codes files; None for a single file."""
+    if not args.ray and (args.address or args.shard_files):
+        raise InputError("--address and --shard-files are for the Ray job: add --ray")
+    if args.ray and args.format:
+        raise InputError("--format is not for the Ray job, which writes shards; leave it out")
+    suffix = f".{args.format or FORMATS[0]}"
+    if args.manifest is not None:
+        from vqspeech.data.corpus import find_utterances
+
+        manifest = find_manifest(args.input, args.manifest)
+        found = find_utterances(args.input, manifest, args.splits)
+        return [(u.path, Path(args.output, u.speaker, f"{u.name}{suffix}")) for u in found]
+    if args.splits:
+        raise InputError("--splits needs a manifest that has them: add --manifest FILE")
     if os.path.isdir(args.input):
-        vqs = args.format == "vqs"
-        jobs = plan(args.input, args.output, AUDIO, f".{args.format or FORMATS[0]}")
-    else:
-        if args.format:
-            raise InputError("--format is for folders; the name of the output file says it")
-        jobs, vqs = None, args.output.lower().endswith(SUFFIX)
-        (check_vqs_target if vqs else check_npy_target)(args.output)
-    for option in ("speaker", "packed"):
-        if getattr(args, option) and not vqs:
-            raise InputError(f"--{option} is for .vqs files; a .npy file holds plain codes only")
-    return jobs, vqs
+        return plan(args.input, args.output, AUDIO, suffix)
+    if args.format:
+        raise InputError("--format is for folders; the name of the output file says it")
+    if args.ray or args.workers or args.resume:
+        raise InputError(
+            f"{args.input}: is no folder; --workers, --resume and --ray are for folders and "
+            "manifests"
+        )
+    return None
 
 
-def _save(codec: "Codec", codes: "Codes", out: str | Path, args: argparse.Namespace) -> float:
-    """Write the codes; returns the bits of the file, headers and all, or of the plain codes."""
-    if str(out).lower().endswith(SUFFIX):
-        return 8 * codec.save_vqs(codes, out, args.speaker, args.packed)
-    codes.save_npy(out)
-    return codec.bit_rate * codes.seconds
+def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) -> float:
+    """Encode every job, in several processes where that is worth it; seconds of audio."""
+    from vqspeech.bulk import default_workers, encode_files, save_codes
+
+    on_gpu = codec.device.type == "cuda"  # which one process keeps busy
+    workers = args.workers or (1 if on_gpu else default_workers(len(jobs)))
+    if workers > 1 and len(jobs) > 1:
+        for folder in sorted({out.parent for _, out in jobs}):
+            make_folder(folder)
+        return total(
+            encode_files(jobs, args.model, args.device, workers, args.speaker, args.packed),
+            len(jobs),
+        )
+
+    def encode(path: Path, out: Path) -> float:
+        codes = codec.encode_file(path)
+        save_codes(codec, codes, out, args.speaker, args.packed)
+        return codes.seconds
+
+    return work_through(jobs, encode)
+
+
+def _run_ray(args: argparse.Namespace, jobs: list[tuple[Path, Path]]) -> None:
+    from vqspeech.ray_job import FAILED, SHARD_FILES, Recording, encode_with_ray
+
+    recordings = [
+        Recording(out.relative_to(args.output).with_suffix("").as_posix(), path)
+        for path, out in jobs
+    ]
+    size = args.shard_files or SHARD_FILES
+    summary = encode_with_ray(
+        recordings,
+        Path(args.output),
+        args.model,
+        args.device,
+        args.address,
+        args.workers,
+        size,
+        lambda shards: files_bar(shards, -(-len(recordings) // size), "shard"),
+    )
+    say(f"{args.output}: {summary}" + (f", see {FAILED}" if summary.failed else ""))

@@ -1,7 +1,7 @@
 """Folder in, folder out: which files, under which names, and what became of them."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from vqspeech.cli.output import files_bar, print_error
@@ -49,24 +49,37 @@ def work_through(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], flo
     What cannot be read is listed on stderr at the end and then raised as one InputError: the other
     files are written all the same.
     """
-    refused, seconds = [], 0.0
-    for path, out in files_bar(jobs):
+
+    def attempt(job: tuple[Path, Path]) -> float | InputError:
         try:
-            _make_folder(out.parent)
-            seconds += work(path, out)
+            make_folder(job[1].parent)
+            return work(*job)
         except InputError as error:
-            refused.append(error)
+            return error
+
+    return total(map(attempt, jobs), len(jobs))
+
+
+def total(results: Iterable[float | InputError], number: int) -> float:
+    """The sum of the seconds among `number` results, under a progress bar; errors as above."""
+    refused, seconds = [], 0.0
+    for result in files_bar(results, number):
+        if isinstance(result, InputError):
+            refused.append(result)
+        else:
+            seconds += result
     for error in refused:
         print_error(error)
     if refused:
         raise InputError(
-            f"{len(refused)} of {len(jobs)} files failed (listed above), the rest is written; "
+            f"{len(refused)} of {number} files failed (listed above), the rest is written; "
             "mend or remove them"
         )
     return seconds
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make it with its parents if need be. Raises InputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -42,8 +42,8 @@ def share_bar() -> Iterator[Callable[[float], None]]:
         yield lambda done: bar.update(done - bar.n)
 
 
-def files_bar(items: list) -> Iterator:
-    """The items, one by one, under a progress bar of files."""
+def files_bar(items: Iterable, number: int, unit: str = "file") -> Iterator:
+    """The `number` items, one by one, under a progress bar of files (or of another unit)."""
     from tqdm import tqdm
 
-    return tqdm(items, unit="file", leave=False, disable=None)
+    return tqdm(items, total=number, unit=unit, leave=False, disable=None)

@@ -7,11 +7,18 @@ van den Oord et al. 2017: section 3.2 (equation 3: codebook and commitment terms
 from typing import NamedTuple
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.config import QuantizerConfig
+from vqspeech.nn.workers import (
+    SharedBatchNorm,
+    from_first_worker,
+    rank,
+    rows_of_all,
+    sum_over_workers,
+    world,
+)
 
 LAPLACE = 1e-5
 """Smoothing of the moving counts, so that an unused code divides by no zero."""
@@ -27,18 +34,6 @@ class Quantized(NamedTuple):
     usage: Tensor  # [K] how often each code was chosen; in training by all workers together
 
 
-def _sum_over_workers(x: Tensor) -> Tensor:
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(x)
-    return x
-
-
-def _from_first_worker(x: Tensor) -> Tensor:
-    if dist.is_available() and dist.is_initialized():
-        dist.broadcast(x, 0)
-    return x
-
-
 def perplexity(usage: Tensor) -> Tensor:
     """exp of the entropy of the code frequencies: usage [K] counts -> scalar in 1..K."""
     p = usage.float() / usage.sum().clamp_min(1)
@@ -51,7 +46,9 @@ def jitter_frames(x: Tensor, probability: float) -> Tensor:
     Chorowski et al. 2019, section III-C: codes may then not rely on exact neighbours.
     """
     batch, _, frames = x.shape
-    draw = torch.rand(batch, frames, device=x.device)
+    # Drawn for the batch of all workers, whose random numbers are the same; each has its rows.
+    draw = torch.rand(batch * world(), frames, device=x.device)
+    draw = draw[rank() * batch : (rank() + 1) * batch]
     move = (draw < probability / 2).long() - (draw > 1 - probability / 2).long()
     source = (torch.arange(frames, device=x.device) + move).clamp(0, frames - 1)
     return x.gather(2, source[:, None].expand_as(x))
@@ -66,7 +63,7 @@ class VectorQuantizer(nn.Module):
         codes, dim = config.codes, config.dim
         # Codes are drawn from encoder outputs, which therefore need a known scale: without this
         # normalisation all frames fall on one code at first (FIELD: perplexity 1 for 300 steps).
-        self.norm = nn.BatchNorm1d(dim, affine=False) if config.normalise else nn.Identity()
+        self.norm = SharedBatchNorm(dim) if config.normalise else nn.Identity()
         by_gradient = config.update == "gradient"
         self.codebook = nn.Parameter(torch.randn(codes, dim), requires_grad=by_gradient)
         self.register_buffer("counts", torch.ones(codes))
@@ -104,7 +101,7 @@ class VectorQuantizer(nn.Module):
             codebook_loss = F.mse_loss(z_q, z.detach())
             commitment_loss = F.mse_loss(z, z_q.detach())
             if self.training:
-                self._track(flat.detach(), indices, _sum_over_workers(usage))
+                self._track(flat.detach(), indices, sum_over_workers(usage))
             # Straight-through: the value of z_q, the gradient of z.
             z_q = z + (z_q - z).detach()
             if self.training and self.config.jitter:
@@ -119,12 +116,15 @@ class VectorQuantizer(nn.Module):
         return self.config.revive_below * self.counts.mean()
 
     def _draw(self, flat: Tensor, number: int) -> Tensor:
-        """`number` vectors of this batch [number, D], the same on every worker."""
-        order = torch.randperm(len(flat), device=flat.device)
-        chosen = flat[order[torch.arange(number, device=flat.device) % len(flat)]]
-        if number > len(flat):  # repeated vectors need to differ, or their codes never part
-            chosen = chosen + 0.01 * flat.std() * torch.randn_like(chosen)
-        return _from_first_worker(chosen.contiguous())
+        """`number` vectors of all workers' batch [number, D], the same on every worker."""
+        total = len(flat) * world()
+        order = torch.randperm(total, device=flat.device)
+        picks = order[torch.arange(number, device=flat.device) % total]
+        chosen = rows_of_all(flat, from_first_worker(picks))
+        if number > total:  # repeated vectors need to differ, or their codes never part
+            noise = from_first_worker(torch.randn_like(chosen))
+            chosen = chosen + 0.01 * chosen.std() * noise
+        return chosen
 
     @torch.no_grad()
     def _initialise(self, flat: Tensor) -> None:
@@ -143,7 +143,7 @@ class VectorQuantizer(nn.Module):
         decay, codes = self.config.decay, self.config.codes
         self.counts.mul_(decay).add_(usage, alpha=1 - decay)
         sums = torch.zeros_like(self.sums).index_add_(0, indices, flat)
-        self.sums.mul_(decay).add_(_sum_over_workers(sums), alpha=1 - decay)
+        self.sums.mul_(decay).add_(sum_over_workers(sums), alpha=1 - decay)
         if self.config.update == "ema":
             total = self.counts.sum()
             smooth = (self.counts + LAPLACE) / (total + codes * LAPLACE) * total

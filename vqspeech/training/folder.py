@@ -2,8 +2,9 @@
 
 import json
 import os
+from contextlib import suppress
 
-from vqspeech.checkpoint import CONFIG_FILE
+from vqspeech.checkpoint import CONFIG_FILE, recover
 from vqspeech.config import Config, from_dict
 from vqspeech.errors import InputError
 from vqspeech.training.run import Options
@@ -16,14 +17,25 @@ MODEL_FOLDER = "model"
 def open_folder(config: Config, options: Options) -> Position | None:
     """Make the run's folder and keep the configuration there; where the run stands, None if new.
 
+    What a killed run left half-written is cleared away. Of several processes the first writes.
     Raises InputError if it cannot be written, or holds a run that `options` do not continue.
     """
     out = options.out
+    if not is_first_process():
+        position = load_position(out)
+        if position is not None:
+            _require_same_run(config, options, position)
+        return position
     probe = out / f".config-{os.getpid()}.partial"
     try:
         out.mkdir(parents=True, exist_ok=True)
+        recover(out / MODEL_FOLDER)
+        for left in out.glob(".*.partial"):
+            left.unlink()
         probe.write_text(json.dumps(config.to_dict(), indent=1) + "\n")
     except OSError as error:
+        with suppress(OSError):
+            probe.unlink()
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another") from None
     try:
         position = load_position(out)
@@ -33,6 +45,11 @@ def open_folder(config: Config, options: Options) -> Position | None:
     finally:
         probe.unlink(missing_ok=True)
     return position
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of the processes that train together, as their launcher says."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _require_same_run(config: Config, options: Options, position: Position) -> None:

@@ -4,16 +4,17 @@ Read from the top: `train` sets a run up, `train_stages` finds where to begin, `
 through the steps of one stage, and `StageRun.step` is one step.
 """
 
+import sys
 import time
 
 from vqspeech.config import Config, StageConfig
-from vqspeech.data.batches import prefetch
+from vqspeech.data.batches import PackedCorpus, prefetch
 from vqspeech.errors import InputError
-from vqspeech.training.folder import MODEL_FOLDER, open_folder
+from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_folder
 from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.run import Options, Run
 from vqspeech.training.stage import StageRun
-from vqspeech.training.state import Position, load_weights
+from vqspeech.training.state import Position, load_weights, require_same_speakers
 
 
 def train(config: Config, options: Options) -> None:
@@ -28,8 +29,15 @@ def train(config: Config, options: Options) -> None:
     keep_freed_memory()
     try:
         position = open_folder(config, options)
+        if position is not None and not stages_left(config, chosen, position):
+            require_same_speakers(options.out, PackedCorpus(options.data).speakers)
+            if is_first_process():
+                done = f"nothing to do, all stages done: {options.out / MODEL_FOLDER}"
+                print(f"vqspeech: {done}", file=sys.stderr)
+            return
         run = Run(config, options)
         try:
+            run.require_agreement(position)
             finished = train_stages(run, chosen, position)
             if finished:
                 run.say(f"all stages done: {options.out / MODEL_FOLDER}")
@@ -46,14 +54,9 @@ def train(config: Config, options: Options) -> None:
 
 def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
     """Train the `chosen` stages from `position` on; False if time ran out first."""
-    stages = run.config.training.stages
-    if position is not None:
-        reached = run.config.training.stage(position.stage)
-        stages = stages[stages.index(reached) :]
-        if position.step >= reached.steps:
-            stages = stages[1:]
-    stages = [stage for stage in stages if stage.name in chosen]
+    stages = stages_left(run.config, chosen, position)
     if position is not None and stages:
+        reached = run.config.training.stage(position.stage)
         handed_on = position.stage != stages[0].name
         load_weights(run.options.out, run.model, run.corpus.speakers, averaged=handed_on)
         if handed_on and position.step < reached.steps:
@@ -67,6 +70,15 @@ def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
         if position.step < stage.steps:
             return False
     return True
+
+
+def stages_left(config: Config, chosen: set[str], position: Position | None) -> list[StageConfig]:
+    """The `chosen` stages that `position` has not finished, in their order."""
+    stages = config.training.stages
+    if position is not None:
+        reached = config.training.stage(position.stage)
+        stages = stages[stages.index(reached) + (position.step >= reached.steps) :]
+    return [stage for stage in stages if stage.name in chosen]
 
 
 def train_stage(run: Run, stage: StageConfig, position: Position) -> Position:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from vqspeech.config import Config, StageConfig
 from vqspeech.nn.quantizer import perplexity
 from vqspeech.nn.vqvae import VQVAE, Losses
+from vqspeech.nn.workers import sum_over_workers, world
 
 
 def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
@@ -34,13 +35,18 @@ def trained_parameters(model: VQVAE, stage: StageConfig) -> list[nn.Parameter]:
     chosen = [parameter for part in parts for parameter in part.parameters()]
     if model.config.quantizer.update != "gradient":  # moving averages alone move the codebook
         chosen = [parameter for parameter in chosen if parameter is not model.quantizer.codebook]
+    if model.config.quantizer.normalise:
+        # The normalisation takes this bias out again: its gradient is rounding noise, which Adam
+        # would blow up to steps of full size, others in every process and on every machine.
+        useless = model.encoder.project.bias
+        chosen = [parameter for parameter in chosen if parameter is not useless]
     for parameter in chosen:
         parameter.requires_grad_(True)
     return chosen
 
 
 def step_figures(losses: Losses, norm: Tensor) -> dict[str, float]:
-    """The terms of one batch as numbers, fetched from the device at once."""
+    """The terms of one batch of all processes as numbers, fetched from the device at once."""
     terms = {
         "nats": losses.nats,
         "mel": losses.mel,
@@ -50,4 +56,5 @@ def step_figures(losses: Losses, norm: Tensor) -> dict[str, float]:
         "gradient_norm": norm,
     }
     terms = {name: value.detach().float() for name, value in terms.items() if value is not None}
-    return dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
+    values = sum_over_workers(torch.stack(list(terms.values()))) / world()
+    return dict(zip(terms, values.tolist(), strict=True))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 
 from vqspeech.config import Config, StageConfig
 from vqspeech.data.batches import Crops, PackedCorpus
@@ -86,9 +86,11 @@ class Run:
         return self.accelerator.check_trigger()
 
     def seed_step(self, stage: str, step: int) -> None:
-        """Make PyTorch's random numbers a function of seed, stage, step and process."""
-        name = int.from_bytes(stage.encode())
-        entropy = [self.options.seed, name, step, self.accelerator.process_index]
+        """Make PyTorch's random numbers a function of seed, stage and step.
+
+        They are the same in every process: what is drawn, is drawn for the batch of all of them.
+        """
+        entropy = [self.options.seed, int.from_bytes(stage.encode()), step]
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))
 
     def close(self) -> None:
@@ -100,11 +102,22 @@ class Run:
         if self.is_main:
             self.log.say(message)
 
-    def crops(self, stage: StageConfig, split: str, seed: int) -> Crops:
-        """Crops of whole frames, this process's share."""
+    def crops(self, stage: StageConfig, split: str, seed: int, batch: int | None = None) -> Crops:
+        """Crops of whole frames: this process's share, or `batch` that are the same in each."""
         samples = self.config.crop_frames(stage) * self.config.hop
+        if batch is not None:
+            return Crops(self.corpus, split, samples, batch, seed)
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         return Crops(self.corpus, split, samples, stage.batch, seed, rank, world)
+
+    def require_agreement(self, position: object) -> None:
+        """Raise InputError in every process if they see other corpora or checkpoints."""
+        seen = gather_object([(self.corpus.index["source"], position)])
+        if any(one != seen[0] for one in seen):
+            raise InputError(
+                f"the {len(seen)} processes do not see the same {self.options.data} and "
+                f"{self.options.out}: put both on storage that all machines share"
+            )
 
 
 def to_batch(run: Run, batch: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from vqspeech.checkpoint import save_checkpoint
 from vqspeech.config import StageConfig
 from vqspeech.errors import InputError
+from vqspeech.nn.workers import sum_over_workers
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.folder import MODEL_FOLDER
 from vqspeech.training.objective import step_figures, total_loss, trained_parameters
@@ -24,8 +25,8 @@ LOG_EVERY = 50
 """Steps between two lines of the log."""
 SHOWN = ("nats", "mel", "perplexity", "samples/s")
 """Figures that stand behind the progress bar."""
-SCALE_BATCHES = 16
-"""Batches from which the full scale of each sub-band is measured."""
+SCALE_CROPS = 64
+"""Crops, at least, from which the full scale of each sub-band is measured."""
 SCALE_STEP = 10**9
 """Their first step: beyond the last of any stage, so they are no training batches."""
 
@@ -79,8 +80,11 @@ class StageRun:
         """Full scale of the sub-bands, once: a decoder that is trained already keeps its own."""
         decoder = self.run.model.decoder
         if bool((decoder.scale == 1).all()):
-            steps = range(SCALE_STEP, SCALE_STEP + SCALE_BATCHES)
-            waves = [to_batch(self.run, self.crops.batch_at(step))[0] for step in steps]
+            # The same crops in every process, and as many however many processes there are.
+            batch = self.stage.batch * self.run.accelerator.num_processes
+            crops = self.run.crops(self.stage, "train", self.run.options.seed, batch)
+            steps = range(SCALE_STEP, SCALE_STEP + math.ceil(SCALE_CROPS / batch))
+            waves = [to_batch(self.run, crops.batch_at(step))[0] for step in steps]
             decoder.fit_scale(torch.cat(waves))
 
     @property
@@ -106,6 +110,8 @@ class StageRun:
             loss = total_loss(run.config, stage, losses)
         run.accelerator.backward(loss)
         norm = run.accelerator.clip_grad_norm_(self.parameters, stage.gradient_clip)
+        if self.frozen:  # in training, the quantizer has counted those of all processes
+            losses = losses._replace(usage=sum_over_workers(losses.usage))
         figures = step_figures(losses, norm) | {"learning_rate": rate}
         if not math.isfinite(figures["gradient_norm"]):
             raise InputError(

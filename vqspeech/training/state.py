@@ -78,6 +78,8 @@ def save_state(folder: Path, position: Position, parts: Parts) -> None:
     partial = folder / f".{STATE_FILE}.partial"
     try:
         save_file(tensors, partial, about)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())  # or a machine that stops may keep the name and lose the bytes
         os.replace(partial, folder / STATE_FILE)
     finally:
         partial.unlink(missing_ok=True)
@@ -109,6 +111,17 @@ def load_position(folder: Path) -> Position | None:
         return Position(**json.loads((file.metadata() or {})["position"]))
 
 
+def require_same_speakers(folder: Path, speakers: list[str]) -> None:
+    """Raise InputError if the run in `folder` is for other speakers, or damaged."""
+    with _opened(folder) as file:
+        known = json.loads((file.metadata() or {}).get("speakers", "null"))
+    if known not in (None, speakers):  # states of the first runs do not say
+        raise InputError(
+            f"{folder} was started with other speakers than this corpus has; "
+            "resume it with its own corpus, or choose another --out"
+        )
+
+
 def load_weights(
     folder: Path, model: nn.Module, speakers: list[str], averaged: bool = False
 ) -> None:
@@ -116,13 +129,8 @@ def load_weights(
 
     Raises InputError if they are damaged, of another shape, or for other `speakers`.
     """
+    require_same_speakers(folder, speakers)
     with _opened(folder) as file:
-        known = json.loads((file.metadata() or {}).get("speakers", "null"))
-        if known not in (None, speakers):  # states of the first runs do not say
-            raise InputError(
-                f"{folder} was started with other speakers than this corpus has; "
-                "resume it with its own corpus, or choose another --out"
-            )
         keys = list(file.keys())
         for part in ("model.", "average.") if averaged else ("model.",):
             found = {key[len(part) :]: file.get_tensor(key) for key in keys if key.startswith(part)}

@@ -22,7 +22,7 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
     if not len(run.corpus.rows("valid")):
         return {}
     model, window = run.model, run.config.decoder_window(stage)
-    crops = run.crops(stage, "valid", SEED)
+    crops = run.crops(stage, "valid", SEED, stage.batch)
     totals: dict[str, float] = {}
     usage = torch.zeros(run.config.quantizer.codes)
     for step in range(BATCHES):

@@ -1,0 +1,93 @@
+"""Stage 6: a trained model to a folder that can be published: half precision, with a model card.
+
+    python recipes/vctk/local/publish.py exp/vctk/run/model exp/vctk/publish --report DIR
+
+The weights are rounded to 16 bits first and named (fingerprint) after that. A prior beside the
+model goes along. Does nothing where OUT was made from this model already.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from vqspeech.checkpoint import CARD_FILE, load_checkpoint
+from vqspeech.checkpoint import save_checkpoint as save
+from vqspeech.errors import InputError
+from vqspeech.nn.vqvae import VQVAE
+
+CARD = Path(__file__).resolve().parents[1] / "conf" / "card.md"
+PRIOR_FILE = "prior.safetensors"
+SPLITS = ("eval-seen", "eval-unseen")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, help="folder of the trained model")
+    parser.add_argument("out", type=Path, help="folder to write")
+    parser.add_argument("--report", type=Path, help="folder of stage 5, for the card")
+    args = parser.parse_args()
+    try:
+        print(publish(args.model, args.out, args.report))
+    except (InputError, OSError) as error:
+        print(f"publish.py: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def publish(folder: Path, out: Path, report: Path | None) -> str:
+    """Write `out` whole or not at all; a line about it. Raises InputError, OSError."""
+    model, about, _ = load_checkpoint(folder)
+    hours = sum(float(speaker["minutes"]) for speaker in about.speakers) / 60
+    config = about.config
+    card = CARD.read_text().format(
+        name=config.name,
+        source=about.fingerprint,
+        rate=f"{config.frame_rate:g}",
+        codes=config.quantizer.codes,
+        bits=f"{config.bit_rate:g}",
+        parameters=f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M",
+        steps=", ".join(f"{name}: {steps:,}" for name, steps in about.trained.items()),
+        hours=f"{hours:.2f}",
+        speakers=len(about.speakers),
+        figures=_figures(report),
+    )
+    if (out / CARD_FILE).is_file() and (out / CARD_FILE).read_text() == card:
+        return f"nothing to do: {out} was made from this model"
+    partial = out.with_name(f".{out.name}.new")
+    shutil.rmtree(partial, ignore_errors=True)
+    save(model, about.speakers, partial, about.trained, card, torch.float16)
+    rounded = load_checkpoint(partial).model  # what is published can be loaded
+    if (folder / PRIOR_FILE).exists():
+        _publish_prior(folder, model, partial, rounded)
+    shutil.rmtree(out, ignore_errors=True)
+    os.rename(partial, out)
+    size = sum(file.stat().st_size for file in out.iterdir())
+    return f"wrote {out} ({size / 1e6:.1f} MB): `vqspeech decode codes.npy out.wav --model {out}`"
+
+
+def _publish_prior(folder: Path, model: VQVAE, out: Path, rounded: VQVAE) -> None:
+    """The prior beside `model`, for the same codes after rounding, which moves hardly any."""
+    from vqspeech import checkpoint, prior_file
+
+    stored = prior_file.load_prior(folder, model)
+    codes = checkpoint.codes_identity(rounded.state_dict())
+    prior_file.save_prior(stored.prior, stored.speakers, out, codes, torch.float16)
+
+
+def _figures(report: Path | None) -> str:
+    """The tables of stage 5, one below another."""
+    found = []
+    for split in SPLITS:
+        path = report / split / "report.md" if report else None
+        if path is not None and path.is_file():
+            text = path.read_text(encoding="utf-8").removeprefix("# Evaluation\n")
+            found.append(f"### {split}\n{text.rstrip()}")
+    return "\n\n".join(found) or "Not measured."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""`bash recipes/vctk/run.sh` on a miniature corpus: whole, again, killed, refused."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RUN = REPOSITORY / "recipes" / "vctk" / "run.sh"
+CONFIG = """
+name = "tiny"
+[encoder]
+channels = 16
+mels = 16
+fine_dilations = [1]
+coarse_dilations = [1]
+[quantizer]
+codes = 16
+dim = 6
+[conditioning]
+channels = 16
+dilations = [1]
+speaker_dim = 4
+[decoder]
+residual_channels = 8
+skip_channels = 8
+layers = 3
+cycle = 3
+[[training.stages]]
+name = "codes"
+steps = 12
+batch = 4
+crop_seconds = 0.16
+decoder_seconds = 0.08
+[[training.stages]]
+name = "waveform"
+steps = 6
+batch = 2
+crop_seconds = 0.16
+decoder_seconds = 0.08
+"""
+
+
+def start(*arguments):
+    """The recipe as a process group of its own, in the environment of the tests."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"VQSPEECH_ENVIRONMENT": "ready", "PATH": path}
+    environment |= {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        ["bash", str(RUN), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def run(*arguments, status=0):
+    """What the recipe says."""
+    process = start(*arguments)
+    said = process.communicate()[0]
+    assert process.returncode == status, said
+    return said
+
+
+def options(data, exp, config):
+    text = "--nproc 2 --device cpu --min_minutes 0.02 --metrics mel --limit 2"
+    return ("--data", data, "--exp", exp, "--config", config, *text.split())
+
+
+def contents(exp):
+    """Everything that does not say when or how fast it was made."""
+    kept = ["manifests/*", "packed/*", "run/model/*", "samples/*", "corpus.md"]
+    kept += ["publish/model.safetensors", "publish/config.json"]
+    return {
+        path.relative_to(exp).as_posix(): path.read_bytes()
+        for pattern in kept
+        for path in sorted(exp.glob(pattern))
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_whole_recipe_then_again_then_killed_in_each_stage(miniature, tmp_path):
+    data, release = miniature
+    config, exp = tmp_path / "tiny.toml", tmp_path / "exp"
+    config.write_text(CONFIG)
+    began = time.monotonic()
+    said = run(*options(data, exp, config))
+    whole = time.monotonic() - began
+    assert f"VCTK {release}" in said and "stage 6: pack" in said
+    made = contents(exp)
+    assert {"publish/model.safetensors", "publish/config.json", "packed/index.json"} <= set(made)
+    waves = sorted((exp / "samples").glob("*-as-*.wav"))
+    assert len(waves) > 6
+    for wave in waves:
+        samples, rate = soundfile.read(wave)
+        assert rate == 16_000 and np.abs(samples).max() > 0.001
+    assert "| log-mel distance" in (exp / "publish" / "README.md").read_text()
+
+    # A second call does nothing and says so.
+    stamps = {path: path.stat().st_mtime_ns for path in exp.rglob("*") if path.is_file()}
+    again = run(*options(data, exp, config))
+    for stage in (0, 1, 2, 3, 5, 6):
+        part = again.split(f"stage {stage}:")[1].split("\nstage ")[0]
+        assert "nothing to do" in part, part
+    now = {path: path.stat().st_mtime_ns for path in exp.rglob("*") if path.is_file()}
+    changed = {path.relative_to(exp).as_posix() for path in now if now[path] != stamps.get(path)}
+    assert changed <= {"corpus.md", "run/config.json"}
+    assert contents(exp) == made
+
+    # Killed in each stage, wherever it happens to be, and called again: the same files.
+    other = tmp_path / "killed"
+    for stage in (0, 1, 2, 3, 5, 6):
+        process = start(*options(data, other, config), "--stage", stage, "--stop_stage", stage)
+        time.sleep(min(4.0, whole / 12))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        run(*options(data, other, config), "--stage", stage, "--stop_stage", stage)
+    assert contents(other) == made
+
+
+def test_bad_options(tmp_path):
+    cases = {
+        "unknown option --nonsense": ["--nonsense"],
+        "--data needs a value": ["--data"],
+        "are numbers from -1 to 6": ["--stage", "7"],
+        "--nproc is a whole number above 0": ["--nproc", "many"],
+        "is missing: run stage 0 first": ["--stage", "1", "--exp", tmp_path / "exp"],
+        "no such folder": ["--data", tmp_path / "none", "--exp", tmp_path / "exp"],
+    }
+    for words, arguments in cases.items():
+        said = run(*arguments, status=2)
+        assert words in said.splitlines()[-1], said
+    assert "--subset" in run("--help")
