@@ -108,7 +108,8 @@ def about_vqs(path: str) -> dict[str, str]:
         "speaker": header.speaker or "not named",
         "samples": f"{header.samples:,} at {SAMPLE_RATE} Hz",
         "seconds": f"{seconds:.2f}",
-        "codes": f"{frames:,} of {header.codebook_size}, one every {header.hop} samples",
+        "codes": f"{frames:,} from a codebook of {header.codebook_size}, "
+        f"one every {header.hop} samples",
         "mode": MODES[header.mode] + (f" with prior {header.prior}" if header.prior else ""),
         "blocks": f"{header.blocks}, all intact",
         "file": f"{measured.size:,} bytes, of which {measured.payload:,} are codes",
