@@ -37,7 +37,7 @@ def test_a_picture_has_panels_pitch_and_codes():
     )
     assert html.count("<figure") == 3 and "&lt;source&gt;" in html and "<source>" not in html
     assert "no pitch found" in html and "<polyline" in html
-    median = int(re.search(r"pitch (\d+) Hz", html)[1])
+    median = int(re.search(r"median pitch (\d+) Hz", html)[1])
     assert abs(median - 200) < 6
     np.testing.assert_array_equal(images(html)[-1], colours[indices][None])
 

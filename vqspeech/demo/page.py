@@ -42,9 +42,22 @@ def build(studio: Studio, folder: Folder, card: Path) -> gr.Blocks:
 def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
     voices = studio.voices()
     women, men = (studio.voices(gender) for gender in ("f", "m"))
+    target = gr.Dropdown(
+        voices, value=voices[0][1], label="Target voice (type to search)", render=False
+    )
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            source = recording(studio, "Source: who speaks now")
+            source = recording(studio, "Source")
+            gr.Examples(
+                [
+                    [str(SOUNDS / "woman.flac"), (men or voices)[0][1]],
+                    [str(SOUNDS / "man.flac"), (women or voices)[0][1]],
+                ],
+                [source, target],
+                label="Or try one of these, then press Convert",
+                example_labels=["a woman, to a man's voice", "a man, to a woman's voice"],
+                api_visibility="private",
+            )
         with gr.Column(min_width=300):
             gender = gr.Radio(
                 [("all voices", ""), ("women", "f"), ("men", "m")],
@@ -52,9 +65,7 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
                 label="Which voices",
                 elem_classes="vq-inline",
             )
-            target = gr.Dropdown(
-                voices, value=voices[0][1], label="Target: who is to speak (type to search)"
-            )
+            target.render()
             heard = gr.Audio(
                 label="The target says a sentence",
                 interactive=False,
@@ -69,16 +80,6 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
     renderer, seed = options(studio)
     go, stop, status = buttons("Convert")
     result, codes, picture = results("Result: the same words in the target's voice")
-    gr.Examples(
-        [
-            [str(SOUNDS / "woman.flac"), (men or voices)[0][1]],
-            [str(SOUNDS / "man.flac"), (women or voices)[0][1]],
-        ],
-        [source, target],
-        label="Or try one of these, then press Convert",
-        example_labels=["a woman, to a man's voice", "a man, to a woman's voice"],
-        api_visibility="private",
-    )
 
     def convert(path, voice, moved, how, number):
         read = studio.read(path)
@@ -116,6 +117,13 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
             source = recording(studio, "Recording")
+            gr.Examples(
+                [[str(SOUNDS / "woman.flac")], [str(SOUNDS / "man.flac")]],
+                [source],
+                label="Or try one of these, then press the button",
+                example_labels=["a woman", "a man"],
+                api_visibility="private",
+            )
         with gr.Column(min_width=300):
             voice = gr.Dropdown(
                 [("the closest voice, found automatically", ""), *studio.voices()],
@@ -127,13 +135,6 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
     go, stop, status = buttons("Encode and decode")
     result, codes, picture = results("Decoded from the codes")
     sizes = gr.HTML()
-    gr.Examples(
-        [[str(SOUNDS / "woman.flac")], [str(SOUNDS / "man.flac")]],
-        [source],
-        label="Or try one of these, then press the button",
-        example_labels=["a woman", "a man"],
-        api_visibility="private",
-    )
 
     def reconstruct(path, name, how, number):
         read = studio.read(path)

@@ -73,7 +73,7 @@ def picture(panels: Sequence[Panel], indices: np.ndarray, colours: np.ndarray) -
 
 def _panel(panel: Panel) -> str:
     median, curve = _pitch(panel.wave)
-    about = f"pitch {median:.0f} Hz in the middle" if median else "no pitch found"
+    about = f"median pitch {median:.0f} Hz" if median else "no pitch found"
     title = html.escape(panel.title)
     return (
         f'<figure class="vq-panel"><figcaption>{title}<span>{about}</span></figcaption>'

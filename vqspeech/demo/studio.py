@@ -154,11 +154,10 @@ class Studio:
                     )
                 level.add(block)
                 blocks.append(block)
-        except (
-            InputError,
-            OSError,
-        ) as error:  # what the page kept a file under is nobody's business
+        except InputError as error:  # where the page keeps a file is nobody's business
             raise InputError(str(error).replace(path, name)) from None
+        except OSError:
+            raise InputError(f"{name}: is no longer here; upload it again") from None
         return Recording(np.concatenate(blocks), level, name)
 
     def nearest(self, recording: Recording) -> str:

@@ -29,6 +29,7 @@ CSS = (
 .vq-failed { border: 1px solid #dc2626; border-left-width: 6px; font-weight: 600; }
 .vq-sizes { width: 100%; border-collapse: collapse; font-size: 0.92rem; }
 .vq-sizes caption { text-align: left; font-weight: 600; padding: 0.2rem 0; }
+.vq-sizes, .vq-sizes tr, .vq-sizes th, .vq-sizes td { border: 0 !important; }
 .vq-sizes th { text-align: left; font-weight: 400; padding: 0.15rem 0.6rem 0.15rem 0; }
 .vq-sizes td { text-align: right; padding: 0.15rem 0.6rem; white-space: nowrap; }
 .vq-sizes .vq-bar { width: 35%; text-align: left; }

@@ -114,8 +114,8 @@ def about(studio: "Studio", card: Path) -> str:
     return (
         f"## Consent and misuse\n\n{CONSENT} Imitating somebody to deceive, harass or get past a "
         "voice check is wrong, and in many places a crime. The trained voices are those of people "
-        "who read for public corpora; they agreed to research on speech, not to words put in "
-        "their mouths.\n\n"
+        "who read for public corpora; nobody asked them about words put in their mouths."
+        "\n\n"
         "## What happens to a recording\n\nIt stays on the computer that runs this page, is used "
         f"for nothing but your request, and is removed {limits.keep_minutes:g} minutes after it "
         f"was last used. At most {limits.seconds:g} s and {limits.megabytes:g} MB.\n\n"
