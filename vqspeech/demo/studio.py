@@ -109,9 +109,7 @@ class Studio:
     @property
     def generates(self) -> bool:
         """Whether the model has a prior to draw new speech from."""
-        return bool(getattr(self.codec, "has_prior", False)) and hasattr(
-            self.codec, "generate_codes"
-        )
+        return self.codec.has_prior
 
     def voices(self, gender: str | None = None) -> list[tuple[str, str]]:
         """(what to show, name) of the voices, enrolled ones first, then most minutes first."""
