@@ -60,7 +60,7 @@ def workers_of(parent):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_shards_with_a_worker_killed_halfway_and_a_restart(
     recordings, tiny_model, tmp_path, monkeypatch
 ):
