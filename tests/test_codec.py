@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import vqspeech.codec as codec_module
+import vqspeech.codec_decoding as codec_module
 from vqspeech import Codec, Codes, InputError, audio, chunks
 
 

@@ -1,0 +1,211 @@
+"""What a codec does with codes: decode them to waveforms, one by one or side by side."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from vqspeech import audio
+from vqspeech.codes import Codes
+from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.errors import InputError
+from vqspeech.sampling.checks import check_sampling, check_streams
+from vqspeech.sampling.preview import griffin_lim_pieces
+from vqspeech.sampling.stream import WaveNetSampler
+
+DECODE_SECONDS = 0.25
+"""Speech sampled between two looks at the clock and the keyboard."""
+STREAMS = 16
+"""Recordings that are sampled side by side."""
+PREVIEW_SECONDS = 20.0
+"""Griffin-Lim runs on pieces of this length."""
+
+
+class Decoding:
+    """The part of `Codec` that turns codes into sound."""
+
+    def decode(
+        self,
+        codes: Codes,
+        speaker: str | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+        weights: str = "int8",
+    ) -> np.ndarray:
+        """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
+
+        speaker: one of `speakers`, or a file of `enroll`. temperature: None for the model's own.
+        preview: Griffin-Lim from the auxiliary log-mel instead of the WaveNet. weights: the
+        WaveNet's, "int8" or the slower "float32". Raises InputError.
+        """
+        options = {"seed": seed, "temperature": temperature, "preview": preview}
+        blocks = self.decode_blocks(codes, speaker, weights=weights, **options)
+        return np.concatenate(list(blocks))
+
+    def decode_many(
+        self,
+        codes: Sequence[Codes],
+        speakers: Sequence[str | None],
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        weights: str = "int8",
+        streams: int = STREAMS,
+    ) -> list[np.ndarray]:
+        """Several recordings side by side: each as `decode` gives it alone, in less time.
+
+        speakers: one for each. streams: how many are sampled at once. Raises InputError.
+        """
+        jobs = list(zip(codes, speakers, strict=True))
+        options = {"seed": seed, "temperature": temperature, "weights": weights}
+        parts: list[list[np.ndarray]] = [[] for _ in jobs]
+        for number, block in self.decode_many_blocks(jobs, streams=streams, **options):
+            if block is not None:
+                parts[number].append(block)
+        return [np.concatenate(part) for part in parts]
+
+    def decode_file(
+        self,
+        codes: Codes,
+        path: str | os.PathLike,
+        speaker: str | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+        weights: str = "int8",
+        progress: Callable[[float], None] | None = None,
+    ) -> tuple[int, int]:
+        """Decode straight to a 16-bit WAV or FLAC file; returns (samples, samples clipped).
+
+        progress: called with the seconds of audio done so far.
+        """
+        options = {"seed": seed, "temperature": temperature, "preview": preview}
+        blocks = self.decode_blocks(codes, speaker, weights=weights, **options)
+        with audio.Writer(path) as file:
+            for block in blocks:
+                file.add(block)
+                if progress is not None:
+                    progress(file.samples / SAMPLE_RATE)
+        return file.samples, file.clipped
+
+    def decode_blocks(
+        self,
+        codes: Codes,
+        speaker: str | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        preview: bool = False,
+        weights: str = "int8",
+    ) -> Iterator[np.ndarray]:
+        """`decode` in blocks, as they are made, in memory that does not grow with the length."""
+        if not preview:
+            options = {"seed": seed, "temperature": temperature, "weights": weights}
+            blocks = self.decode_many_blocks([(codes, speaker)], **options)
+            return (block for _, block in blocks if block is not None)
+        vector = self.speaker_vector(speaker)
+        self.check_decodable(preview)
+        self.check_codes(codes)
+        check_sampling(seed, 0.0, weights)
+        return trimmed(self._preview_blocks(codes, vector, seed), codes.samples)
+
+    def decode_many_blocks(
+        self,
+        jobs: Sequence[tuple[Codes, str | None]],
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        weights: str = "int8",
+        streams: int = STREAMS,
+    ) -> Iterator[tuple[int, np.ndarray | None]]:
+        """`decode_many` in blocks: (number of the job, its next samples; None: its end)."""
+        self.check_decodable()
+        vectors = [self.speaker_vector(speaker) for _, speaker in jobs]
+        for codes, _ in jobs:
+            self.check_codes(codes)
+        if temperature is None:
+            temperature = self.config.decoder.temperature
+        check_sampling(seed, temperature, weights)
+        check_streams(streams, self.config.decoder, self._frames(DECODE_SECONDS))
+        work = [(codes, vector) for (codes, _), vector in zip(jobs, vectors, strict=True)]
+        blocks = self._wavenet_blocks(work, seed, temperature, weights, streams)
+        return cut_to_length(blocks, [codes.samples for codes, _ in jobs])
+
+    def check_decodable(self, preview: bool = False) -> None:
+        """Raise InputError unless the model has what decoding, or its preview, needs."""
+        if preview and self.model.conditioning.head is None:
+            raise InputError(f"model {self.name} has no auxiliary log-mel head to preview from")
+        if not preview and not self.trained.get("waveform") and not self.trained.get("joint"):
+            raise InputError(
+                f"model {self.name} has no trained WaveNet yet: hear its codes with --preview, "
+                "or train its stage 'waveform'"
+            )
+
+    def check_codes(self, codes: Codes) -> None:
+        """Raise InputError unless these codes are of this model."""
+        if codes.model is not None and codes.model != self.fingerprint:
+            raise InputError(
+                f"the codes were made by model {codes.model}, this is {self.fingerprint}; "
+                "decode them with --model and the model that made them"
+            )
+        if codes.hop != self.hop or int(codes.indices.max()) >= self.codebook_size:
+            raise InputError(
+                f"the codes do not fit this model (hop {self.hop}, {self.codebook_size} codes); "
+                "decode them with the model that made them"
+            )
+
+    @torch.inference_mode()
+    def _hidden_blocks(self, codes: Codes, vector, frames: int) -> Iterator[torch.Tensor]:
+        """Hidden frames [1, H, <= frames], piece by piece, as if computed at once."""
+        context = self.model.conditioning.context_frames
+        indices = torch.from_numpy(codes.indices.astype(np.int64))
+        for start in range(0, codes.frames, frames):
+            left = max(0, start - context)
+            part = indices[None, left : start + frames + context].to(self.device)
+            yield self.model.hidden(part, vector)[..., start - left : start - left + frames]
+
+    @torch.inference_mode()
+    def _wavenet_blocks(self, jobs, seed, temperature, weights, streams):
+        """(number of the job, its next samples; None: its end); jobs: (codes, vector)."""
+        if weights not in self._samplers:
+            hold = self.config.steps_per_frame
+            self._samplers[weights] = WaveNetSampler(self.model.decoder, hold, weights)
+        sampler, size = self._samplers[weights], self._frames(DECODE_SECONDS)
+        starts = (
+            (sampler.stream(seed, temperature), self._hidden_blocks(codes, vector, size))
+            for codes, vector in jobs
+        )
+        yield from sampler.together(starts, streams)
+
+    @torch.inference_mode()
+    def _preview_blocks(self, codes, vector, seed) -> Iterator[np.ndarray]:
+        pieces = self._hidden_blocks(codes, vector, self._frames(PREVIEW_SECONDS))
+        head = self.model.conditioning.log_mel
+        yield from griffin_lim_pieces((head(hidden)[0].cpu().numpy() for hidden in pieces), seed)
+
+    def _frames(self, seconds: float) -> int:
+        return max(1, round(seconds * self.frame_rate))
+
+
+def trimmed(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
+    """The first `samples` samples of `blocks`."""
+    left = samples
+    for block in blocks:
+        if len(block := block[:left]):
+            left -= len(block)
+            yield block
+
+
+def cut_to_length(blocks, samples: list[int]) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Numbered `blocks`, each job's cut to its number of samples."""
+    left = list(samples)
+    for number, block in blocks:
+        if block is None:
+            yield number, None
+        elif len(block := block[: left[number]]):
+            left[number] -= len(block)
+            yield number, block
