@@ -21,6 +21,7 @@ from vqspeech.training.prior_crops import CodeCrops, bits_per_code
 
 PRIOR = {"residual_channels": 8, "skip_channels": 8, "layers": 3, "cycle": 3, "speaker_dim": 4}
 PRIOR |= {"steps": 60, "batch": 4, "crop_frames": 12, "evaluate_every": 10, "patience": 3}
+PRIOR |= {"learning_rate": 1e-2, "warmup": 5}
 
 
 @pytest.fixture
