@@ -66,7 +66,7 @@ def corpus(cli, tmp_path, make_audio):
 def test_prepare_train_encode_decode(cli, config, corpus, tmp_path, make_audio):
     run = tmp_path / "run"
     train = ["train", "--config", config, "--data", corpus, "--out", run, "--device", "cpu"]
-    train += ["--steps", "codes=2", "waveform=2", "--quiet"]
+    train += ["--steps", "codes=2", "--steps", "waveform=2", "--quiet"]
     assert cli(*train).status == 0
     model = ["--model", run / "model"]
     assert "codes 2 steps" in cli("info", run / "model").out

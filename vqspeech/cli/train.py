@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=_stage_steps,
         nargs="+",
+        action="extend",  # also where it is given more than once
         default=[],
         metavar="STAGE=N",
         help="another length for a stage than the configuration's",
