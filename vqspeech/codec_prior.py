@@ -12,6 +12,7 @@ from vqspeech.data.index import OTHER
 from vqspeech.entropy import PriorCodec, PriorCoder
 from vqspeech.errors import InputError
 from vqspeech.prior_file import load_prior
+from vqspeech.sampling.checks import check_sampling
 from vqspeech.vqs import Contents, load_vqs, save_vqs
 
 MAX_GENERATED_SECONDS = 3600.0
@@ -137,12 +138,9 @@ class WithPrior:
                 f"{seconds:g} seconds cannot be generated; ask for more than 0 and at most "
                 f"{MAX_GENERATED_SECONDS:g}"
             )
-        if not 0 <= temperature <= 2:
-            raise InputError(f"temperature {temperature} must lie in 0..2")
+        check_sampling(seed, temperature)
         if not 0 < top_p <= 1:
             raise InputError(f"top_p {top_p} must be above 0 and at most 1")
-        if seed < 0:
-            raise InputError(f"seed {seed} must not be negative")
         before = np.zeros(0, np.uint16)
         if prompt is not None:
             self.check_codes(prompt)

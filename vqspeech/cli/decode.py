@@ -83,8 +83,7 @@ def run(args: argparse.Namespace) -> None:
         seconds = decode(Path(args.input), Path(args.output))
         say(f"wrote {args.output} ({seconds:.2f} s{about})")
         return
-    one_by_one = args.preview
-    seconds = work_through(jobs, decode) if one_by_one else _decode_together(codec, args, jobs)
+    seconds = work_through(jobs, decode) if args.preview else _decode_together(codec, args, jobs)
     say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s{about})")
 
 

@@ -10,7 +10,7 @@ WEIGHTS = ("int8", "float32")
 HIGHEST_TEMPERATURE = 2.0
 
 
-def check_sampling(seed: int, temperature: float, weights: str) -> None:
+def check_sampling(seed: int, temperature: float, weights: str = WEIGHTS[0]) -> None:
     """Raise InputError for a seed, temperature or format that does not exist."""
     if not 0 <= temperature <= HIGHEST_TEMPERATURE:  # nor NaN
         raise InputError(f"temperature {temperature} must lie in 0..{HIGHEST_TEMPERATURE:g}")
