@@ -7,7 +7,16 @@ there are: a stream gives the same samples alone, in any batch and on any number
 import numpy as np
 from numba import njit
 
-from vqspeech.sampling.maths import FLAGS, LEVELS, draw, gated16, largest_magnitude
+from vqspeech.sampling.maths import (
+    FLAGS,
+    LEVELS,
+    draw,
+    float_of,
+    full_vectors,
+    gated16,
+    largest_magnitude,
+    magnitude,
+)
 from vqspeech.sampling.products import GROUP, INPUT_MULTIPLE, product
 
 F32 = np.float32  # an int32 times a float32 would be a float64 here
@@ -19,10 +28,9 @@ def padded(size, multiple):
     return (size + multiple - 1) // multiple * multiple
 
 
-@njit(**FLAGS)
-def to_int16(x, out):
-    """x [N] to int16 in `out`; returns the scale that takes it back."""
-    top = largest_magnitude(x)
+@njit(inline="always", **FLAGS)
+def scaled_to_int16(x, top, out):
+    """x [N], of magnitudes up to `top`, to int16 in `out`; returns the scale that takes it back."""
     if top == 0:
         for i in range(len(x)):
             out[i] = 0
@@ -31,6 +39,13 @@ def to_int16(x, out):
     for i in range(len(x)):
         out[i] = np.int16(np.rint(x[i] * up))
     return top / TOP
+
+
+@njit(**FLAGS)
+def to_int16(x, out):
+    """x [N] to int16 in `out`; returns the scale that takes it back."""
+    full_vectors()
+    return scaled_to_int16(x, largest_magnitude(x), out)
 
 
 @njit(inline="always", **FLAGS)
@@ -43,6 +58,7 @@ def scaled(sums, scale, input_scale, bias, out):
 @njit(**FLAGS)
 def gate(bias, past, past_scale, present, present_scale, scale, h, z):
     """z [R] (int16 of -1..1) = tanh(a) sigmoid(b); a, b: work space h [2R], from both inputs."""
+    full_vectors()
     width = len(h) // 2
     scaled(past, scale[0], past_scale, bias, h)
     scaled(present, scale[1], present_scale, h, h)
@@ -52,10 +68,15 @@ def gate(bias, past, past_scale, present, present_scale, scale, h, z):
 
 
 @njit(**FLAGS)
-def add_residual(sums, scale, bias, x):
-    """x [R] += what a layer gives it, from integer sums."""
+def add_residual(sums, scale, bias, x, out):
+    """x [R] += what a layer gives it, from integer sums; then `to_int16(x, out)`."""
+    full_vectors()
+    peak = np.int32(0)
     for i in range(len(x)):
-        x[i] += scale[i] * F32(sums[i]) + bias[i]
+        value = x[i] + (scale[i] * F32(sums[i]) + bias[i])
+        x[i] = value
+        peak = max(peak, magnitude(value))
+    return scaled_to_int16(x, float_of(peak), out)
 
 
 @njit(inline="always", **FLAGS)
@@ -90,6 +111,7 @@ def run(net, states, bias, hold, counts, uniforms, temperatures, forced, out, lo
     already holds the samples. logits: [B, N or 1, bands * 256]: of every step where forced, else
     work space.
     """
+    full_vectors()
     streams, layers = len(counts), len(net.dilations)
     width, channels = net.embedding.shape[2], len(net.skip_bias)
     outputs, bands = len(net.output_bias), out.shape[2]
@@ -115,13 +137,13 @@ def run(net, states, bias, hold, counts, uniforms, temperatures, forced, out, lo
         at, offset, frame = 0, 0, n // hold
         for s in range(active):
             embed(net.embedding, states.previous[s], x[s])
+            scales[s, 1] = to_int16(x[s], present[s])
             copy(net.skip_bias, skip[s])
         for layer in range(layers):
             for s in range(active):
                 row = offset + states.cursor[s, layer]
                 copy(states.rings[s, row], past[s])
                 scales[s, 0] = states.ring_scale[s, row]
-                scales[s, 1] = to_int16(x[s], present[s])
                 copy(present[s], states.rings[s, row])
                 states.ring_scale[s, row] = scales[s, 1]
                 following = states.cursor[s, layer] + 1
@@ -139,7 +161,7 @@ def run(net, states, bias, hold, counts, uniforms, temperatures, forced, out, lo
                 at = product(net.weights, at, inputs, residuals, own, active, sums)
                 for s in range(active):
                     scale, shift = net.residual_scale[layer], net.residual_bias[layer]
-                    add_residual(sums[s], scale, shift, x[s])
+                    scales[s, 1] = add_residual(sums[s], scale, shift, x[s], present[s])
         for first in range(0, layers, net.skip_layers):
             end = min(layers, first + net.skip_layers)
             part = z[:, first * inputs :]
