@@ -30,13 +30,11 @@ def test_exp():
     assert 0 < applied(maths.exp32, np.array([-1e30]))[0] < 2e-38
 
 
-@pytest.mark.parametrize(("function", "error"), [(maths.gated32, 1e-6), (maths.gated16, 3e-5)])
-def test_gates(function, error):
+def test_gates():
     a, b = (v.ravel() for v in np.meshgrid(np.linspace(-20, 20, 801), np.linspace(-30, 30, 801)))
     a, b = a.astype(np.float32).astype(np.float64), b.astype(np.float32).astype(np.float64)
-    found = applied(function, a, b)
-    assert np.abs(found - np.tanh(a) / (1 + np.exp(-b))).max() < error
-    assert np.abs(found).max() < 1 + 1e-6  # an int16 of it does not wrap
+    found = applied(maths.gated32, a, b)
+    assert np.abs(found - np.tanh(a) / (1 + np.exp(-b))).max() < 1e-6
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 256])

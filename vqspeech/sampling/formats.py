@@ -107,7 +107,7 @@ class Int8Format:
         narrow_kernels.run(
             self._net,
             together,
-            stacked([item.bias for item in work]),
+            self._narrow.padded_gates(stacked([item.bias for item in work])),
             hold,
             counts,
             uniforms,

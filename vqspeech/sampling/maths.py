@@ -32,20 +32,6 @@ P0, P1, P2, P3, P4, P5, P6 = (
 Q0, Q1, Q2, Q3 = (np.float32(q) for q in (1.0, 4.645767573e-01, 2.467497570e-02, 2.612965022e-04))
 LIMIT, HALF, ONE = np.float32(8.0), np.float32(0.5), np.float32(1.0)
 
-# The same with fewer terms, within 7e-6 on [-6, 6]: for results of 16 bits.
-R0, R1, R2, S1, S2, S3 = (
-    np.float32(c)
-    for c in (
-        9.999711566e-01,
-        1.144723601e-01,
-        1.495529114e-03,
-        4.477137285e-01,
-        1.748726442e-02,
-        5.518446828e-05,
-    )
-)
-LIMIT16 = np.float32(6.0)
-
 # exp(x) = 2^k exp(r), k = rint(x / ln 2); ln 2 in two parts, so that k ln 2 leaves no error in r.
 INVERSE_LN2, LN2_HIGH, LN2_LOW = (
     np.float32(c) for c in (1.44269504, 0.693145751953125, 1.42860677e-6)
@@ -122,19 +108,13 @@ def largest(x):
     return float_of(ordered(peak))
 
 
-@njit(inline="always", **FLAGS)
-def magnitude(x):
-    """|x| of a float32 as an int32 that is ordered as magnitudes are."""
-    return np.int32(bits_of(x) & MAGNITUDE)
-
-
 @njit(**FLAGS)
 def largest_magnitude(x):
     """The largest |x| of x [N]."""
     full_vectors()
     peak = np.int32(0)
     for k in range(len(x)):
-        peak = max(peak, magnitude(x[k]))
+        peak = max(peak, np.int32(bits_of(x[k]) & MAGNITUDE))
     return float_of(peak)
 
 
@@ -147,18 +127,6 @@ def gated32(a, b):
     q = ((Q3 * s + Q2) * s + Q1) * s + Q0
     u = ((((((P6 * t + P5) * t + P4) * t + P3) * t + P2) * t + P1) * t + P0) * b
     v = ((Q3 * t + Q2) * t + Q1) * t + Q0
-    return p * (HALF * (u + v)) / (q * v)
-
-
-@njit(inline="always", **FLAGS)
-def gated16(a, b):
-    """tanh(a) sigmoid(b) within 3e-5, never beyond 1."""
-    a, b = min(max(a, -LIMIT16), LIMIT16), min(max(HALF * b, -LIMIT16), LIMIT16)
-    s, t = a * a, b * b
-    p = ((R2 * s + R1) * s + R0) * a
-    q = ((S3 * s + S2) * s + S1) * s + ONE
-    u = ((R2 * t + R1) * t + R0) * b
-    v = ((S3 * t + S2) * t + S1) * t + ONE
     return p * (HALF * (u + v)) / (q * v)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from vqspeech.dsp import MU_ZERO
 from vqspeech.errors import InputError
+from vqspeech.sampling.elementwise import LANES
 from vqspeech.sampling.packed import PackedWaveNet
-from vqspeech.sampling.products import INPUT_MULTIPLE, LARGEST_INPUTS, pack_int8
+from vqspeech.sampling.products import LARGEST_INPUTS, pack_int8
 
 LARGEST_INT8, LARGEST_INT16 = 127, 32_767
 
@@ -56,9 +57,37 @@ class NarrowState(NamedTuple):
     previous: np.ndarray
 
 
-def padded_inputs(width: int) -> int:
-    """Inputs of a product, as `products.product` wants them."""
-    return -(-width // INPUT_MULTIPLE) * INPUT_MULTIPLE
+def padding(size: int) -> int:
+    """Channels of zeros that `elementwise` wants beyond `size`; `products` wants no more."""
+    return -size % LANES
+
+
+def padded(array: np.ndarray, *axes: int) -> np.ndarray:
+    """The array with zeros at the end of its `axes`."""
+    return np.pad(array, [(0, padding(n) * (i in axes)) for i, n in enumerate(array.shape)])
+
+
+def padded_gates(array: np.ndarray) -> np.ndarray:
+    """[..., 2R] with zeros at the end of each half."""
+    halves = array.reshape(*array.shape[:-1], 2, -1)
+    return padded(halves, halves.ndim - 1).reshape(*array.shape[:-1], -1)
+
+
+def padded_net(net: PackedWaveNet) -> PackedWaveNet:
+    """The same network with R and S rounded up: channels that are always zero."""
+    layers, inputs, outputs = net.gates.shape
+    gates = padded_gates(net.gates.reshape(layers, 2, inputs // 2, outputs))
+    return net._replace(
+        embedding=padded(net.embedding, 2),
+        gates=padded(gates, 2).reshape(layers, -1, gates.shape[-1]),
+        residual=padded(net.residual, 1, 2),
+        residual_bias=padded(net.residual_bias, 1),
+        skip=padded(net.skip, 1, 2),
+        skip_bias=padded(net.skip_bias, 0),
+        hidden=padded(net.hidden, 0, 1),
+        hidden_bias=padded(net.hidden_bias, 0),
+        output=padded(net.output, 0),
+    )
 
 
 def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,8 +99,9 @@ def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def narrow_wavenet(net: PackedWaveNet) -> NarrowWaveNet:
     """Quantise a packed decoder. Raises InputError for layers too wide for 32-bit sums."""
+    net = padded_net(net)
     layers, width, channels = net.skip.shape
-    if max(padded_inputs(width), channels) > LARGEST_INPUTS:
+    if max(width, channels) > LARGEST_INPUTS:
         raise InputError(
             f"layers of {max(width, channels)} channels are too wide to be sampled in int8 "
             f"(at most {LARGEST_INPUTS}); sample in float32"
@@ -89,9 +119,7 @@ def narrow_wavenet(net: PackedWaveNet) -> NarrowWaveNet:
         if layer < layers - 1:  # the last one's residual output would feed nothing
             residual_scale.append(pack(net.residual[layer]))
     skip, skip_scale = quantise(net.skip.reshape(layers * width, channels))
-    padding = ((0, 0), (0, padded_inputs(width) - width), (0, 0))  # inputs lie as gate outputs do
-    skip = np.pad(skip.reshape(net.skip.shape), padding)
-    together = LARGEST_INPUTS // padded_inputs(width)
+    skip, together = skip.reshape(net.skip.shape), LARGEST_INPUTS // width
     for first in range(0, layers, together):
         flat.append(pack_int8(skip[first : first + together].reshape(-1, channels)))
     hidden_scale, output_scale = pack(net.hidden), pack(net.output)
@@ -115,7 +143,7 @@ def narrow_wavenet(net: PackedWaveNet) -> NarrowWaveNet:
 
 def new_narrow_state(net: NarrowWaveNet) -> NarrowState:
     """A stream that has seen nothing: silence before its first sample."""
-    steps, width = int(net.dilations.sum()), padded_inputs(net.embedding.shape[2])
+    steps, width = int(net.dilations.sum()), net.embedding.shape[2]
     return NarrowState(
         rings=np.zeros((steps, width), np.int16),
         ring_scale=np.zeros(steps, np.float32),
