@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 STREAMS = (1, 2, 4, 8, 16, 32)
+TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 PLAIN_STEPS, VOCODER_STEPS, NAIVE_STEPS = 150, 100, 4
 
 
@@ -238,6 +239,10 @@ def table(rounds: list[dict[str, float]], vocoder: bool) -> str:
     return "\n".join(lines)
 
 
+def cores_of(number: int) -> str:
+    return "1 core" if number == 1 else f"{number} cores"
+
+
 def plot(rounds: list[dict[str, float]], cores: int, path: Path) -> None:
     """Times real time over the number of streams."""
     import matplotlib
@@ -256,10 +261,15 @@ def plot(rounds: list[dict[str, float]], cores: int, path: Path) -> None:
                 np.array([r[part] for _, r in shown]) / 16_000
                 for part in ("samples/s", "low", "high")
             )
-            axes.errorbar(x, y, (y - low, high - y), marker="o", label=f"{name}, {threads} core(s)")
+            axes.errorbar(
+                x, y, (y - low, high - y), marker="o", label=f"{name}, {cores_of(threads)}"
+            )
     axes.axhline(1, color="grey", linestyle=":", label="real time")
     axes.set(xscale="log", yscale="log", xlabel="streams", ylabel="times real time")
     axes.set_xticks(STREAMS, [str(s) for s in STREAMS])
+    axes.set_yticks([t for t in TICKS if axes.get_ylim()[0] < t < axes.get_ylim()[1]])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
     axes.legend()
     figure.tight_layout()
     figure.savefig(path, dpi=110)

@@ -1,5 +1,8 @@
 """The kernels against the plain sampler, the plain sampler against the training graph."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -140,6 +143,28 @@ def test_streams_together_are_streams_alone(decoder, hidden, weights, threads, m
         wave = np.concatenate(blocks)
         assert len(wave) >= lengths[number] * HOLD * decoder.bands
         np.testing.assert_allclose(wave[: len(alone[number])], alone[number], atol=1e-5)
+
+
+def resident_bytes() -> int:
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("needs /proc")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("weights", ["int8", "float32"])
+@torch.no_grad()
+def test_memory_grows_with_neither_length_nor_calls(decoder, hidden, weights):
+    sampler, long = WaveNetSampler(decoder, HOLD, weights), hidden.repeat(1, 1, 40)
+    stream = sampler.stream(seed=1)
+    for _ in range(5):  # until the allocator has what it keeps
+        sampler.add([stream], [long])
+    before = resident_bytes()
+    for _ in range(30):
+        sampler.add([stream], [long])
+    assert len(stream.state.rings) == sum(decoder.stack.dilations)
+    # An allocator breathes by 3 MB; what 30 calls work with is 20 MB.
+    assert resident_bytes() - before < 8 * 2**20
 
 
 def test_joining_blocks_is_joining_the_whole(decoder):
