@@ -101,13 +101,11 @@ if runs 3; then
 fi
 if runs 4; then
   echo "stage 4: train the prior"
-  help="$(vqspeech train --help)"
-  if [[ "$help" != *prior* ]]; then
-    echo "skipped: this version of vqspeech has no training of the prior"
-  elif ! python "$here/local/stages.py" "$config" prior; then
-    echo "nothing to do: $config has no prior"
-  else
+  needs "$model/config.json" 3
+  if python "$here/local/stages.py" "$config" prior; then
     launcher="" train --stages prior # on one machine
+  else
+    echo "nothing to do: $config has no prior"
   fi
 fi
 if runs 5; then

@@ -48,7 +48,7 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
         log = RunLog(options.out, options.quiet)
         try:
             if (loaded.folder / PRIOR_FILE).exists():
-                log.say(f"{loaded.folder} has a prior already; remove it to fit another")
+                log.say(f"nothing to do: {loaded.folder} has a prior; remove it to fit another")
             else:
                 _Fit(config.prior, options, loaded, log).run()
         finally:
