@@ -1,0 +1,58 @@
+"""The ways that a recording can go before it is measured, by the names that --methods takes."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from vqspeech.evaluation import codecs
+
+ORIGINAL, PREVIEW, WAVENET = "original", "preview", "wavenet"
+CONVERT_PREVIEW, CONVERT_WAVENET = "convert-preview", "convert-wavenet"
+
+METHODS = (ORIGINAL, PREVIEW, WAVENET, CONVERT_PREVIEW, CONVERT_WAVENET, *codecs.BY_NAME)
+"""`original`: the recordings themselves; `preview`: Griffin-Lim from the codes; `wavenet`;
+`convert-`: the same, as another speaker; then other people's codecs."""
+
+MODEL = (PREVIEW, WAVENET)
+"""Decoders of the model's codes: they cost the same bits."""
+CONVERTING = (CONVERT_PREVIEW, CONVERT_WAVENET)
+SAMPLED = (WAVENET, CONVERT_WAVENET)
+"""What is drawn at random, and so measured with several seeds."""
+
+HEADINGS = {
+    ORIGINAL: "original",
+    PREVIEW: "preview (Griffin-Lim)",
+    WAVENET: "WaveNet, free-running",
+    CONVERT_PREVIEW: "converted, preview",
+    CONVERT_WAVENET: "converted, WaveNet",
+} | {codec.name: codec.heading for codec in codecs.CODECS}
+
+
+class Take(NamedTuple):
+    """One decoding of a recording. seed: 0 for what is not drawn at random."""
+
+    method: str
+    seed: int = 0
+
+
+def possible(
+    methods: Sequence[str], groups: Collection[str], targets: Sequence, converted: Collection[str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """(the `methods` that can be run here, a line for each that cannot).
+
+    groups: of metrics, that are asked for. targets: voices to convert to. converted: the groups of
+    metrics that conversion has.
+    """
+    kept, notes = [], []
+    for method in methods:
+        reason = None
+        if method in codecs.BY_NAME:
+            reason = codecs.absent(codecs.BY_NAME[method])
+        elif method in CONVERTING and not set(groups) & set(converted):
+            reason = f"{method} was left out: it is measured by {', '.join(converted)} only"
+        elif method in CONVERTING and not targets:
+            reason = f"{method} was left out: there is no recording of another voice of the model"
+        if reason is None:
+            kept.append(method)
+        else:
+            notes.append(reason)
+    return tuple(kept), notes
