@@ -24,7 +24,7 @@ class FakeCodec:
     name, fingerprint, codebook_size = "fake", "0123456789abcdef", 16
     speakers = ("anna", "bert", "other")
     config = SimpleNamespace(decoder=SimpleNamespace(temperature=1.0, bands=4))
-    has_prior = False
+    has_prior, has_preview = False, True
 
     def __init__(self):
         self.calls = []
@@ -38,6 +38,10 @@ class FakeCodec:
     @property
     def speaker_table(self):
         return [{"name": name, "gender": "", "minutes": 1.0} for name in self.speakers]
+
+    def check_decodable(self, preview=False):
+        if preview and not self.has_preview:
+            raise InputError("model fake has no head")
 
     def encode(self, wave):
         codes = Codes(np.arange(frames_for(len(wave), HOP)) % 8, len(wave), HOP, self.fingerprint)

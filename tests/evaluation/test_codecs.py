@@ -19,12 +19,13 @@ def fake(encode, decode):
 def test_speech_comes_back_at_the_nominal_rate(codec):
     if absent(codec):
         pytest.skip(absent(codec))
-    wave = sung(2.3)[0]
+    wave = sung(2.31)[0]
     coded = through(codec, wave)
     assert coded.wave.dtype == np.float32 and len(coded.wave) >= len(wave)
     rate = coded.coded_bits / coded.seconds
     if codec.name in NOMINAL:
-        assert rate == pytest.approx(NOMINAL[codec.name], rel=0.03)
+        # Speex's encoder adds a frame for its delay.
+        assert rate == pytest.approx(NOMINAL[codec.name], rel=0.02 if "speex" in codec.name else 0)
     else:
         assert 4_000 < rate < 9_000  # Opus: a variable rate, about 6,000
     assert coded.file_bits >= coded.coded_bits

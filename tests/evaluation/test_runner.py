@@ -256,3 +256,10 @@ def test_recordings_to_listen_to_are_kept_as_the_metrics_hear_them(codec, corpus
     assert sample.utterance == "1" and original.shape == wavenet.shape
     assert np.sqrt(np.mean(wavenet**2)) == pytest.approx(np.sqrt(np.mean(original**2)), rel=0.01)
     assert evaluate(codec, corpus, ("original",), **QUICK).samples == []
+
+
+def test_what_the_model_cannot_do_is_left_out_with_a_line(codec, corpus):
+    codec.has_preview = False
+    report = evaluate(codec, corpus, ("preview", "wavenet"), **QUICK)
+    assert report.methods == ("wavenet",)
+    assert "preview was left out: model fake has no head" in report.to_markdown()

@@ -17,8 +17,9 @@ from vqspeech.level import level_gain
 TIMEOUT_SECONDS = 120.0
 """Per program and recording (of a minute at most); they need less than a second."""
 
-TAIL_SECONDS = 0.12
-"""Silence after the recording: a codec's delay and its last, incomplete frame lose nothing."""
+TAIL_SECONDS, FRAME_SECONDS = 0.12, 0.04
+"""Silence after the recording, to a whole number of every codec's frames: delay and incomplete
+frames lose nothing, and bits are counted over the time that they stand for."""
 
 _OGG_PAGE_BYTES = 27
 _OGG_HEADER_PACKETS = 2
@@ -102,7 +103,7 @@ CODECS = (
         "opus-tools",
         16_000,
         "opusenc --quiet --bitrate 6 --padding 0 --raw --raw-rate 16000 --raw-chan 1 IN CODED",
-        "opusdec --quiet --rate 16000 CODED OUT",
+        "opusdec --quiet --no-dither --rate 16000 CODED OUT",
         lambda data: 8 * sum(ogg_packets(data)[_OGG_HEADER_PACKETS:]),
     ),
 )
@@ -127,7 +128,8 @@ def through(codec: OtherCodec, wave: np.ndarray) -> Coded:
     At the nominal level of active speech, which they are made for. Raises InputError if a program
     fails, hangs or writes nothing.
     """
-    tail = np.zeros(round(TAIL_SECONDS * SAMPLE_RATE), np.float32)
+    frames = np.ceil((len(wave) / SAMPLE_RATE + TAIL_SECONDS) / FRAME_SECONDS)
+    tail = np.zeros(round(frames * FRAME_SECONDS * SAMPLE_RATE) - len(wave), np.float32)
     source = np.concatenate([wave * np.float32(level_gain(wave)), tail])
     narrow = soxr.resample(source, SAMPLE_RATE, codec.rate)
     with tempfile.TemporaryDirectory(prefix="vqspeech-") as folder:

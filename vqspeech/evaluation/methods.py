@@ -1,9 +1,13 @@
 """The ways that a recording can go before it is measured, by the names that --methods takes."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs
+
+if TYPE_CHECKING:
+    from vqspeech.codec import Codec
 
 ORIGINAL, PREVIEW, WAVENET = "original", "preview", "wavenet"
 CONVERT_PREVIEW, CONVERT_WAVENET = "convert-preview", "convert-wavenet"
@@ -35,7 +39,11 @@ class Take(NamedTuple):
 
 
 def possible(
-    methods: Sequence[str], groups: Collection[str], targets: Sequence, converted: Collection[str]
+    codec: "Codec",
+    methods: Sequence[str],
+    groups: Collection[str],
+    targets: Sequence,
+    converted: Collection[str],
 ) -> tuple[tuple[str, ...], list[str]]:
     """(the `methods` that can be run here, a line for each that cannot).
 
@@ -51,8 +59,18 @@ def possible(
             reason = f"{method} was left out: it is measured by {', '.join(converted)} only"
         elif method in CONVERTING and not targets:
             reason = f"{method} was left out: there is no recording of another voice of the model"
+        elif method != ORIGINAL:
+            reason = _undecodable(codec, method)
         if reason is None:
             kept.append(method)
         else:
             notes.append(reason)
     return tuple(kept), notes
+
+
+def _undecodable(codec: "Codec", method: str) -> str | None:
+    try:
+        codec.check_decodable(preview=method not in SAMPLED)
+    except InputError as error:
+        return f"{method} was left out: {error}"
+    return None

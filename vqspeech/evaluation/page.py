@@ -161,6 +161,7 @@ def _table(table: Table) -> str:
 
 
 def _row(kind: str, cells: Sequence[str]) -> str:
+    cells = [re.sub(" (?=[↑↓])", "\N{NO-BREAK SPACE}", cell) for cell in cells]
     return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
 
 

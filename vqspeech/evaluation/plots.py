@@ -13,7 +13,7 @@ LETTER, LINE = 6.2, 12
 CSS = """
 .plot { width: 100%; height: auto; display: block; font-size: 11px; }
 .plot text { fill: var(--ink); }
-.plot .soft { fill: var(--soft); }
+.plot .soft { fill: var(--soft); font-size: 11px; }
 .plot .grid { stroke: var(--line); }
 .plot .level { stroke: var(--soft); stroke-dasharray: 4 4; }
 .plot .other { --c: var(--theirs); } .plot .own { --c: var(--ours); }

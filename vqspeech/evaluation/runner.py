@@ -91,7 +91,7 @@ def evaluate(
         progress: draw a bar on stderr.
 
     Raises InputError: unknown method, metric, speaker or target, a missing package of the `eval`
-    extra, no method left, no readable recording, or a codec that cannot decode by that method.
+    extra, no method left, or no readable recording.
     """
     check_names("method", methods, METHODS)
     check_names("metric", groups, GROUPS)
@@ -104,7 +104,7 @@ def evaluate(
     if set(methods) & set(CONVERTING) and set(groups) & set(converted.GROUPS):
         heard = utterances if voices is None else voices
         known = conversion_targets(codec, heard, targets, groups)
-    kept, notes = possible(methods, groups, known, converted.GROUPS)
+    kept, notes = possible(codec, methods, groups, known, converted.GROUPS)
     if not kept:
         raise InputError(f"no method is left: {'; '.join(notes)}")
     run = _Run(codec, kept, tuple(groups), identity, known, sampling)
