@@ -19,23 +19,12 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
-from voices import median_f0, read_manifest, real_speech, similarity, spread
+from voices import read_manifest, real_speech, similarity, spread
 
 from vqspeech import Codec, audio
-from vqspeech.evaluation import networks, words
-from vqspeech.speakers import select
-
-SEMITONES = 2.0
-
-
-def choose_targets(codec: Codec, minutes: float, each: int, seed: int) -> tuple[list, list]:
-    """(names of the targets, names of all speakers with that many minutes)."""
-    rng, targets = np.random.default_rng(seed), []
-    enough = [s for s in select(codec.speaker_table, None, minutes, "name") if s["gender"]]
-    for gender in ("f", "m"):
-        names = [s["name"] for s in enough if s["gender"] == gender]
-        targets += sorted(rng.choice(names, min(each, len(names)), replace=False).tolist())
-    return targets, [s["name"] for s in enough]
+from vqspeech.evaluation import converted, networks, words
+from vqspeech.evaluation.converted import SEMITONES
+from vqspeech.evaluation.pitch import median_f0
 
 
 def word_errors(reference: list[str], wave: np.ndarray) -> int:
@@ -55,8 +44,11 @@ def main() -> int:
     args = parser.parse_args()
     codec = Codec.from_pretrained(args.model)
     options = {"preview": args.method == "preview", "seed": args.seed}
-    targets, enough = choose_targets(codec, args.minutes, 3, args.seed)
     rows = read_manifest(args.speech)
+    heard = {row["speaker"] for row in rows if row["split"].startswith("train")}
+    targets, enough = converted.choose_targets(
+        codec.speaker_table, heard, minutes=args.minutes, seed=args.seed
+    )
     sources = [r for r in rows if r["split"] == "eval-seen" and r["speaker"] not in targets]
     sources = spread(sources, args.utterances)
     real = {name: real_speech(rows, name) for name in tqdm(enough, "voices", leave=False)}

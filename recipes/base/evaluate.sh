@@ -1,26 +1,32 @@
 #!/usr/bin/env bash
-# Measure a model on held-out speech:  bash recipes/base/evaluate.sh --speech DIR [--out DIR]
+# The full report on a model:  bash recipes/base/evaluate.sh --speech DIR [--out DIR]
 #
-# DIR holds recordings and a manifest.tsv with the splits eval-seen and eval-unseen. Each split is
-# encoded and decoded free-running, with the preview and with the WaveNet; a speaker that the model
-# does not know is decoded as `other`. Report: OUT/eval-seen/report.md, OUT/eval-unseen/report.md.
+# DIR holds recordings and a manifest.tsv with the splits eval-seen and eval-unseen. Each split goes
+# through everything, free-running: the preview and the WaveNet (a speaker that the model does not
+# know is decoded as `other`), conversion to six voices, Codec2, Speex and Opus where their programs
+# are installed. Report: OUT/eval-seen/report.{html,md,json}, OUT/eval-unseen/report.{html,md,json}.
 #
-#   --model M        model folder                  (default: the one in the package)
-#   --out DIR        where the reports go          (default: exp/report)
-#   --methods A,B    of original,preview,wavenet   (default: all three)
-#   --jobs N         processes for the metrics     (default: 2)
+#   --model M        model folder                      (default: the one in the package)
+#   --out DIR        where the reports go              (default: exp/report)
+#   --methods A,B    as of `vqspeech evaluate --help`  (default: all that can be run here)
+#   --metrics A,B    likewise                          (default: all)
+#   --seeds N        that the WaveNet samples with     (default: 3)
+#   --temperature T  of its sampling                   (default: the model's own)
+#   --limit N        only N recordings of each split   (default: all)
+#   --jobs N         processes for the metrics         (default: 2)
 set -euo pipefail
 
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
-speech="" out="exp/report" options=()
+speech="" out="exp/report" options=(--seeds 3)
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h|--help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    --speech|--out|--model|--methods|--jobs)
+    -h|--help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --speech|--out|--model|--methods|--metrics|--seeds|--temperature|--limit|--jobs)
       [ $# -ge 2 ] || { echo "evaluate.sh: error: $1 needs a value" >&2; exit 2; } ;;&
     --speech) speech="$2"; shift 2 ;;
     --out) out="$2"; shift 2 ;;
-    --model|--methods|--jobs) options+=("$1" "$2"); shift 2 ;;
+    --model|--methods|--metrics|--seeds|--temperature|--limit|--jobs)
+      options+=("$1" "$2"); shift 2 ;;
     *) echo "evaluate.sh: error: unknown option $1 (see --help)" >&2; exit 2 ;;
   esac
 done

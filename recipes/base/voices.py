@@ -1,16 +1,11 @@
-"""Speech of a corpus, and embeddings and pitch of its voices, for the two measurements here."""
+"""Speech of a corpus, and embeddings of its voices, for the two measurements here."""
 
 import csv
 from pathlib import Path
 
 import numpy as np
 
-from vqspeech import audio
-from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.evaluation import networks, pitch
-
-REFERENCE_SECONDS = 60
-"""Of real speech of a voice, from which its embedding and its median F0 are taken."""
+from vqspeech.evaluation import converted, networks
 
 
 def read_manifest(speech: Path) -> list[dict[str, str]]:
@@ -30,20 +25,11 @@ def spread(items: list, count: int) -> list:
 
 def real_speech(rows: list[dict], speaker: str) -> np.ndarray:
     """About a minute of a speaker's own recordings of the training splits: float32 [T]."""
-    waves, samples = [], 0
-    for row in rows:
-        if row["speaker"] == speaker and row["split"].startswith("train"):
-            waves.append(audio.read(row["path"], quiet=True))
-            samples += len(waves[-1])
-            if samples >= REFERENCE_SECONDS * SAMPLE_RATE:
-                break
-    return np.concatenate(waves)
-
-
-def median_f0(wave: np.ndarray) -> float:
-    """Median F0 in Hz over the voiced frames of `wave` [T]; NaN where none is."""
-    track = pitch.track(wave, quick=True)  # the median needs no finer steps
-    return float(np.median(track.f0[track.voiced])) if track.voiced.any() else float("nan")
+    return converted.real_speech(
+        row["path"]
+        for row in rows
+        if row["speaker"] == speaker and row["split"].startswith("train")
+    )
 
 
 def similarity(one: np.ndarray | None, other: np.ndarray | None) -> float:

@@ -1,18 +1,28 @@
 import json
 
+import pytest
+
 from vqspeech.evaluation.metrics import GROUPS
 
 
 def test_a_folder_is_measured(cli, tiny_model, make_audio, tmp_path):
     for name in ("anna/1.wav", "anna/2.wav", "zoe/1.wav"):
         make_audio(f"corpus/{name}", 0.4)
+    pytest.importorskip("PIL")
     options = ["--model", tiny_model, "--metrics", "mel", "--jobs", 0, "--out", tmp_path / "out"]
+    options += ["--seeds", 2, "--temperature", 0.8]
     result = cli("evaluate", "--data", tmp_path / "corpus", "--limit", 2, *options)
     assert result.status == 0, result.err
     assert "| log-mel distance, dB ↓ |" in result.out
     assert result.out == (tmp_path / "out" / "report.md").read_text()
     content = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert list(content["averages"]) == ["original", "preview", "wavenet"]
+    assert list(content["averages"])[:3] == ["original", "preview", "wavenet"]
+    assert "convert-wavenet was left out" in result.out  # by this metric nobody measures it
+    spread = content["spread_over_seeds"]["wavenet"]["mel_distance"]
+    assert 0 < spread["high"] - spread["low"] < 10
+    assert content["about"]["temperature"] == 0.8
+    assert content["bits_per_second"]["packed"]["coded"] >= 100  # 2 bits a code
+    assert (tmp_path / "out" / "report.html").read_text().count("<audio") >= 6
     assert [row["identity"] for row in content["utterances"]] == ["anna", "anna"]
     assert content["averages"]["wavenet"]["mel_distance"]["count"] == 2
     assert set(content["nats_per_step"]) == {"right", "shuffled", "difference"}
@@ -37,4 +47,8 @@ def test_bad_options_are_refused(refused, tiny_model, make_audio, tmp_path):
     refused([*start, "--metrics", "nothing"], "no metric 'nothing'", *GROUPS)
     refused([*start, "--metrics", "mel", "--speaker", "ann"], "anna")
     refused([*start, "--splits", "test"], "manifest")
+    refused([*start, "--seeds", "0"], "--seeds", "1..64")
+    refused([*start, "--temperature", "3"], "--temperature", "0..2")
+    refused([*start, "--metrics", "f0", "--targets", "zoe"], "no target 'zoe'")
+    refused([*start, "--metrics", "f0", "--targets", "bert"], "'bert' has no readable recording")
     refused(["evaluate", "--data", tmp_path / "nowhere"], "nowhere")

@@ -5,8 +5,7 @@ import re
 import numpy as np
 from tones import vowel
 
-from vqspeech.demo import pictures
-from vqspeech.demo.pictures import Panel, code_colours, picture, spectrogram
+from vqspeech.demo.pictures import Panel, code_colours, picture
 
 
 def images(html):
@@ -14,19 +13,6 @@ def images(html):
 
     found = re.findall(r'src="data:image/\w+;base64,([^"]+)"', html)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in found]
-
-
-def test_a_spectrogram_is_light_where_the_sound_is():
-    time = np.arange(16_000) / 16_000
-    pixels = spectrogram(0.1 * np.sin(2 * np.pi * 2000 * time).astype(np.float32))
-    assert pixels.shape == (pictures.HEIGHT, 101, 3) and pixels.dtype == np.uint8
-    rows = pixels.sum((1, 2))
-    assert abs(np.argmax(rows) - pictures.HEIGHT * 3 // 4) <= 1  # 2 of 8 kHz from the bottom
-    assert rows[10] < rows.max() / 3
-
-
-def test_long_recordings_make_no_wider_picture():
-    assert spectrogram(np.zeros(16_000 * 30, "f4")).shape[1] == pictures.MAX_WIDTH
 
 
 def test_a_picture_has_panels_pitch_and_codes():

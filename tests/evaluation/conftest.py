@@ -4,20 +4,27 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from synthetic_voice import sung
+from synthetic_voice import RATE, sung
 
+from vqspeech.bitstream import Header, PackedCoder
 from vqspeech.codes import Codes
 from vqspeech.dsp import frames_for
 from vqspeech.errors import InputError
+from vqspeech.vqs import save_vqs
 
 HOP = 320
 
 
 class FakeCodec:
-    """Stands for `vqspeech.Codec`: its decoders are the input with noise; `codes` count upwards."""
+    """Stands for `vqspeech.Codec`: its decoders are the input with noise; `codes` count upwards.
+
+    The noise is drawn by the seed, and the WaveNet's grows with the temperature.
+    """
 
     name, fingerprint, codebook_size = "fake", "0123456789abcdef", 16
     speakers = ("anna", "bert", "other")
+    config = SimpleNamespace(decoder=SimpleNamespace(temperature=1.0, bands=4))
+    has_prior, has_preview = False, True
 
     def __init__(self):
         self.calls = []
@@ -28,16 +35,37 @@ class FakeCodec:
             raise InputError(f"no speaker '{name}' in this model")
         return self.speakers.index(name)
 
+    @property
+    def speaker_table(self):
+        return [{"name": name, "gender": "", "minutes": 1.0} for name in self.speakers]
+
+    def check_decodable(self, preview=False):
+        if preview and not self.has_preview:
+            raise InputError("model fake has no head")
+
     def encode(self, wave):
         codes = Codes(np.arange(frames_for(len(wave), HOP)) % 8, len(wave), HOP, self.fingerprint)
         self._waves[id(codes)] = (codes, wave)
         return codes
 
-    def decode(self, codes, speaker, *, seed=0, preview=False):
-        self.calls.append(SimpleNamespace(speaker=speaker, seed=seed, preview=preview))
-        wave = self._waves[id(codes)][1]
+    def decode(self, codes, speaker, **options):
+        return self._decoded(self._waves[id(codes)][1], "decode", speaker, **options)
+
+    def convert(self, wave, rate, speaker, **options):
+        assert rate == RATE
+        return self._decoded(wave, "convert", speaker, **options)
+
+    def _decoded(self, wave, how, speaker, *, seed=0, preview=False, temperature=1.0):
+        call = {"how": how, "speaker": speaker, "seed": seed, "preview": preview}
+        self.calls.append(SimpleNamespace(**call, temperature=temperature))
+        amount = 0.05 if preview else 0.01 * (1.0 if temperature is None else temperature)
         noise = np.random.default_rng(seed).standard_normal(len(wave))
-        return (2 * wave + (0.05 if preview else 0.01) * noise).astype(np.float32)
+        return (2 * wave + amount * noise).astype(np.float32)
+
+    def save_vqs(self, codes, path, speaker=None, packed=False):
+        name = speaker or ""
+        header = Header("0" * 16, "", HOP, self.codebook_size, codes.samples, self.name, name)
+        return save_vqs(path, header, codes.indices, PackedCoder(header.bits))
 
     def nats_per_step(self, wave, speaker, shuffle=False):
         return 3.5 if shuffle else 3.0

@@ -4,16 +4,19 @@ import numpy as np
 import pytest
 from synthetic_voice import sung
 
+from vqspeech.evaluation.converted import Target
+from vqspeech.evaluation.methods import Take
 from vqspeech.evaluation.pool import Task, score_all
 
 GROUPS = ("mel",)
+ORIGINAL, NOISY = Take("original"), Take("wavenet", 3)
 
 
 def tasks(count=3):
     for key in range(count):
         wave = sung(0.6, seed=key)[0]
         noise = np.random.default_rng(key).standard_normal(len(wave)).astype(np.float32)
-        yield Task(key, wave, {"original": None, "noisy": wave + 0.01 * noise}, None, GROUPS)
+        yield Task(key, wave, {ORIGINAL: None, NOISY: wave + 0.01 * noise}, None, GROUPS)
 
 
 def test_workers_find_what_this_process_finds():
@@ -21,8 +24,8 @@ def test_workers_find_what_this_process_finds():
     there = dict(score_all(tasks(), 2))
     assert list(here) == list(there) == [0, 1, 2]
     for key, methods in here.items():
-        assert list(methods) == ["original", "noisy"]
-        assert methods["original"]["mel_distance"] == 0 < methods["noisy"]["mel_distance"]
+        assert list(methods) == [ORIGINAL, NOISY]
+        assert methods[ORIGINAL]["mel_distance"] == 0 < methods[NOISY]["mel_distance"]
         for method, scores in methods.items():
             for name, value in scores.items():
                 assert there[key][method][name] == pytest.approx(value, nan_ok=True)
@@ -47,6 +50,14 @@ def test_no_tasks():
 
 
 def test_silence_goes_through():
-    task = Task(0, np.zeros(100, np.float32), {"x": np.zeros(100, np.float32)}, None, GROUPS)
+    task = Task(0, np.zeros(100, np.float32), {NOISY: np.zeros(100, np.float32)}, None, GROUPS)
     _, scores = next(score_all([task], 0))
-    assert math.isnan(scores["x"]["mel_distance"])
+    assert math.isnan(scores[NOISY]["mel_distance"])
+
+
+def test_conversions_are_compared_with_their_target():
+    wave, take = sung(0.8)[0], Take("convert-preview")
+    task = Task(0, wave, {take: wave, ORIGINAL: None}, None, ("f0", "mel"), Target("a", None, 1e3))
+    _, scores = next(score_all([task], 0))
+    assert scores[take]["f0_off"] > 12 and "mel_distance" not in scores[take]
+    assert "f0_off" not in scores[ORIGINAL] and scores[ORIGINAL]["mel_distance"] == 0

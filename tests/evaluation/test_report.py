@@ -15,6 +15,7 @@ def report():
     about |= {"date": "2030-01-02T03:04:05+00:00", "machine": machine, "utterances": 2}
     about |= {"seconds_of_speech": 12.0, "speakers": 1, "unknown_speaker_utterances": 1}
     about |= {"unknown_speakers_decoded_as": "other", "cut_to_first_minute": 0}
+    about |= {"seeds": 1, "temperature": 0.9, "targets": [], "samples_per_step": 4}
     codes = {"codes": 600, "codebook_size": 512, "used": 480, "dead": 32, "perplexity": 301.2}
     codes |= {"bits_per_second": 450.0, "entropy_bits_per_second": 411.6}
     rows = [
@@ -31,14 +32,16 @@ def test_the_table(report):
     assert "| ESTOI ↑ | 1.00 ± 0.00 | 0.60 ± 0.14 |" in text
     assert "| PESQ-WB ↑ | 4.64 (1) | - |" in text
     assert "log-mel" not in text  # no figure, no line
-    for fact in ("480 of 512", "perplexity 301", "450 bit/s", "(+0.250)", "00ff", "x.wav: bad"):
+    for fact in ("480 of 512", "32 dead", "perplexity 301", "450 bit/s", "00ff", "x.wav: bad"):
+        assert fact in text
+    for fact in ("2.500 nats a sample", "2.562 with shuffled", "(+0.250)", "temperature 0.9"):
         assert fact in text
     assert "decoded as `other`" in text
 
 
 def test_what_is_written_is_what_was_said(report, tmp_path):
     paths = report.save(tmp_path / "a" / "b")
-    assert [path.name for path in paths] == ["report.md", "report.json"]
+    assert [path.name for path in paths] == ["report.md", "report.json", "report.html"]
     assert paths[0].read_text() == report.to_markdown()
     content = json.loads(paths[1].read_text(), parse_constant=pytest.fail)
     assert content["about"]["fingerprint"] == "00ff"
@@ -47,7 +50,8 @@ def test_what_is_written_is_what_was_said(report, tmp_path):
     )
     assert content["utterances"][1]["scores"]["original"]["pesq"] is None
     assert content["skipped"] == [{"file": "x.wav", "reason": "x.wav: bad"}]
-    assert sorted(os.listdir(tmp_path / "a" / "b")) == ["report.json", "report.md"]
+    assert content["nats_per_sample"] == {"right": 2.5, "shuffled": 2.5625, "difference": 0.0625}
+    assert sorted(os.listdir(tmp_path / "a" / "b")) == ["report.html", "report.json", "report.md"]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -8,10 +8,11 @@ from synthetic_voice import RATE, sung
 
 from vqspeech.data.corpus import find_utterances
 from vqspeech.errors import InputError
-from vqspeech.evaluation import runner
-from vqspeech.evaluation.runner import evaluate
+from vqspeech.evaluation import codecs, runner
+from vqspeech.evaluation.runner import Sampling, evaluate
 
 QUICK = {"groups": ("mel",), "jobs": 0}
+SEVEN = Sampling(7)
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def corpus(tmp_path):
 
 
 def test_every_utterance_goes_through_every_method(codec, corpus):
-    report = evaluate(codec, corpus, ("original", "preview", "wavenet"), seed=7, **QUICK)
+    report = evaluate(codec, corpus, ("original", "preview", "wavenet"), sampling=SEVEN, **QUICK)
     assert [row["utterance"] for row in report.rows] == ["1", "2", "1"]
     assert [call.preview for call in codec.calls] == [True, False] * 3
     assert {call.seed for call in codec.calls} == {7}
@@ -120,11 +121,15 @@ def test_silence_and_one_sample_are_evaluated(codec, tmp_path):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"methods": ("melody",)}, "no method 'melody'; choose from original, preview, wavenet"),
+        ({"methods": ("melody",)}, "no method 'melody'; choose from original, preview, wavenet,"),
         ({"methods": ()}, "at least one method"),
         ({"methods": ("preview", "preview")}, "each once"),
         ({"groups": ("mos",)}, "no metric 'mos'"),
         ({"speaker": "zoe"}, "no speaker 'zoe'"),
+        ({"targets": ("zoe",), "groups": ("f0",)}, "no target 'zoe'"),
+        ({"targets": ("bert",), "groups": ("f0",)}, "'bert' has no readable recording"),
+        ({"sampling": Sampling(seeds=0)}, "0 seeds"),
+        ({"methods": ("convert-preview",)}, "no method is left.*measured by"),
     ],
 )
 def test_impossible_options_are_refused(codec, corpus, options, words):
@@ -144,3 +149,117 @@ def test_the_same_seed_gives_the_same_report(codec, corpus):
     one, two = (evaluate(codec, corpus, ("preview",), **QUICK).to_dict() for _ in range(2))
     assert one["averages"] == two["averages"]
     assert one["utterances"] == two["utterances"]
+
+
+@pytest.fixture
+def both_known(codec):
+    codec.speakers = ("anna", "zoe", "other")
+    return codec
+
+
+def test_utterances_are_converted_to_somebody_else(both_known, corpus):
+    methods = ("convert-preview", "convert-wavenet")
+    report = evaluate(both_known, corpus, methods, groups=("f0", "mel"), jobs=0)
+    assert [row["converted_to"] for row in report.rows] == ["zoe", "zoe", "anna"]
+    calls = [(call.how, call.speaker, call.preview) for call in both_known.calls]
+    assert calls[:2] == [("convert", "zoe", True), ("convert", "zoe", False)]
+    assert report.about["targets"] == ["anna", "zoe"]
+    found = report.averages()["convert-preview"]
+    # The fake changes no pitch, and everybody here sings the same melody.
+    assert found["f0_off"].mean < 1 and found["f0_within"].mean == 100
+    text = report.to_markdown()
+    assert "## Conversion" in text and "## Reconstruction" not in text and "anna, zoe" in text
+
+
+def test_without_another_voice_conversion_is_left_out_with_a_line(codec, corpus):
+    methods = ("preview", "convert-preview")
+    report = evaluate(codec, corpus[2:], methods, groups=("f0",), jobs=0)
+    assert report.methods == ("preview",)
+    assert "convert-preview was left out: there is no recording" in report.to_markdown()
+
+
+def test_the_only_target_is_not_converted_to_itself(codec, corpus):
+    options = {"groups": ("f0",), "targets": ("anna",), "jobs": 0}
+    report = evaluate(codec, corpus, ("convert-preview",), **options)
+    assert [row["converted_to"] for row in report.rows] == [None, None, "anna"]
+    assert report.averages()["convert-preview"]["f0_off"].count == 1
+
+
+def test_a_codec_that_is_not_installed_is_left_out_with_a_line(codec, corpus, monkeypatch):
+    monkeypatch.setattr(codecs.shutil, "which", lambda program: None)
+    report = evaluate(codec, corpus, ("original", "opus-6000"), **QUICK)
+    assert report.methods == ("original",)
+    assert "opusenc and opusdec not installed (Debian package opus-tools)" in report.to_markdown()
+    with pytest.raises(InputError, match="no method is left.*opusenc"):
+        evaluate(codec, corpus, ("opus-6000",), **QUICK)
+
+
+def test_a_codec_that_fails_costs_one_figure_and_not_the_report(codec, corpus, monkeypatch):
+    def through(other, wave):
+        if len(wave) < RATE:
+            raise InputError("Opus 6: opusenc failed")
+        return codecs.Coded(wave, 6000, 8000, 1.0)
+
+    monkeypatch.setattr(codecs.shutil, "which", lambda program: program)
+    monkeypatch.setattr(codecs, "through", through)
+    report = evaluate(codec, corpus, ("opus-6000",), **QUICK)
+    assert report.averages()["opus-6000"]["mel_distance"].count == 2
+    assert report.rates["opus-6000"] == {"coded": 6000, "file": 8000}
+    text = report.to_markdown()
+    assert f"{corpus[0].path}: Opus 6: opusenc failed" in text
+    assert "| bit/s, codes ↓ | 6000 |" in text and "| bit/s, whole file ↓ | 8000 |" in text
+
+
+def test_codes_are_measured_in_files(codec, corpus):
+    report = evaluate(codec, corpus, ("preview",), **QUICK)
+    packed = report.rates["packed"]
+    assert packed["coded"] == pytest.approx(200, rel=0.03)  # 4 bits a code, and whole bytes
+    assert packed["file"] > packed["coded"] + 100
+    assert "with the prior" not in report.to_markdown()
+
+
+def test_several_seeds_give_means_and_a_spread(codec, corpus):
+    methods, several = ("preview", "wavenet"), Sampling(5, 3)
+    report = evaluate(codec, corpus, methods, sampling=several, **QUICK)
+    assert [call.seed for call in codec.calls[:4]] == [5, 5, 6, 7]
+    alone = [
+        evaluate(codec, corpus, ("wavenet",), sampling=Sampling(seed), **QUICK)
+        for seed in (5, 6, 7)
+    ]
+    means = [one.averages()["wavenet"]["mel_distance"].mean for one in alone]
+    assert report.averages()["wavenet"]["mel_distance"].mean == pytest.approx(np.mean(means))
+    assert list(report.spreads()) == ["wavenet"]
+    spread = report.spreads()["wavenet"]["mel_distance"]
+    assert spread == pytest.approx((min(means), max(means))) and spread.low < spread.high
+    assert "## Spread over seeds" in report.to_markdown()
+    assert "## Spread" not in alone[0].to_markdown()
+    content = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert set(content["spread_over_seeds"]["wavenet"]["mel_distance"]) == {"low", "high"}
+
+
+def test_the_temperature_is_the_wavenets(codec, corpus):
+    cold = Sampling(temperature=0.5)
+    report = evaluate(codec, corpus, ("preview", "wavenet"), sampling=cold, **QUICK)
+    assert [call.temperature for call in codec.calls if not call.preview] == [0.5] * 3
+    assert report.about["temperature"] == 0.5
+    warm = evaluate(codec, corpus, ("wavenet",), **QUICK)
+    assert warm.about["temperature"] == 1
+    distances = [one.averages()["wavenet"]["mel_distance"].mean for one in (report, warm)]
+    assert distances[0] < distances[1]
+
+
+def test_recordings_to_listen_to_are_kept_as_the_metrics_hear_them(codec, corpus):
+    pytest.importorskip("PIL")
+    report = evaluate(codec, corpus, ("original", "wavenet"), listen=1, **QUICK)
+    (sample,) = report.samples
+    original, wavenet = sample.waves["original"], sample.waves["wavenet"]
+    assert sample.utterance == "1" and original.shape == wavenet.shape
+    assert np.sqrt(np.mean(wavenet**2)) == pytest.approx(np.sqrt(np.mean(original**2)), rel=0.01)
+    assert evaluate(codec, corpus, ("original",), **QUICK).samples == []
+
+
+def test_what_the_model_cannot_do_is_left_out_with_a_line(codec, corpus):
+    codec.has_preview = False
+    report = evaluate(codec, corpus, ("preview", "wavenet"), **QUICK)
+    assert report.methods == ("wavenet",)
+    assert "preview was left out: model fake has no head" in report.to_markdown()

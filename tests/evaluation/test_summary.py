@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqspeech.evaluation.summary import average, averages
+from vqspeech.evaluation.summary import average, averages, over_seeds, spreads
 
 
 def test_what_is_undefined_is_skipped_and_counted():
@@ -36,3 +36,17 @@ def test_the_mean_lies_between_the_values(values):
     found = average(values)
     assert min(values) - 1e-6 <= found.mean <= max(values) + 1e-6
     assert found.margin >= 0
+
+
+def test_means_over_seeds_skip_what_is_undefined():
+    scores = [{"pesq": 1.0, "estoi": math.nan}, {"pesq": 2.0, "estoi": math.nan}]
+    found = over_seeds([*scores, {"pesq": math.nan, "estoi": math.nan}])
+    assert found["pesq"] == 1.5 and math.isnan(found["estoi"])
+
+
+def test_the_spread_is_that_of_the_averages_and_not_of_the_utterances():
+    one = [{"pesq": 1.0}, {"pesq": 3.0}]
+    two = [{"pesq": 3.0}, {"pesq": 2.0}]
+    assert spreads([one, two])["pesq"] == (2.0, 2.5)
+    assert spreads([]) == {}
+    assert math.isnan(spreads([[{"pesq": math.nan}]])["pesq"].low)

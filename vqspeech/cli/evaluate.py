@@ -1,17 +1,22 @@
-"""Measure a model on recordings: encode, decode free-running, compare with the original.
+"""Measure a model on recordings: encode, decode free-running, convert, compare with the original.
 
-Every recording is decoded with its own speaker's identity where the model has it. The report goes
-to stdout as Markdown, and with --out to DIR/report.md and DIR/report.json.
+Every recording is decoded with its own speaker's identity where the model has it, converted to
+another voice, and sent through other codecs where their programs are installed. The report goes to
+stdout as Markdown, and with --out to DIR/report.md, report.json and report.html: one page, with
+plots, spectrograms and players.
 """
 
 import argparse
 import sys
 
-from vqspeech.cli.options import add_device, add_model, add_seed, find_manifest, names, whole
+from vqspeech.cli.options import add_device, add_model, add_seed, find_manifest, names, real, whole
 from vqspeech.cli.output import say
 
 MAX_JOBS = 1024
 MAX_LIMIT = 10**9
+MAX_SEEDS = 64
+LISTEN = 4
+"""Recordings that the page lets hear."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,21 +33,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods",
         type=names,
-        default=("original", "preview", "wavenet"),
         metavar="A,B",
-        help="of original, preview, wavenet (default: all three)",
+        help="of original, preview, wavenet, convert-preview, convert-wavenet, codec2-700c, "
+        "codec2-1300, codec2-3200, speex-2150, opus-6000 (default: all that can be run here)",
     )
     parser.add_argument(
         "--metrics",
         type=names,
         metavar="A,B",
-        help="of dnsmos, words, speaker, f0, mel, estoi, pesq (default: all)",
+        help="of dnsmos, words, speaker, f0, mel, estoi, pesq, visqol (default: all)",
     )
     parser.add_argument(
         "--speaker",
         metavar="NAME",
         help="the voice for speakers that the model does not know (default: `other`, else its "
         "first voice)",
+    )
+    parser.add_argument(
+        "--targets",
+        type=names,
+        metavar="A,B",
+        help="voices to convert to, with recordings in the corpus (default: up to three women and "
+        "three men)",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=whole(1, MAX_SEEDS),
+        default=1,
+        metavar="N",
+        help="sample everything with N seeds from --seed on, and print the spread over them",
+    )
+    parser.add_argument(
+        "--temperature",
+        type=real(0.0, 2.0),
+        metavar="T",
+        help="of the WaveNet's sampling (default: the model's own)",
     )
     parser.add_argument(
         "--limit",
@@ -57,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that compute metrics; 0: none beside the decoder's (default: 2)",
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for report.md and report.json")
+    parser.add_argument("--out", metavar="DIR", help="folder for the three files of the report")
     add_model(parser)
     add_device(parser)
     add_seed(parser)
@@ -65,9 +90,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
+    from vqspeech.evaluation.methods import METHODS
     from vqspeech.evaluation.metrics import GROUPS
     from vqspeech.evaluation.report import make_folder
-    from vqspeech.evaluation.runner import evaluate
+    from vqspeech.evaluation.runner import Sampling, evaluate
     from vqspeech.evaluation.transcripts import read_transcripts
 
     manifest = find_manifest(args.data, args.manifest)
@@ -81,12 +107,15 @@ def run(args: argparse.Namespace) -> None:
     report = evaluate(
         Codec.from_pretrained(args.model, device=args.device),
         found,
-        args.methods,
+        args.methods or METHODS,
         transcripts=None if manifest is None else read_transcripts(manifest),
         groups=args.metrics or GROUPS,
         speaker=args.speaker,
+        voices=find_utterances(args.data, manifest),  # of every split: only to compare with
+        targets=args.targets,
+        sampling=Sampling(args.seed, args.seeds, args.temperature),
         jobs=args.jobs,
-        seed=args.seed,
+        listen=min(LISTEN, len(found)) if args.out is not None else 0,
         progress=sys.stderr.isatty(),
     )
     print(report.to_markdown(), end="")

@@ -4,9 +4,7 @@ HTML that scales with the screen and takes the page's own colours: images hold o
 is text. No plotting library.
 """
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,16 +12,10 @@ import numpy as np
 
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.evaluation import pitch
+from vqspeech.evaluation.pictures import image, spectrogram
 from vqspeech.evaluation.signals import is_scorable
 
-HEIGHT = 128
-"""Rows of a spectrogram: 0 to 8 kHz."""
-MAX_WIDTH = 1_200
-FFT, HOP = 512, 160
-RANGE_DB = 70.0
 LOWEST_HZ, HIGHEST_HZ = pitch.FMIN_HZ, pitch.FMAX_HZ
-COLOURS = ((9, 8, 24), (54, 22, 92), (132, 38, 110), (208, 66, 84), (246, 141, 74), (252, 243, 196))
-"""From silence to the loudest: darker to lighter in every kind of colour vision."""
 
 CSS = """
 .vq-panel { margin: 0 0 0.7rem; }
@@ -61,7 +53,7 @@ def picture(panels: Sequence[Panel], indices: np.ndarray, colours: np.ndarray) -
     """HTML: the panels one above the other, then the codes [F] in `colours` (uint8 [K, 3])."""
     seconds = max(len(panel.wave) for panel in panels) / SAMPLE_RATE
     parts = [_panel(panel) for panel in panels]
-    strip = _image(colours[indices][None], "PNG")
+    strip = image(colours[indices][None], "PNG")
     parts.append(
         f'<figure class="vq-panel"><figcaption>codes<span>{len(indices)} codes, '
         f"{len(np.unique(indices))} different; alike sounds, alike colours</span></figcaption>"
@@ -78,7 +70,7 @@ def _panel(panel: Panel) -> str:
     return (
         f'<figure class="vq-panel"><figcaption>{title}<span>{about}</span></figcaption>'
         f'<div class="vq-plot"><img alt="spectrogram of {title}, 0 to 8 kHz" '
-        f'src="{_image(spectrogram(panel.wave), "WEBP")}">'
+        f'src="{image(spectrogram(panel.wave), "WEBP")}">'
         f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{curve}</svg>'
         f'<b class="vq-top">8 kHz</b><b class="vq-bottom">0</b></div></figure>'
     )
@@ -89,22 +81,6 @@ def _ticks(seconds: float) -> str:
     marks = np.arange(0, seconds - 0.3 * step, step)
     texts = (f'<i style="left:{100 * m / seconds:.2f}%">{m:g} s</i>' for m in marks)
     return f'<div class="vq-ticks">{"".join(texts)}</div>'
-
-
-def spectrogram(wave: np.ndarray) -> np.ndarray:
-    """Colours uint8 [HEIGHT, <= MAX_WIDTH, 3] of the spectrum of `wave` [T], low at the bottom."""
-    padded = np.pad(wave, (FFT // 2, FFT))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP]
-    frames = frames[: 1 + len(wave) // HOP]
-    power = np.abs(np.fft.rfft(frames * np.hanning(FFT).astype(np.float32), axis=1)) ** 2
-    power = power[:, : FFT // 2].reshape(len(power), HEIGHT, -1).mean(2)
-    edges = np.linspace(0, len(power), min(len(power), MAX_WIDTH) + 1).astype(int)[:-1]
-    power = np.add.reduceat(power, edges) / np.diff(np.append(edges, len(power)))[:, None]
-    level = 10 * np.log10(np.maximum(power.T[::-1], 1e-12))
-    share = np.clip((level - max(level.max(), -40.0)) / RANGE_DB + 1, 0, 1)
-    places = np.linspace(0, 1, len(COLOURS))
-    table = np.array(COLOURS, float)
-    return np.stack([np.interp(share, places, table[:, c]) for c in range(3)], 2).astype(np.uint8)
 
 
 def _pitch(wave: np.ndarray) -> tuple[float | None, str]:
@@ -137,13 +113,3 @@ def code_colours(codebook: np.ndarray) -> np.ndarray:
     parts = np.pad(parts, ((0, 0), (0, 3 - parts.shape[1])))
     ranks = parts.argsort(0).argsort(0) / max(1, len(parts) - 1)
     return (40 + 200 * ranks).astype(np.uint8)
-
-
-def _image(pixels: np.ndarray, kind: str) -> str:
-    """A data address of an image uint8 [H, W, 3]."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, quality=82)
-    text = base64.b64encode(file.getvalue()).decode()
-    return f"data:image/{kind.lower()};base64,{text}"

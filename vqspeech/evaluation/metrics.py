@@ -15,6 +15,7 @@ from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.evaluation import networks, pitch, words
 from vqspeech.evaluation.extras import require
 from vqspeech.evaluation.signals import is_scorable, match
+from vqspeech.evaluation.visqol import visqol
 
 NAN = float("nan")
 
@@ -50,7 +51,18 @@ METRICS = (
     Metric("mel_distance", "log-mel distance, dB", "mel", 2, False),
     Metric("estoi", "ESTOI", "estoi"),
     Metric("pesq", "PESQ-WB", "pesq"),
+    Metric("visqol", "ViSQOL", "visqol"),
 )
+
+CONVERSION_METRICS = (
+    Metric("target_similarity", "speaker similarity to the target", "speaker"),
+    Metric("source_similarity", "speaker similarity to the source", "speaker", 2, False),
+    Metric("closer_to_target", "nearer to the target than to the source, %", "speaker", 0),
+    Metric("f0_off", "median F0 off the target's, semitones", "f0", 1, False),
+    Metric("f0_within", "median F0 within 2 semitones of the target's, %", "f0", 0),
+    *(metric for metric in METRICS if metric.group in ("dnsmos", "words")),
+)
+"""Of a conversion, which has no original to be compared with sample by sample."""
 
 GROUPS = tuple(dict.fromkeys(metric.group for metric in METRICS))
 
@@ -62,6 +74,7 @@ MODULES = {
     "mel": (),
     "estoi": ("pystoi",),
     "pesq": ("pesq",),
+    "visqol": ("ai_edge_litert", "visqol"),
 }
 """What each group imports beyond the package's own requirements."""
 
@@ -145,7 +158,8 @@ def mel_distance(reference: np.ndarray, decoded: np.ndarray) -> float:
     return float(np.sqrt(np.square(difference).mean(axis=0)).mean())
 
 
-def _word_scores(reference: Signal, decoded: Signal, transcript: str | None) -> dict[str, float]:
+def word_scores(reference: Signal, decoded: Signal, transcript: str | None) -> dict[str, float]:
+    """`words_right`, `word_error`, `words_kept`, and `words` and `kept`, which they weigh by."""
     said = words.normalise(transcript or "")
     return {
         "words_right": words.words_right(said, decoded.heard),
@@ -185,7 +199,7 @@ def score(
     a, b = reference.samples, matched.samples
     scorers = {
         "dnsmos": lambda: networks.dnsmos(b),
-        "words": lambda: _word_scores(reference, matched, transcript),
+        "words": lambda: word_scores(reference, matched, transcript),
         "speaker": lambda: {
             "speaker_similarity": networks.speaker_similarity(reference.voice, matched.voice)
         },
@@ -193,6 +207,7 @@ def score(
         "mel": lambda: {"mel_distance": mel_distance(a, b)},
         "estoi": lambda: {"estoi": estoi(a, b)},
         "pesq": lambda: {"pesq": pesq_wb(a, b)},
+        "visqol": lambda: {"visqol": visqol(a, b)},
     }
     scores = {"delay_ms": 1000 * delay / SAMPLE_RATE}
     if not is_scorable(a):

@@ -53,6 +53,12 @@ def track(x: np.ndarray, quick: bool = False) -> PitchTrack:
     return PitchTrack(np.where(voiced, f0, np.nan), voiced)
 
 
+def median_f0(x: np.ndarray) -> float:
+    """Median F0 in Hz over the voiced frames of `x` (float32 [T] at 16 kHz); NaN where none is."""
+    found = track(x, quick=True)  # the median needs no finer steps
+    return float(np.median(found.f0[found.voiced])) if found.voiced.any() else float("nan")
+
+
 def compare(reference: PitchTrack, decoded: PitchTrack) -> dict[str, float]:
     """`f0_correlation`: Pearson's r of log F0 over frames voiced in both (NaN below ten such
     frames or where one of them is constant). `voicing_agreement`: % of all frames on which both

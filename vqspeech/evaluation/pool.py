@@ -16,32 +16,42 @@ from vqspeech.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+    from vqspeech.evaluation.converted import Target
+    from vqspeech.evaluation.methods import Take
+
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _WAITING_PER_WORKER = 2
 
 
 class Task(NamedTuple):
-    """One utterance to score. Waveforms are float32 [T] at 16 kHz; None: the original itself."""
+    """One utterance to score. Waveforms are float32 [T] at 16 kHz; None: the original itself.
+
+    target: the voice of its conversions."""
 
     key: int
     reference: "np.ndarray"
-    decoded: "dict[str, np.ndarray | None]"
+    decoded: "dict[Take, np.ndarray | None]"
     transcript: str | None
     groups: tuple[str, ...]
+    target: "Target | None" = None
 
 
-Scores = dict[str, dict[str, float]]
-"""Metric values by method."""
+Scores = dict["Take", dict[str, float]]
+"""Metric values by what was decoded."""
 
 
 def score_task(task: Task) -> tuple[int, Scores]:
-    """(key, scores) of a task; the reference is analysed once for all of its methods."""
+    """(key, scores) of a task; the reference is analysed once for all of its takes."""
+    from vqspeech.evaluation.converted import score_converted
+    from vqspeech.evaluation.methods import CONVERTING
     from vqspeech.evaluation.metrics import Signal, score
 
-    reference = Signal(task.reference)
+    reference, what = Signal(task.reference), (task.transcript, task.groups)
     scores = {
-        method: score(reference, decoded, task.transcript, task.groups)
-        for method, decoded in task.decoded.items()
+        take: score_converted(reference, decoded, task.target, *what)
+        if take.method in CONVERTING
+        else score(reference, decoded, *what)
+        for take, decoded in task.decoded.items()
     }
     return task.key, scores
 

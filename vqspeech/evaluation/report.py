@@ -1,30 +1,40 @@
-"""The result of an evaluation as Markdown and JSON."""
+"""The result of an evaluation, and its three files: Markdown, JSON and a page to see and hear."""
 
 import json
 import math
 import os
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from vqspeech.errors import InputError
-from vqspeech.evaluation.metrics import METRICS
-from vqspeech.evaluation.summary import Average, averages
+from vqspeech.evaluation import tables
+from vqspeech.evaluation.summary import Average, Spread, averages, spreads
 
-HEADINGS = {
-    "original": "original",
-    "preview": "preview (Griffin-Lim)",
-    "wavenet": "WaveNet, free-running",
-}
-MARKDOWN_FILE, JSON_FILE = "report.md", "report.json"
+MARKDOWN_FILE, JSON_FILE, PAGE_FILE = "report.md", "report.json", "report.html"
+
+
+class Sample(NamedTuple):
+    """A recording and all its decodings, to be listened to. waves: float32 [T] at 16 kHz, by
+    method, aligned with the recording and at its level. target: whom it was converted to."""
+
+    utterance: str
+    speaker: str
+    target: str | None
+    transcript: str | None
+    waves: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Report:
     """about: what was measured, with what, where. codes: `CodebookUsage.summary`. nats: means a
     WaveNet step with `right` and `shuffled` codes, or nothing. rows: one dict an utterance, with
-    `scores` by method. skipped: (file, reason)."""
+    `scores` by method, and `by_seed` where there are several. skipped: (file, reason). rates:
+    `RateMeter.summary`. notes: what was left out, in words."""
 
     about: dict[str, Any]
     codes: dict[str, float]
@@ -32,104 +42,70 @@ class Report:
     methods: tuple[str, ...]
     rows: list[dict[str, Any]]
     skipped: list[tuple[str, str]]
+    rates: dict[str, dict[str, float]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    samples: Sequence[Sample] = ()
 
     def averages(self) -> dict[str, dict[str, Average]]:
-        """By method, then metric."""
+        """By method, then metric. Where there are several seeds, of the means over them."""
         return {
-            method: averages([row["scores"][method] for row in self.rows])
+            method: averages([row["scores"].get(method, {}) for row in self.rows])
             for method in self.methods
         }
 
+    def spreads(self) -> dict[str, dict[str, Spread]]:
+        """By method that was sampled with several seeds, then metric; nothing for one seed."""
+        found = {}
+        for method in self.methods:
+            drawn = [
+                row["by_seed"][method] for row in self.rows if method in row.get("by_seed", {})
+            ]
+            if drawn:
+                found[method] = spreads(drawn)
+        return found
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON: NaN becomes null."""
+        """Everything but the samples, ready for JSON: NaN becomes null."""
+        per_sample = {
+            name: value / self.about["samples_per_step"] for name, value in self.nats.items()
+        }
         content = {
             "about": self.about,
             "codes": self.codes,
+            "bits_per_second": self.rates,
             "nats_per_step": self.nats,
-            "averages": {
-                method: {name: one._asdict() for name, one in found.items()}
-                for method, found in self.averages().items()
-            },
+            "nats_per_sample": per_sample,
+            "averages": _plain(self.averages()),
+            "spread_over_seeds": _plain(self.spreads()),
             "utterances": self.rows,
             "skipped": [{"file": file, "reason": reason} for file, reason in self.skipped],
+            "notes": self.notes,
         }
         return _without_nan(content)
 
     def to_markdown(self) -> str:
-        """A table, a row a metric and a column a method, between what and how was measured."""
-        lines = ["# Evaluation", "", *self._facts(), "", *self._table(), "", *self._notes()]
+        """Tables, a row a metric and a column a method, between what and how was measured."""
+        lines = ["# Evaluation", "", *(f"- {fact}" for fact in tables.facts(self))]
+        for table in tables.tables(self):
+            lines += ["", f"## {table.title}", "", _markdown(table.headings)]
+            lines += ["|---|" + "---:|" * (len(table.headings) - 1), *map(_markdown, table.rows)]
+        for note in tables.notes(self):
+            lines += ["", note]
         return "\n".join(lines) + "\n"
 
     def save(self, folder: str | os.PathLike) -> list[Path]:
-        """Write report.md and report.json into `folder`, each whole or not at all.
+        """Write report.md, report.json and report.html, each whole or not at all.
 
-        Raises InputError if it cannot be written.
+        Raises InputError if one cannot be written.
         """
+        from vqspeech.evaluation.page import page
+
         folder = make_folder(folder)
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        files = {folder / MARKDOWN_FILE: self.to_markdown(), folder / JSON_FILE: text}
-        for path, content in files.items():
-            _write(path, content)
-        return list(files)
-
-    def _facts(self) -> list[str]:
-        about, codes = self.about, self.codes
-        machine = about["machine"]
-        lines = [
-            f"- Model {about['model']} ({about['fingerprint']}), vqspeech {about['vqspeech']}, "
-            f"seed {about['seed']}, {about['date']}",
-            f"- {about['utterances']} utterances, {about['seconds_of_speech']:.0f} s of speech, "
-            f"{about['speakers']} speakers",
-            f"- {codes['bits_per_second']:.0f} bit/s of plain codes "
-            f"({codes['entropy_bits_per_second']:.0f} by their histogram); codebook: "
-            f"{codes['used']} of {codes['codebook_size']} codes used, {codes['dead']} dead, "
-            f"perplexity {codes['perplexity']:.0f}",
-        ]
-        if self.nats:
-            lines.append(
-                f"- {self.nats['right']:.3f} nats a WaveNet step with the right codes, "
-                f"{self.nats['shuffled']:.3f} with shuffled codes "
-                f"({self.nats['difference']:+.3f})"
-            )
-        lines.append(f"- {machine['processor']}, {machine['cores']} cores, {machine['system']}")
-        return lines
-
-    def _table(self) -> list[str]:
-        found = self.averages()
-        headings = [HEADINGS.get(method, method) for method in self.methods]
-        lines = ["| | " + " | ".join(headings) + " |", "|---|" + "---:|" * len(headings)]
-        for metric in METRICS:
-            cells = [found[method].get(metric.name) for method in self.methods]
-            if not any(cell and cell.count for cell in cells):
-                continue
-            arrow = "↑" if metric.higher_is_better else "↓"
-            shown = [self._cell(cell, metric.digits) for cell in cells]
-            lines.append(f"| {metric.label} {arrow} | " + " | ".join(shown) + " |")
-        return lines
-
-    def _cell(self, cell: Average | None, digits: int) -> str:
-        if cell is None or not cell.count:
-            return "-"
-        text = f"{cell.mean:.{digits}f}"
-        if math.isfinite(cell.margin):
-            text += f" ± {cell.margin:.{digits}f}"
-        return text if cell.count == len(self.rows) else f"{text} ({cell.count})"
-
-    def _notes(self) -> list[str]:
-        about = self.about
-        notes = [
-            "Means over utterances (words: over all words) ± half of the 95 % confidence interval; "
-            "in brackets the number of utterances where the figure is defined, if not all."
-        ]
-        if about["unknown_speaker_utterances"]:
-            notes.append(
-                f"{about['unknown_speaker_utterances']} utterances of speakers that the model does "
-                f"not know were decoded as `{about['unknown_speakers_decoded_as']}`."
-            )
-        if about["cut_to_first_minute"]:
-            notes.append(f"{about['cut_to_first_minute']} recordings: first minute only.")
-        notes += [f"Skipped: {reason}" for _, reason in self.skipped]
-        return [line for note in notes for line in (note, "")][:-1]
+        files = {MARKDOWN_FILE: self.to_markdown(), JSON_FILE: text, PAGE_FILE: page(self)}
+        for name, content in files.items():
+            _write(folder / name, content)
+        return [folder / name for name in files]
 
 
 def make_folder(path: str | os.PathLike) -> Path:
@@ -155,6 +131,14 @@ def _write(path: Path, text: str) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror}); check it") from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _markdown(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |" if cells[0] else "| | " + " | ".join(cells[1:]) + " |"
+
+
+def _plain(found: dict[str, dict[str, Average | Spread]]) -> dict[str, dict[str, dict]]:
+    return {m: {name: one._asdict() for name, one in of.items()} for m, of in found.items()}
 
 
 def _without_nan(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vqspeech.evaluation.metrics import METRICS, Metric
+from vqspeech.evaluation.metrics import CONVERSION_METRICS, METRICS, Metric
 
 _RESAMPLES = 1000
 _NORMAL_95 = 1.96
@@ -40,7 +40,8 @@ def average(values: Sequence[float], weights: Sequence[float] | None = None) -> 
 
 def averages(scores: Sequence[dict[str, float]]) -> dict[str, Average]:
     """Average of every metric that the dicts of `metrics.score` (one an utterance) hold."""
-    metrics = [metric for metric in METRICS if any(metric.name in one for one in scores)]
+    known = dict.fromkeys((*METRICS, *CONVERSION_METRICS))
+    metrics = [metric for metric in known if any(metric.name in one for one in scores)]
     found = {metric.name: _of(metric, scores) for metric in metrics}
     found["delay_ms"] = average([one.get("delay_ms", math.nan) for one in scores])
     return found
@@ -51,3 +52,30 @@ def _of(metric: Metric, scores: Sequence[dict[str, float]]) -> Average:
     if metric.weight is None:
         return average(values)
     return average(values, [one.get(metric.weight, 0) for one in scores])
+
+
+class Spread(NamedTuple):
+    """The lowest and the highest of the averages that single seeds give; NaN if there is none."""
+
+    low: float
+    high: float
+
+
+def over_seeds(scores: Sequence[dict[str, float]]) -> dict[str, float]:
+    """One utterance's figures with each seed, to their means over the seeds that define them."""
+    found = {}
+    for name in scores[0]:
+        values = [one[name] for one in scores if math.isfinite(one[name])]
+        found[name] = float(np.mean(values)) if values else math.nan
+    return found
+
+
+def spreads(by_seed: Sequence[Sequence[dict[str, float]]]) -> dict[str, Spread]:
+    """by_seed: for every utterance, the scores with each of the seeds. By metric: its spread."""
+    means = [averages(scores) for scores in zip(*by_seed, strict=True)]
+    found = {}
+    for name in means[0] if means else ():
+        values = [one[name].mean for one in means if name in one and one[name].count]
+        low, high = (min(values), max(values)) if values else (math.nan, math.nan)
+        found[name] = Spread(low, high)
+    return found

@@ -1,0 +1,122 @@
+"""Voice conversion: whom to convert to, and how near the result comes to that voice."""
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vqspeech import audio
+from vqspeech.data.index import OTHER
+from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.errors import InputError
+from vqspeech.evaluation import networks, pitch
+from vqspeech.evaluation.metrics import CONVERSION_METRICS, NAN, Signal, word_scores
+from vqspeech.evaluation.signals import match
+
+GROUPS = tuple(dict.fromkeys(metric.group for metric in CONVERSION_METRICS))
+
+REFERENCE_SECONDS = 60.0
+"""Of real speech of a voice, from which its embedding and its median F0 are taken."""
+TARGETS_EACH = 3
+"""Women, and men."""
+ENOUGH_MINUTES = 7.0
+"""Of training speech: a voice with less was hardly learnt, and is taken only if none has more."""
+SEMITONES = 2.0
+"""A voice is about as high as another within this."""
+
+
+class Target(NamedTuple):
+    """A voice to convert to, known from real speech: embedding (unit vector, or None), F0 in Hz."""
+
+    name: str
+    embedding: np.ndarray | None
+    f0: float
+
+
+def choose_targets(
+    table: Sequence[dict[str, Any]],
+    among: Collection[str],
+    each: int = TARGETS_EACH,
+    minutes: float = ENOUGH_MINUTES,
+    seed: int = 0,
+) -> tuple[list[str], list[str]]:
+    """(names of the targets, names of all that could have been) out of a model's speaker table.
+
+    Drawn by `seed`, not by result: `each` women, men, and voices of which that is not known, with
+    so many `minutes` of training speech. Where nobody has as much, everybody will do.
+    """
+    known = [s for s in table if s["name"] in among and s["name"] != OTHER]
+    enough = [s for s in known if s["minutes"] >= minutes] or known
+    enough.sort(key=lambda speaker: speaker["name"])
+    rng, targets = np.random.default_rng(seed), []
+    for gender in ("f", "m", ""):
+        names = [s["name"] for s in enough if s["gender"] == gender]
+        if names:
+            chosen = rng.choice(names, min(each, len(names)), replace=False)
+            targets += sorted(chosen.tolist())
+    return targets, [s["name"] for s in enough]
+
+
+def real_speech(paths: Iterable[Path]) -> np.ndarray:
+    """About REFERENCE_SECONDS of one speaker's recordings: float32 [T], [0] if none is readable."""
+    waves, samples = [np.zeros(0, np.float32)], 0
+    for path in paths:
+        try:
+            waves.append(audio.read(path, quiet=True))
+        except InputError:
+            continue
+        samples += len(waves[-1])
+        if samples >= REFERENCE_SECONDS * SAMPLE_RATE:
+            break
+    return np.concatenate(waves)
+
+
+def know(name: str, paths: Iterable[Path], groups: Collection[str]) -> Target | None:
+    """A target as its recordings show it; None without speech. groups: metrics asked for.
+
+    Raises InputError if a package is missing.
+    """
+    wave = real_speech(paths)
+    if not len(wave):
+        return None
+    embedding = networks.voice_embedding(wave) if "speaker" in groups else None
+    return Target(name, embedding, pitch.median_f0(wave) if "f0" in groups else NAN)
+
+
+def score_converted(
+    reference: Signal,
+    decoded: np.ndarray,
+    target: Target,
+    transcript: str | None = None,
+    groups: Collection[str] = GROUPS,
+) -> dict[str, float]:
+    """CONVERSION_METRICS (those of `groups`) of a `reference` converted to `target`, by name.
+
+    decoded: float32 at 16 kHz. NaN: not defined. Raises InputError if a package is missing.
+    """
+    samples, delay = match(reference.samples, np.asarray(decoded, np.float32))
+    converted = Signal(samples)
+    scores = {"delay_ms": 1000 * delay / SAMPLE_RATE}
+    if "dnsmos" in groups:
+        scores |= networks.dnsmos(samples)
+    if "words" in groups:
+        scores |= word_scores(reference, converted, transcript)
+    if "speaker" in groups:
+        scores |= _similarities(reference, converted, target)
+    if "f0" in groups:
+        off = 12 * np.log2(pitch.median_f0(samples) / target.f0)
+        within = NAN if np.isnan(off) else 100.0 * bool(abs(off) <= SEMITONES)
+        scores |= {"f0_off": float(abs(off)), "f0_within": within}
+    return scores
+
+
+def _similarities(reference: Signal, converted: Signal, target: Target) -> dict[str, float]:
+    to_target = networks.speaker_similarity(target.embedding, converted.voice)
+    to_source = networks.speaker_similarity(reference.voice, converted.voice)
+    known = np.isfinite(to_target) and np.isfinite(to_source)
+    return {
+        "target_similarity": to_target,
+        "source_similarity": to_source,
+        "closer_to_target": 100.0 * bool(to_target > to_source) if known else NAN,
+    }
