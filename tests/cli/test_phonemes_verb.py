@@ -35,7 +35,7 @@ def test_a_folder_with_alignments(cli, start, tmp_path):
     assert (
         "3 utterances, 2 speakers; 300 frames at 50 a second, 270 of them of speech" in result.out
     )
-    assert "2 phonemes and silence" in result.out
+    assert f"2 phonemes and silence, from alignments in {tmp_path / 'lab'}" in result.out
     assert "Left out: 1 recordings (no <speaker>/<utterance>.TextGrid" in result.out
     content = json.loads((out / "phonemes.json").read_text())
     scores = content["accuracy"]["all"]

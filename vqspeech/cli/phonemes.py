@@ -64,7 +64,9 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.evaluation.phoneme_run import measure_phonemes
 
     codec = Codec.from_pretrained(args.model, device=args.device)
-    report = measure_phonemes(codec, found, align, seed=args.seed, progress=files_bar)
+    report = measure_phonemes(
+        codec, found, align, aligned_by=align.about, seed=args.seed, progress=files_bar
+    )
     print(report.to_markdown(), end="")
     for path in report.save(args.out) if args.out is not None else ():
         say(f"wrote {path}")

@@ -119,6 +119,7 @@ class AlignmentFolder:
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
+        self.about = f"alignments in {folder}"
         if not self.folder.is_dir():
             raise InputError(f"{folder}: no such folder of alignments; check the path")
 

@@ -92,6 +92,8 @@ class TranscriptAligner:
     Raises InputError without pocketsphinx.
     """
 
+    about = "forced alignment of transcripts by pocketsphinx"
+
     def __init__(self, transcripts: Mapping[Path, str], keep: Path | None = None):
         self._transcripts, self._keep = transcripts, keep
         self._aligner = ForcedAligner()

@@ -72,6 +72,7 @@ class PhonemeReport:
     def _facts(self) -> list[str]:
         about, codes, machine = self.about, self.codes, self.about["machine"]
         spoken = [name for name in about["phonemes"] if name != SILENCE]
+        silence = " and silence" if SILENCE in about["phonemes"] else ""
         return [
             f"- Model {about['model']} ({about['fingerprint']}), vqspeech {about['vqspeech']}, "
             f"seed {about['seed']}, {about['date']}",
@@ -79,7 +80,7 @@ class PhonemeReport:
             f"{about['frames']} frames at {about['codes_per_second']:g} a second, "
             f"{about['frames_of_speech']} of them of speech ({about['frames_without_phoneme']} "
             "outside of every interval not counted)",
-            f"- {len(spoken)} phonemes" + (" and silence" if SILENCE in about["phonemes"] else ""),
+            f"- {len(spoken)} phonemes{silence}, from {about['aligned_by']}",
             f"- Codebook: {codes['used']} of {codes['codebook_size']} codes used, perplexity "
             f"{codes['perplexity']:.0f}",
             f"- {machine['processor']}, {machine['cores']} cores, {machine['system']}",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,7 @@ def measure_phonemes(
     utterances: Sequence[Utterance],
     align: Callable[[Utterance], Alignment],
     *,
+    aligned_by: str = "",
     seed: int = 0,
     progress: Callable[[Iterable, int], Iterable] = lambda items, number: items,
 ) -> PhonemeReport:
@@ -46,6 +47,7 @@ def measure_phonemes(
         codec: the model.
         utterances: recordings; those that cannot be read or aligned are counted, by reason.
         align: the alignment of one of them; raises NotAligned, and InputError for a broken file.
+        aligned_by: where alignments come from, in words, for the report.
         seed: of the halves, of the shuffled codes and of the untrained encoder.
         progress: wraps an iterable of so many items, to show how far it is.
 
@@ -74,27 +76,36 @@ def measure_phonemes(
     frames = gather(labels, codes, seed)
     check_enough(frames, codec.codebook_size, codec.frame_rate)
     speech = frames.without_silence()
+    about = _about(codec, seed, aligned_by)
+    about |= {
+        "utterances": len(corpus),
+        "speakers": len({one.utterance.speaker for one in corpus}),
+        "frames": len(frames.phonemes),
+        "frames_of_speech": len(speech.phonemes),
+        "frames_without_phoneme": sum(map(len, labels)) - len(frames.phonemes),
+        "phonemes": list(frames.names),
+    }
     return PhonemeReport(
-        about={
-            "model": codec.name,
-            "fingerprint": codec.fingerprint,
-            "vqspeech": __version__,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": machine(),
-            "seed": seed,
-            "utterances": len(corpus),
-            "speakers": len({one.utterance.speaker for one in corpus}),
-            "frames": len(frames.phonemes),
-            "frames_of_speech": len(speech.phonemes),
-            "frames_without_phoneme": sum(map(len, labels)) - len(frames.phonemes),
-            "codes_per_second": codec.frame_rate,
-            "phonemes": list(frames.names),
-        },
+        about=about,
         codes=usage.summary(),
         everything=accuracies(frames, codec.codebook_size, seed),
         speech=accuracies(speech, codec.codebook_size, seed),
         skipped=dict(skipped.most_common()),
     )
+
+
+def _about(codec: Codec, seed: int, aligned_by: str) -> dict[str, Any]:
+    return {
+        "model": codec.name,
+        "fingerprint": codec.fingerprint,
+        "codes_per_second": codec.frame_rate,
+        "trained": codec.trained,
+        "vqspeech": __version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "seed": seed,
+        "aligned_by": aligned_by,
+    }
 
 
 def _encode(codec: Codec, utterance: Utterance, alignment: Alignment) -> _Encoded:
