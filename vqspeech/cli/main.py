@@ -26,6 +26,7 @@ VERBS = {
     "prepare": "pack a corpus of recordings for training",
     "train": "train a model on a packed corpus",
     "evaluate": "measure a model on recordings that it has not seen",
+    "phonemes": "measure what a model's codes know of phonemes",
 }
 """Each is a module of this folder; help in one line."""
 

@@ -1,0 +1,91 @@
+"""What the codes of a model know of phonemes (van den Oord et al. 2017, section 4.3).
+
+Every code is taken for the phoneme that it has most often on one half of the recordings, and judged
+on the other. Phonemes come from a folder of alignments, or are aligned to the manifest's
+transcripts with pocketsphinx (US English). The report goes to stdout as Markdown, and with --out to
+DIR/phonemes.md and DIR/phonemes.json.
+"""
+
+import argparse
+from pathlib import Path
+
+from vqspeech.cli.options import add_device, add_model, add_seed, find_manifest, names, whole
+from vqspeech.cli.output import files_bar, say
+from vqspeech.errors import InputError
+
+MAX_LIMIT = 10**9
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, metavar="ROOT", help="folder of the corpus")
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="TSV or CSV with columns speaker and file, and maybe utterance, split and transcript; "
+        "a path from here or from ROOT",
+    )
+    parser.add_argument(
+        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
+    )
+    parser.add_argument(
+        "--alignments",
+        metavar="DIR",
+        help="folder of <speaker>/<utterance> or <utterance> .TextGrid (tier `phones`), .phn or "
+        ".lab (default: forced alignment of the transcripts)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=whole(1, MAX_LIMIT),
+        metavar="N",
+        help="only N recordings, spread evenly over the corpus",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for phonemes.md, phonemes.json and, where they were made, alignments/",
+    )
+    add_model(parser)
+    add_device(parser)
+    add_seed(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from vqspeech.data.corpus import find_utterances
+    from vqspeech.evaluation.report import make_folder
+
+    manifest = find_manifest(args.data, args.manifest)
+    found = find_utterances(args.data, manifest, args.splits)
+    if args.limit is not None and args.limit < len(found):
+        found = [found[i * len(found) // args.limit] for i in range(args.limit)]
+    align = _aligner(args, manifest)
+    if args.out is not None:
+        make_folder(args.out)  # refused before the work, not after it
+    from vqspeech.codec import Codec
+    from vqspeech.evaluation.phoneme_run import measure_phonemes
+
+    codec = Codec.from_pretrained(args.model, device=args.device)
+    report = measure_phonemes(
+        codec, found, align, aligned_by=align.about, seed=args.seed, progress=files_bar
+    )
+    print(report.to_markdown(), end="")
+    for path in report.save(args.out) if args.out is not None else ():
+        say(f"wrote {path}")
+
+
+def _aligner(args: argparse.Namespace, manifest: str | Path | None):
+    """What gives the alignment of an utterance. Raises InputError."""
+    if args.alignments is not None:
+        from vqspeech.evaluation.alignment import AlignmentFolder
+
+        return AlignmentFolder(args.alignments)
+    from vqspeech.evaluation.forced_alignment import TranscriptAligner
+    from vqspeech.evaluation.transcripts import read_transcripts
+
+    transcripts = {} if manifest is None else read_transcripts(manifest)
+    if not transcripts:
+        raise InputError(
+            f"{manifest or args.data}: has no transcripts to align; name a --manifest with the "
+            "column transcript, or a folder of --alignments"
+        )
+    keep = None if args.out is None else Path(args.out, "alignments")
+    return TranscriptAligner(transcripts, keep)
