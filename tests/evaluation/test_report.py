@@ -5,7 +5,8 @@ import os
 import pytest
 
 from vqspeech.errors import InputError
-from vqspeech.evaluation.report import Report, make_folder
+from vqspeech.evaluation.report import Report
+from vqspeech.evaluation.writing import make_folder
 
 
 @pytest.fixture

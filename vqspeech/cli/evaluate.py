@@ -92,9 +92,9 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
     from vqspeech.evaluation.methods import METHODS
     from vqspeech.evaluation.metrics import GROUPS
-    from vqspeech.evaluation.report import make_folder
     from vqspeech.evaluation.runner import Sampling, evaluate
     from vqspeech.evaluation.transcripts import read_transcripts
+    from vqspeech.evaluation.writing import make_folder
 
     manifest = find_manifest(args.data, args.manifest)
     found = find_utterances(args.data, manifest, args.splits)

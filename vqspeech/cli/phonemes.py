@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
-    from vqspeech.evaluation.report import make_folder
+    from vqspeech.evaluation.writing import make_folder
 
     manifest = find_manifest(args.data, args.manifest)
     found = find_utterances(args.data, manifest, args.splits)

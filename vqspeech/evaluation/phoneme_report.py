@@ -8,8 +8,7 @@ from typing import Any
 
 from vqspeech.evaluation.alignment import SILENCE
 from vqspeech.evaluation.phonemes import Score
-from vqspeech.evaluation.report import make_folder
-from vqspeech.evaluation.writing import write_whole
+from vqspeech.evaluation.writing import make_folder, write_whole
 
 MARKDOWN_FILE, JSON_FILE = "phonemes.md", "phonemes.json"
 

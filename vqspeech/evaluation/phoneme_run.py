@@ -14,9 +14,9 @@ from vqspeech.data.corpus import Utterance
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.evaluation.alignment import UNREADABLE, Alignment, NotAligned
+from vqspeech.evaluation.machine import machine
 from vqspeech.evaluation.phoneme_report import PhonemeReport
 from vqspeech.evaluation.phonemes import accuracies, check_enough, gather
-from vqspeech.evaluation.runner import machine
 from vqspeech.evaluation.untrained import untrained
 from vqspeech.evaluation.usage import CodebookUsage
 

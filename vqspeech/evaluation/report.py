@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vqspeech.errors import InputError
 from vqspeech.evaluation import tables
 from vqspeech.evaluation.summary import Average, Spread, averages, spreads
+from vqspeech.evaluation.writing import make_folder, write_whole
 
 MARKDOWN_FILE, JSON_FILE, PAGE_FILE = "report.md", "report.json", "report.html"
 
@@ -104,33 +103,8 @@ class Report:
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         files = {MARKDOWN_FILE: self.to_markdown(), JSON_FILE: text, PAGE_FILE: page(self)}
         for name, content in files.items():
-            _write(folder / name, content)
+            write_whole(folder / name, content)
         return [folder / name for name in files]
-
-
-def make_folder(path: str | os.PathLike) -> Path:
-    """The folder `path`, made if needed and found writable. Raises InputError."""
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be made ({error.strerror}); name another folder"
-        ) from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: cannot be written to; name another folder")
-    return folder
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".vqspeech-{secrets.token_hex(6)}.tmp")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); check it") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _markdown(cells: Sequence[str]) -> str:

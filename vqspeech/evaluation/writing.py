@@ -1,4 +1,4 @@
-"""Text files that are there whole or not at all."""
+"""Folders of reports, and text files that are there whole or not at all."""
 
 import os
 import secrets
@@ -19,3 +19,17 @@ def write_whole(path: Path, text: str) -> None:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); check it") from None
+
+
+def make_folder(path: str | os.PathLike) -> Path:
+    """The folder `path`, made if needed and found writable. Raises InputError."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be made ({error.strerror}); name another folder"
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written to; name another folder")
+    return folder
