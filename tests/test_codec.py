@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import vqspeech.codec_decoding as codec_module
 from vqspeech import Codec, Codes, InputError, audio, chunks
+from vqspeech.sampling.postfilter import PIECE, postfilter
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_channels_are_averaged_and_int16_is_scaled(codec):
 
 @pytest.mark.parametrize("preview", [False, True])
 def test_blocks_are_the_whole_and_the_seed_decides(codec, monkeypatch, preview):
-    codes = codec.encode(noise(20_000))
+    codes = codec.encode(noise(50_000))
     options = {"speaker": "anna", "preview": preview}
     one = codec.decode(codes, seed=1, **options)
     np.testing.assert_array_equal(codec.decode(codes, seed=1, **options), one)
@@ -84,8 +85,10 @@ def test_blocks_are_the_whole_and_the_seed_decides(codec, monkeypatch, preview):
     if not preview:
         monkeypatch.setattr(codec_module, "DECODE_SECONDS", 0.04)
         blocks = list(codec.decode_blocks(codes, seed=1, **options))
-        assert len(blocks) > 20
+        assert len(blocks) >= 50_000 // (PIECE * 160)
         np.testing.assert_allclose(np.concatenate(blocks), one, atol=1e-5)
+        plain = list(codec.decode_blocks(codes, seed=1, postfilter=False, **options))
+        assert len(plain) > 50
 
 
 @pytest.mark.parametrize("weights", ["int8", "float32"])
@@ -166,3 +169,28 @@ def test_a_model_without_wavenet_says_so(codec, monkeypatch):
     with pytest.raises(InputError, match="--preview"):
         codec.decode(codes, "anna")
     assert len(codec.decode(codes, "anna", preview=True)) == 1000
+
+
+def test_the_postfilter_shapes_what_the_wavenet_says(codec):
+    codes = codec.encode(noise(20_000))
+    filtered = codec.decode(codes, "anna", seed=1)
+    plain = codec.decode(codes, "anna", seed=1, postfilter=False)
+    assert filtered.shape == plain.shape == (20_000,)
+
+    vector = codec.speaker_vector("anna")
+    with torch.inference_mode():
+        hidden = codec.model.hidden(torch.from_numpy(codes.indices.astype(np.int64))[None], vector)
+        log_mel = codec.model.conditioning.log_mel(hidden)[0].numpy()
+    whole = np.pad(plain, (0, -len(plain) % codec.hop))
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(plain, filtered, atol=1e-3)
+    middle = slice(2_000, 18_000)  # the sampler's last samples, beyond 20,000, are not in `plain`
+    expected = postfilter(whole, log_mel)
+    np.testing.assert_allclose(filtered[middle], expected[middle], atol=1e-4)
+
+
+def test_without_a_predicted_mel_there_is_no_postfilter(codec, monkeypatch):
+    codes = codec.encode(noise(5_000))
+    plain = codec.decode(codes, "anna", postfilter=False)
+    monkeypatch.setattr(codec.model.conditioning, "head", None)
+    np.testing.assert_array_equal(codec.decode(codes, "anna"), plain)

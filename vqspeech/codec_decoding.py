@@ -11,6 +11,7 @@ from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.sampling.checks import check_sampling, check_streams
+from vqspeech.sampling.postfilter import PostFilter
 from vqspeech.sampling.preview import griffin_lim_pieces
 from vqspeech.sampling.stream import WaveNetSampler
 
@@ -34,15 +35,18 @@ class Decoding:
         temperature: float | None = None,
         preview: bool = False,
         weights: str = "int8",
+        postfilter: bool = True,
     ) -> np.ndarray:
         """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
 
         speaker: one of `speakers`, or a file of `enroll`. temperature: None for the model's own.
         preview: Griffin-Lim from the auxiliary log-mel instead of the WaveNet. weights: the
-        WaveNet's, "int8" or the slower "float32". Raises InputError.
+        WaveNet's, "int8" or the slower "float32". postfilter: give what the WaveNet says the
+        spectral envelope that the codes predict, where the model predicts one. Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
-        blocks = self.decode_blocks(codes, speaker, weights=weights, **options)
+        options |= {"weights": weights, "postfilter": postfilter}
+        blocks = self.decode_blocks(codes, speaker, **options)
         return np.concatenate(list(blocks))
 
     def decode_many(
@@ -53,6 +57,7 @@ class Decoding:
         seed: int = 0,
         temperature: float | None = None,
         weights: str = "int8",
+        postfilter: bool = True,
         streams: int = STREAMS,
     ) -> list[np.ndarray]:
         """Several recordings side by side: each as `decode` gives it alone, in less time.
@@ -61,6 +66,7 @@ class Decoding:
         """
         jobs = list(zip(codes, speakers, strict=True))
         options = {"seed": seed, "temperature": temperature, "weights": weights}
+        options["postfilter"] = postfilter
         parts: list[list[np.ndarray]] = [[] for _ in jobs]
         for number, block in self.decode_many_blocks(jobs, streams=streams, **options):
             if block is not None:
@@ -77,6 +83,7 @@ class Decoding:
         temperature: float | None = None,
         preview: bool = False,
         weights: str = "int8",
+        postfilter: bool = True,
         progress: Callable[[float], None] | None = None,
     ) -> tuple[int, int]:
         """Decode straight to a 16-bit WAV or FLAC file; returns (samples, samples clipped).
@@ -84,7 +91,8 @@ class Decoding:
         progress: called with the seconds of audio done so far.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
-        blocks = self.decode_blocks(codes, speaker, weights=weights, **options)
+        options |= {"weights": weights, "postfilter": postfilter}
+        blocks = self.decode_blocks(codes, speaker, **options)
         with audio.Writer(path) as file:
             for block in blocks:
                 file.add(block)
@@ -101,10 +109,12 @@ class Decoding:
         temperature: float | None = None,
         preview: bool = False,
         weights: str = "int8",
+        postfilter: bool = True,
     ) -> Iterator[np.ndarray]:
         """`decode` in blocks, as they are made, in memory that does not grow with the length."""
         if not preview:
             options = {"seed": seed, "temperature": temperature, "weights": weights}
+            options["postfilter"] = postfilter
             blocks = self.decode_many_blocks([(codes, speaker)], **options)
             return (block for _, block in blocks if block is not None)
         vector = self.speaker_vector(speaker)
@@ -120,6 +130,7 @@ class Decoding:
         seed: int = 0,
         temperature: float | None = None,
         weights: str = "int8",
+        postfilter: bool = True,
         streams: int = STREAMS,
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """`decode_many` in blocks: (number of the job, its next samples; None: its end)."""
@@ -132,12 +143,13 @@ class Decoding:
         check_sampling(seed, temperature, weights)
         check_streams(streams, self.config.decoder, self._frames(DECODE_SECONDS))
         work = [(codes, vector) for (codes, _), vector in zip(jobs, vectors, strict=True)]
-        blocks = self._wavenet_blocks(work, seed, temperature, weights, streams)
+        filters = [PostFilter() for _ in jobs] if postfilter and self._predicts_mel else None
+        blocks = self._wavenet_blocks(work, seed, temperature, weights, streams, filters)
         return cut_to_length(blocks, [codes.samples for codes, _ in jobs])
 
     def check_decodable(self, preview: bool = False) -> None:
         """Raise InputError unless the model has what decoding, or its preview, needs."""
-        if preview and self.model.conditioning.head is None:
+        if preview and not self._predicts_mel:
             raise InputError(f"model {self.name} has no auxiliary log-mel head to preview from")
         if not preview and not self.trained.get("waveform") and not self.trained.get("joint"):
             raise InputError(
@@ -158,6 +170,10 @@ class Decoding:
                 "decode them with the model that made them"
             )
 
+    @property
+    def _predicts_mel(self) -> bool:
+        return self.model.conditioning.head is not None
+
     @torch.inference_mode()
     def _hidden_blocks(self, codes: Codes, vector, frames: int) -> Iterator[torch.Tensor]:
         """Hidden frames [1, H, <= frames], piece by piece, as if computed at once."""
@@ -169,17 +185,35 @@ class Decoding:
             yield self.model.hidden(part, vector)[..., start - left : start - left + frames]
 
     @torch.inference_mode()
-    def _wavenet_blocks(self, jobs, seed, temperature, weights, streams):
-        """(number of the job, its next samples; None: its end); jobs: (codes, vector)."""
+    def _wavenet_blocks(self, jobs, seed, temperature, weights, streams, filters):
+        """(number of the job, its next samples; None: its end); jobs: (codes, vector).
+
+        filters: a PostFilter for each job, or None.
+        """
         if weights not in self._samplers:
             hold = self.config.steps_per_frame
             self._samplers[weights] = WaveNetSampler(self.model.decoder, hold, weights)
         sampler, size = self._samplers[weights], self._frames(DECODE_SECONDS)
+
+        def frames(number, codes, vector):
+            for hidden in self._hidden_blocks(codes, vector, size):
+                if filters is not None:
+                    log_mel = self.model.conditioning.log_mel(hidden)
+                    filters[number].expect(log_mel[0].cpu().numpy())
+                yield hidden
+
         starts = (
-            (sampler.stream(seed, temperature), self._hidden_blocks(codes, vector, size))
-            for codes, vector in jobs
+            (sampler.stream(seed, temperature), frames(number, *job))
+            for number, job in enumerate(jobs)
         )
-        yield from sampler.together(starts, streams)
+        for number, block in sampler.together(starts, streams):
+            if filters is None:
+                yield number, block
+            elif block is not None:
+                yield number, filters[number].add(block)
+            else:
+                yield number, filters[number].finish()
+                yield number, None
 
     @torch.inference_mode()
     def _preview_blocks(self, codes, vector, seed) -> Iterator[np.ndarray]:

@@ -40,6 +40,7 @@ def test_seed_and_temperature_decide(cli, anna, codes, tmp_path):
     assert decoded() == decoded("--seed", 0)
     assert decoded() != decoded("--seed", 2**63 - 1)
     assert decoded("--temperature", 0) == decoded("--temperature", 0, "--seed", 5)
+    assert decoded("--temperature", 0) != decoded("--temperature", 0, "--no-postfilter")
 
 
 def test_a_preview_says_so(cli, anna, codes, tmp_path):
@@ -156,6 +157,7 @@ def test_an_untrained_wavenet_is_refused(refused, tiny_config, codes, tmp_path):
 def test_options_that_do_nothing(refused, anna, codes, tmp_path):
     out = tmp_path / "out.wav"
     refused(["decode", codes, out, *anna, "--preview", "--temperature", 1], "--temperature")
+    refused(["decode", codes, out, *anna, "--preview", "--no-postfilter"], "--no-postfilter")
     refused(["decode", codes, out, *anna, "--format", "wav"], "--format")
 
 

@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the WaveNet's: int8, or float32 as trained and slower (default: int8)",
     )
     parser.add_argument(
+        "--no-postfilter",
+        dest="postfilter",
+        action="store_false",
+        help="leave the WaveNet's samples as they were drawn (default: they get the spectral "
+        "envelope that the codes predict)",
+    )
+    parser.add_argument(
         "--streams",
         type=whole(1, 1_000_000),
         default=16,
@@ -91,6 +98,8 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The files of a folder, None for a single file; refuses options that would do nothing."""
     if args.preview and args.temperature is not None:
         raise InputError("--temperature does nothing in a --preview; leave one of them out")
+    if args.preview and not args.postfilter:
+        raise InputError("--no-postfilter does nothing in a --preview; leave one of them out")
     if not os.path.isdir(args.input):
         if args.format:
             raise InputError("--format is for folders; the name of the output file says it")
@@ -115,6 +124,7 @@ def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path
             temperature=args.temperature,
             preview=args.preview,
             weights=args.weights,
+            postfilter=args.postfilter,
             progress=progress,
         )
     _say_clipping(out, clipped, samples)
@@ -142,6 +152,7 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
         seed=args.seed,
         temperature=args.temperature,
         weights=args.weights,
+        postfilter=args.postfilter,
         streams=args.streams,
     )
     total = sum(codes.seconds for codes, _ in loaded.values())

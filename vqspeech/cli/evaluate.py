@@ -34,8 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--methods",
         type=names,
         metavar="A,B",
-        help="of original, preview, wavenet, convert-preview, convert-wavenet, codec2-700c, "
-        "codec2-1300, codec2-3200, speex-2150, opus-6000 (default: all that can be run here)",
+        help="of original, preview, wavenet, wavenet-unfiltered (before its post-filter), "
+        "convert-preview, convert-wavenet, codec2-700c, codec2-1300, codec2-3200, speex-2150, "
+        "opus-6000 (default: all that can be run here)",
     )
     parser.add_argument(
         "--metrics",

@@ -10,25 +10,30 @@ if TYPE_CHECKING:
     from vqspeech.codec import Codec
 
 ORIGINAL, PREVIEW, WAVENET = "original", "preview", "wavenet"
+UNFILTERED = "wavenet-unfiltered"
 CONVERT_PREVIEW, CONVERT_WAVENET = "convert-preview", "convert-wavenet"
-
-METHODS = (ORIGINAL, PREVIEW, WAVENET, CONVERT_PREVIEW, CONVERT_WAVENET, *codecs.BY_NAME)
-"""`original`: the recordings themselves; `preview`: Griffin-Lim from the codes; `wavenet`;
-`convert-`: the same, as another speaker; then other people's codecs."""
-
-MODEL = (PREVIEW, WAVENET)
-"""Decoders of the model's codes: they cost the same bits."""
 CONVERTING = (CONVERT_PREVIEW, CONVERT_WAVENET)
-SAMPLED = (WAVENET, CONVERT_WAVENET)
+
+METHODS = (ORIGINAL, PREVIEW, WAVENET, UNFILTERED, *CONVERTING, *codecs.BY_NAME)
+"""`original`: the recordings themselves; `preview`: Griffin-Lim from the codes; `wavenet`, with its
+post-filter and without; `convert-`: the same, as another speaker; then other people's codecs."""
+
+MODEL = (PREVIEW, WAVENET, UNFILTERED)
+"""Decoders of the model's codes: they cost the same bits."""
+SAMPLED = (WAVENET, UNFILTERED, CONVERT_WAVENET)
 """What is drawn at random, and so measured with several seeds."""
 
 HEADINGS = {
     ORIGINAL: "original",
     PREVIEW: "preview (Griffin-Lim)",
     WAVENET: "WaveNet, free-running",
+    UNFILTERED: "WaveNet without post-filter",
     CONVERT_PREVIEW: "converted, preview",
     CONVERT_WAVENET: "converted, WaveNet",
 } | {codec.name: codec.heading for codec in codecs.CODECS}
+
+SHORT = {PREVIEW: "preview", WAVENET: "WaveNet", UNFILTERED: "unfiltered"}
+"""Headings where there is little room."""
 
 
 class Take(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.evaluation import codecs, plots, tables
-from vqspeech.evaluation.methods import CONVERTING, HEADINGS, MODEL, ORIGINAL, PREVIEW
+from vqspeech.evaluation.methods import CONVERTING, HEADINGS, MODEL, ORIGINAL, SHORT
 from vqspeech.evaluation.metrics import METRICS, Metric
 from vqspeech.evaluation.pictures import data_address, image, spectrogram
 from vqspeech.evaluation.rates import PACKED, PRIOR
@@ -102,7 +102,7 @@ def _points(report: "Report", metric: Metric) -> tuple[list[plots.Point], float]
         rate = rates.get(PACKED if own else method)
         if one and one.count and rate and method not in CONVERTING:
             less = rates.get(PRIOR, {}).get("coded") if own else None
-            name = {PREVIEW: "preview"}.get(method, "WaveNet") if own else HEADINGS[method]
+            name = SHORT[method] if own else HEADINGS[method]
             points.append(plots.Point(name, rate["coded"], one.mean, one.margin, own, less))
     original = found.get(ORIGINAL, {}).get(metric.name)
     return points, original.mean if original and original.count else math.nan

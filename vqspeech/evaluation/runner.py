@@ -24,6 +24,7 @@ from vqspeech.evaluation.methods import (
     MODEL,
     ORIGINAL,
     SAMPLED,
+    UNFILTERED,
     WAVENET,
     Take,
     possible,
@@ -193,6 +194,7 @@ class _Run:
             for seed in range(first, first + (count if method in SAMPLED else 1)):
                 options = {"seed": seed, "preview": method not in SAMPLED}
                 options |= {"temperature": temperature} if method in SAMPLED else {}
+                options |= {"postfilter": False} if method == UNFILTERED else {}
                 decoded[Take(method, seed)] = (
                     self.codec.convert(wave, SAMPLE_RATE, target.name, **options)
                     if method in CONVERTING
