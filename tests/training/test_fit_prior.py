@@ -88,12 +88,15 @@ def test_codes_are_extracted_once(fitted, corpus, monkeypatch):
         corpus_codes(model, "another model", packed, fitted)
 
 
-def test_a_second_fit(runs, prior_config, fitted):
+def test_a_second_fit(runs, prior_config, fitted, capsys):
     with pytest.raises(InputError, match="has a prior"):
         fit_prior(prior_config, runs.options("prior"))
     before = load_prior(fitted / "model", load_checkpoint(fitted / "model").model)
+    logs = sorted((fitted / "tensorboard").iterdir())
     fit_prior(prior_config, runs.options("prior", resume=True))
-    assert "has a prior" in runs.said[-1]
+    assert sorted((fitted / "tensorboard").iterdir()) == logs
+    said = capsys.readouterr().err
+    assert "nothing to do" in said and "has a prior" in said
     (fitted / "model" / "prior.safetensors").unlink()
     fit_prior(prior_config, runs.options("prior"))
     again = load_prior(fitted / "model", load_checkpoint(fitted / "model").model)

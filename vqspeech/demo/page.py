@@ -171,7 +171,7 @@ def options(studio: Studio) -> tuple[gr.Radio, gr.Number]:
     """How sound is made from codes, and the seed."""
     with gr.Row(equal_height=False):
         renderer = gr.Radio(
-            [(words.renderer(studio, how), how) for how in studio.renderers],
+            [(words.renderer(how), how) for how in studio.renderers],
             value=studio.renderers[0],
             label="How the codes become sound",
             scale=4,

@@ -29,8 +29,6 @@ from vqspeech.errors import InputError
 from vqspeech.level import LevelMeter
 from vqspeech.speakers import load_voice
 
-YOUNG_HOURS = 50.0
-"""Of speech heard in training, below which a WaveNet is young: its output is still noisy."""
 SAMPLES_KEPT = 64
 """Samples of voices held in memory."""
 SOUNDS = Path(str(resources.files("vqspeech.demo") / "sounds"))
@@ -85,25 +83,15 @@ class Studio:
     # What there is
 
     @property
-    def hours(self) -> float:
-        """Hours of speech that the WaveNet has heard in training."""
-        training = self.codec.config.training
-        seconds = sum(
-            self.codec.trained.get(stage.name, 0) * stage.batch * stage.decoder_seconds
-            for stage in training.stages
-            if stage.name != "codes"
-        )
-        return seconds / 3600
-
-    @property
     def renderers(self) -> list[str]:
-        """Ways to make sound, the one to begin with first: "wavenet", "preview".
-
-        The preview comes first while the WaveNet is young.
-        """
-        found = ["wavenet"] if self.hours > 0 else []
-        if self.codec.model.conditioning.head is not None:
-            found.insert(0 if self.hours < YOUNG_HOURS else len(found), "preview")
+        """Ways to make sound, the one to begin with first: "wavenet", "preview"."""
+        found = []
+        for how in ("wavenet", "preview"):
+            try:
+                self.codec.check_decodable(preview=how == "preview")
+            except InputError:
+                continue
+            found.append(how)
         return found
 
     @property

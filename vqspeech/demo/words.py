@@ -30,12 +30,10 @@ def heading(studio: "Studio") -> str:
     )
 
 
-def renderer(studio: "Studio", how: str) -> str:
+def renderer(how: str) -> str:
     """The label of a way to make sound, as honest as it is short."""
     if how == "preview":
         return "Preview: Griffin-Lim, not the codec's own decoder; quick"
-    if "preview" in studio.renderers and studio.renderers[0] == "preview":
-        return f"WaveNet: the codec's decoder; young ({studio.hours:.1f} h of training), noisy"
     return "WaveNet: the codec's decoder"
 
 

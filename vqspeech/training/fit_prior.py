@@ -7,6 +7,7 @@ the model gets it.
 
 import os
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 
@@ -45,12 +46,13 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
         raise InputError(f"the configuration '{config.name}' has no [prior]; add one")
     try:
         loaded = _open_model(options, model)
+        if (loaded.folder / PRIOR_FILE).exists():
+            done = f"nothing to do: {loaded.folder} has a prior; remove it to fit another"
+            print(f"vqspeech: {done}", file=sys.stderr)
+            return
         log = RunLog(options.out, options.quiet)
         try:
-            if (loaded.folder / PRIOR_FILE).exists():
-                log.say(f"nothing to do: {loaded.folder} has a prior; remove it to fit another")
-            else:
-                _Fit(config.prior, options, loaded, log).run()
+            _Fit(config.prior, options, loaded, log).run()
         finally:
             log.close()
     except (OSError, SafetensorError) as error:
