@@ -136,6 +136,7 @@ class Codec(Decoding, WithPrior):
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
+        postfilter: bool = True,
     ) -> np.ndarray:
         """A recording as another speaker would say it, at its own level: float32 [T] at 16 kHz.
 
@@ -144,6 +145,7 @@ class Codec(Decoding, WithPrior):
         pitch. The rest as in `decode`. Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
+        options["postfilter"] = postfilter
         return conversion.convert(self, as_mono(wave), rate, speaker, pitch, **options)
 
     def convert_file(
@@ -156,12 +158,14 @@ class Codec(Decoding, WithPrior):
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
+        postfilter: bool = True,
         progress: Callable[[float], None] | None = None,
     ) -> int:
         """`convert` an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
         move; returns the samples written. progress: called with the seconds done so far.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
+        options["postfilter"] = postfilter
         return conversion.convert_file(self, source, path, speaker, pitch, progress, **options)
 
     # Measuring

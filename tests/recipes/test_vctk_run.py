@@ -1,5 +1,6 @@
 """`bash recipes/vctk/run.sh` on a miniature corpus: whole, again, killed, refused."""
 
+import json
 import os
 import signal
 import subprocess
@@ -85,6 +86,15 @@ def options(data, exp, config):
     return ("--data", data, "--exp", exp, "--config", config, *text.split())
 
 
+def content(path):
+    """A file's bytes; of safetensors without the order of its header, which is any."""
+    data = path.read_bytes()
+    if path.suffix != ".safetensors":
+        return data
+    size = 8 + int.from_bytes(data[:8], "little")
+    return json.loads(data[8:size]), data[size:]
+
+
 def contents(exp):
     """Everything that does not say when or how fast it was made."""
     kept = ["manifests/*", "packed/*", "run/model/*", "samples/*", "corpus.md"]
@@ -92,7 +102,7 @@ def contents(exp):
         f"publish/{name}" for name in ("model.safetensors", "prior.safetensors", "config.json")
     ]
     return {
-        path.relative_to(exp).as_posix(): path.read_bytes()
+        path.relative_to(exp).as_posix(): content(path)
         for pattern in kept
         for path in sorted(exp.glob(pattern))
     }

@@ -11,7 +11,15 @@ from pathlib import Path
 from vqspeech.cli.decode import FORMATS, HIGHEST_TEMPERATURE, PREVIEW
 from vqspeech.cli.encode import AUDIO
 from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import add_device, add_model, add_seed, add_speaker, real
+from vqspeech.cli.options import (
+    add_device,
+    add_model,
+    add_postfilter,
+    add_seed,
+    add_speaker,
+    check_preview,
+    real,
+)
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.errors import InputError
 
@@ -38,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="of the sampling, 0 to 2: lower is cleaner and duller (default: the model's)",
     )
+    add_postfilter(parser)
     parser.add_argument("--preview", action="store_true", help=f"quick and rough: a {PREVIEW}")
     parser.add_argument(
         "--format", choices=FORMATS, help="what to write into a folder (default: wav)"
@@ -71,6 +80,7 @@ def run(args: argparse.Namespace) -> None:
                 seed=args.seed,
                 temperature=args.temperature,
                 preview=args.preview,
+                postfilter=args.postfilter,
                 progress=progress,
             )
         return samples / audio.SAMPLE_RATE
@@ -92,8 +102,7 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
             f"{missing} missing: vqspeech convert in.wav out.wav --speaker NAME "
             "(see `vqspeech convert --help`)"
         )
-    if args.preview and args.temperature is not None:
-        raise InputError("--temperature does nothing in a --preview; leave one of them out")
+    check_preview(args)
     both = os.path.exists(args.output) and os.path.exists(args.input)
     if both and os.path.samefile(args.input, args.output):
         raise InputError(f"{args.output}: is the source itself; name another output")

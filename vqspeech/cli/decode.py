@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import add_device, add_model, add_seed, add_speaker, real, whole
+from vqspeech.cli.options import (
+    add_device,
+    add_model,
+    add_postfilter,
+    add_seed,
+    add_speaker,
+    check_preview,
+    real,
+    whole,
+)
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
@@ -47,13 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=WEIGHTS[0],
         help="the WaveNet's: int8, or float32 as trained and slower (default: int8)",
     )
-    parser.add_argument(
-        "--no-postfilter",
-        dest="postfilter",
-        action="store_false",
-        help="leave the WaveNet's samples as they were drawn (default: they get the spectral "
-        "envelope that the codes predict)",
-    )
+    add_postfilter(parser)
     parser.add_argument(
         "--streams",
         type=whole(1, 1_000_000),
@@ -96,10 +99,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The files of a folder, None for a single file; refuses options that would do nothing."""
-    if args.preview and args.temperature is not None:
-        raise InputError("--temperature does nothing in a --preview; leave one of them out")
-    if args.preview and not args.postfilter:
-        raise InputError("--no-postfilter does nothing in a --preview; leave one of them out")
+    check_preview(args)
     if not os.path.isdir(args.input):
         if args.format:
             raise InputError("--format is for folders; the name of the output file says it")

@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from vqspeech.errors import InputError
+
 DEVICES = ("auto", "cpu", "cuda")
 LARGEST_SEED = 2**63 - 1
 
@@ -90,3 +92,23 @@ def names(text: str) -> tuple[str, ...]:
             f"{text!r} is not a list of names with commas between them"
         )
     return found
+
+
+def add_postfilter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-postfilter",
+        dest="postfilter",
+        action="store_false",
+        help="leave the WaveNet's samples as they were drawn (default: they get the spectral "
+        "envelope that the codes predict)",
+    )
+
+
+def check_preview(args: argparse.Namespace) -> None:
+    """Refuse options of the WaveNet beside --preview. Raises InputError."""
+    for option, given in (
+        ("--temperature", args.temperature is not None),
+        ("--no-postfilter", not args.postfilter),
+    ):
+        if args.preview and given:
+            raise InputError(f"{option} does nothing in a --preview; leave one of them out")
