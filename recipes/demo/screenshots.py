@@ -1,6 +1,6 @@
 """Use the page as a visitor would, in a real browser, and keep pictures of it.
 
-    python recipes/demo/screenshots.py [--out exp/demo] [--chromium /usr/bin/chromium] [--model FOLDER]
+    python recipes/demo/screenshots.py [--out exp/demo] [--chromium PROGRAM] [--model FOLDER]
 
 Converts an example on a wide screen, again on a phone's, and opens the other tabs. Needs playwright
 and a Chromium. Writes demo-desktop.webp, demo-phone.webp and demo-<tab>.webp; fails where the page
