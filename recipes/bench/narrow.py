@@ -7,6 +7,7 @@ Teacher-forced on the first seconds of each file: a measure of the model, never 
 
 import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+")
     parser.add_argument("--model")
-    parser.add_argument("--speaker", help="default: the model's first")
+    parser.add_argument("--speaker", help="default: the file's folder, or the model's first")
     parser.add_argument("--seconds", type=float, default=5.0)
     args = parser.parse_args()
     import torch
@@ -35,9 +36,11 @@ def main() -> int:
     codec = Codec.from_pretrained(args.model, device="cpu")
     decoder, hold = codec.model.decoder, codec.config.steps_per_frame
     formats = {name: kind(decoder) for name, kind in FORMATS.items()}
-    speaker = torch.tensor([codec.speaker_row(args.speaker or codec.speakers[0])])
     found = []
     for file in args.files:
+        folder = Path(file).resolve().parent.name
+        own = folder if folder in codec.speakers else codec.speakers[0]
+        speaker = torch.tensor([codec.speaker_row(args.speaker or own)])
         wave = audio.read(file)[: round(args.seconds * 16_000)]
         wave = HighPass()(wave * np.float32(audio.level_gain(wave)))
         wave = torch.from_numpy(np.pad(wave, (0, -len(wave) % codec.hop)))[None]
