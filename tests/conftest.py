@@ -63,7 +63,7 @@ def tiny_prior_model(tiny_model, tmp_path_factory):
     import torch
 
     from vqspeech.checkpoint import codes_identity, load_checkpoint
-    from vqspeech.config import PriorConfig
+    from vqspeech.config_training import PriorConfig
     from vqspeech.nn.prior import Prior
     from vqspeech.prior_file import save_prior
 

@@ -6,8 +6,9 @@ import soundfile
 from tones import vowel
 
 from vqspeech import Codec, InputError, conversion
-from vqspeech.conversion import at_level_of, median_f0, semitones
+from vqspeech.conversion import at_level_of, semitones
 from vqspeech.level import LevelMeter
+from vqspeech.pitch import median_f0
 from vqspeech.transpose import transposed, transposed_blocks
 
 RATE = 16_000

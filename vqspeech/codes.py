@@ -7,7 +7,6 @@ size of the file before memory is taken, and nothing is ever unpickled.
 
 import io
 import os
-import secrets
 import stat
 import warnings
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.lib import format as npy_format
 
 from vqspeech.dsp import SAMPLE_RATE, frames_for, samples_for
 from vqspeech.errors import InputError
+from vqspeech.whole import output_file
 
 MAX_CODEBOOK = 1 << 16
 """Codes that a uint16 can name."""
@@ -94,17 +94,8 @@ class Codes:
         InputError as `check_npy_target` does, and if the disk is full.
         """
         target = check_npy_target(path)
-        partial = target.with_name(f".vqspeech-{secrets.token_hex(6)}.tmp")
-        try:
-            with open(partial, "xb") as file:
-                npy_format.write_array(file, self.indices, allow_pickle=False)
-            os.replace(partial, target)
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be written ({error.strerror}); choose another place"
-            ) from None
-        finally:
-            partial.unlink(missing_ok=True)
+        with output_file(path, target) as file:
+            npy_format.write_array(file, self.indices, allow_pickle=False)
 
 
 def check_npy_target(path: str | os.PathLike) -> Path:

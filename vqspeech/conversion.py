@@ -17,6 +17,7 @@ from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.level import SILENCE_DB, LevelMeter, level_gain
+from vqspeech.pitch import median_f0
 from vqspeech.transpose import transposed_blocks
 
 if TYPE_CHECKING:
@@ -67,14 +68,6 @@ def _gain(source: LevelMeter, decoded: LevelMeter) -> float:
     return float(10 ** (min(step, highest) / 20))
 
 
-def median_f0(wave: np.ndarray) -> float:
-    """Median F0 in Hz over the voiced frames of `wave` (float32 [T] at 16 kHz); 0 if none is."""
-    from vqspeech.evaluation import pitch  # librosa takes a second to import
-
-    track = pitch.track(wave, quick=True)
-    return float(np.median(track.f0[track.voiced])) if track.voiced.any() else 0.0
-
-
 def semitones(blocks: Iterable[np.ndarray], pitch: str | float, target: float) -> float:
     """How far the pitch of a recording is to be moved; its first minute tells where it is.
 
@@ -96,7 +89,7 @@ def semitones(blocks: Iterable[np.ndarray], pitch: str | float, target: float) -
         if samples >= PITCH_SECONDS * SAMPLE_RATE:
             break
     source = median_f0(np.concatenate(heard)[: round(PITCH_SECONDS * SAMPLE_RATE)])
-    step = 12 * np.log2(target / source) if source else 0.0
+    step = 12 * np.log2(target / source) if np.isfinite(source) else 0.0
     step = float(np.clip(step, -LARGEST_SEMITONES, LARGEST_SEMITONES))
     return step if abs(step) >= SMALLEST_SEMITONES else 0.0
 

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vqspeech.conversion import PITCH_SECONDS, median_f0
+from vqspeech.conversion import PITCH_SECONDS
 from vqspeech.data.condition import conditioned
 from vqspeech.dsp import SAMPLE_RATE, HighPass
 from vqspeech.errors import InputError
 from vqspeech.level import level_gain
+from vqspeech.pitch import median_f0
 from vqspeech.speakers import Voice, check_name
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def enroll(
     with torch.enable_grad():
         vector = fit.run()
     f0 = median_f0(speech[: round(PITCH_SECONDS * SAMPLE_RATE)])
-    voice = Voice(name, vector.numpy(), codec.fingerprint, fit.seconds, f0)
+    known = f0 if np.isfinite(f0) else 0.0
+    voice = Voice(name, vector.numpy(), codec.fingerprint, fit.seconds, known)
     return voice, fit.check(vector)
 
 

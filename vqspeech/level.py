@@ -1,8 +1,15 @@
-"""The level of speech: measured in a stream, in memory that does not grow with its length."""
+"""The level of speech, measured in a stream, in memory that does not grow with its length; and what
+is too short or too quiet to be speech."""
 
 import numpy as np
 
 from vqspeech.dsp import SAMPLE_RATE
+
+MIN_SECONDS = 0.25
+"""Below this no metric is defined (PESQ raises, ESTOI answers 1e-5): everything is NaN."""
+
+SILENCE_RMS = 1e-4
+"""RMS re full scale (-80 dB) at and below which a signal is silence."""
 
 LEVEL_DB = -26.0
 """The one level that the codec works at: RMS of active speech in dB re full scale (as ITU-T P.56
@@ -105,3 +112,15 @@ def level_gain(x: np.ndarray, rate: int = SAMPLE_RATE) -> float:
     meter = LevelMeter(rate)
     meter.add(x)
     return meter.gain()
+
+
+def rms(x: np.ndarray) -> float:
+    """Root mean square of `x` [T]; 0 for no samples."""
+    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) if len(x) else 0.0
+
+
+def is_scorable(x: np.ndarray) -> bool:
+    """True if `x` [T] is finite, long enough (MIN_SECONDS) and not silence."""
+    return (
+        len(x) >= MIN_SECONDS * SAMPLE_RATE and bool(np.isfinite(x).all()) and rms(x) > SILENCE_RMS
+    )

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from vqspeech.checkpoint import PRIOR_FILE, checked_tensors, codes_identity, fingerprint
-from vqspeech.config import PriorConfig
+from vqspeech.config_training import PriorConfig
 from vqspeech.errors import InputError
 from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE

@@ -13,7 +13,6 @@ import hashlib
 import json
 import logging
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.errors import InputError
+from vqspeech.whole import whole_file
 
 PLAN, FAILED = "plan.json", "failed.tsv"
 SHARD_FILES = 256
@@ -138,12 +138,8 @@ def _agree_on_plan(out: Path, recordings, fingerprint: str, shard_files: int) ->
 
 def write_whole(path: Path, content: bytes) -> None:
     """Under its name only when all of it is there. Raises OSError."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def _run(tasks: list[dict], options: dict, address: str | None, workers: int | None) -> Iterator:

@@ -8,7 +8,6 @@ its median in Hz, 0 if not known}.
 import difflib
 import math
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vqspeech.errors import InputError
+from vqspeech.whole import output_file
 
 Table = Sequence[dict[str, Any]]
 """{"name", "gender", "minutes"} by row: gender "f", "m" or "", minutes of training speech; and
@@ -132,17 +132,8 @@ def save_voice(path: str | os.PathLike, voice: Voice) -> None:
     target = check_voice_target(path)
     about = {"format": FORMAT, "name": voice.name, "model": voice.model}
     about |= {"seconds": f"{voice.seconds:.2f}", "f0": f"{voice.f0:.1f}"}
-    partial = target.with_name(f".vqspeech-{secrets.token_hex(6)}.tmp")
-    try:
-        with open(partial, "xb") as file:
-            file.write(save({"vector": voice.vector.astype(np.float32)}, about))
-        os.replace(partial, target)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place"
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with output_file(path, target) as file:
+        file.write(save({"vector": voice.vector.astype(np.float32)}, about))
 
 
 def load_voice(path: str | os.PathLike, model: str, dim: int) -> Voice:

@@ -5,7 +5,6 @@ kept block by block, each after its checksums.
 """
 
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from vqspeech import bitstream
 from vqspeech.bitstream import BLOCK_CODES, Block, BlockCoder, Header
 from vqspeech.codes import MAX_FRAMES, check_target
 from vqspeech.errors import InputError
+from vqspeech.whole import output_file
 
 SUFFIX = ".vqs"
 MAX_HEADER = 1024
@@ -64,20 +64,10 @@ def save_vqs(path: str | os.PathLike, header: Header, codes: np.ndarray, coder: 
     disk.
     """
     target = check_target(path, SUFFIX)
-    partial = target.with_name(f".vqspeech-{secrets.token_hex(6)}.tmp")
-    try:
-        with open(partial, "xb") as file:
-            for part in bitstream.encoded(header, codes, coder):
-                file.write(part)
-            size = file.tell()
-        os.replace(partial, target)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place"
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
-    return size
+    with output_file(path, target) as file:
+        for part in bitstream.encoded(header, codes, coder):
+            file.write(part)
+        return file.tell()
 
 
 def load_vqs(path: str | os.PathLike, coder_for: CoderFor, salvage: bool = False) -> Contents:

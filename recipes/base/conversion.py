@@ -24,7 +24,7 @@ from voices import read_manifest, real_speech, similarity, spread
 from vqspeech import Codec, audio
 from vqspeech.evaluation import converted, networks, words
 from vqspeech.evaluation.converted import SEMITONES
-from vqspeech.evaluation.pitch import median_f0
+from vqspeech.pitch import median_f0
 
 
 def word_errors(reference: list[str], wave: np.ndarray) -> int:

@@ -17,10 +17,10 @@ import numpy as np
 from tqdm import tqdm
 
 from vqspeech.checkpoint import CONFIG_FILE, read_about
-from vqspeech.conversion import median_f0
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
+from vqspeech.pitch import median_f0
 
 SECONDS = 15
 
@@ -49,7 +49,8 @@ def main() -> int:
         for speaker in tqdm(about["speakers"], unit="speaker", leave=False, disable=None):
             enough = speaker["gender"] and speaker["minutes"] >= args.min_minutes
             if enough and speaker["name"] in speech:
-                speaker["f0"] = round(median_f0(speech[speaker["name"]]), 1)
+                f0 = median_f0(speech[speaker["name"]])
+                speaker["f0"] = round(f0, 1) if np.isfinite(f0) else 0.0
         partial = path.with_name(f".{path.name}.partial")
         partial.write_text(json.dumps(about, indent=1) + "\n")
         os.replace(partial, path)

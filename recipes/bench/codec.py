@@ -1,8 +1,8 @@
-"""How fast the shipped model encodes and previews, and what memory an hour of speech takes.
+"""How fast the shipped model encodes and decodes, and what memory an hour of speech takes.
 
     python recipes/bench/codec.py [--rounds 9] [--hour]
 
-Times are of the calls that `vqspeech encode` and `vqspeech decode --preview` make, on a 60 s file,
+Times are of the calls that `vqspeech encode` and `vqspeech decode` make, on a 60 s file,
 after one such call to warm up; a ratio to real time is seconds of speech over seconds of work.
 With --hour the command line itself encodes an hour-long file, and its largest memory is reported.
 """
@@ -60,15 +60,19 @@ def main() -> int:
         wav, out = Path(folder, "in.wav"), Path(folder, "codes.npy")
         write_speech(wav, SECONDS)
         codes = codec.encode_file(wav)
-        preview = Path(folder, "preview.wav")
+        decoded, voice = Path(folder, "decoded.wav"), codec.speakers[0]
         calls = {
             "encode": lambda: codec.encode_file(wav),
-            "preview": lambda: codec.decode_file(codes, preview, codec.speakers[0], preview=True),
+            "preview": lambda: codec.decode_file(codes, decoded, voice, preview=True),
+            "decode": lambda: codec.decode_file(codes, decoded, voice),
+            "without post-filter": lambda: codec.decode_file(
+                codes, decoded, voice, postfilter=False
+            ),
         }
         for name, call in calls.items():
             ratios = speeds(call, args.rounds)
             low, high = ratios[0], ratios[-1]
-            print(f"{name:>8} {statistics.median(ratios):6.1f} ({low:.1f} to {high:.1f})")
+            print(f"{name:>19} {statistics.median(ratios):6.1f} ({low:.1f} to {high:.1f})")
         if args.hour:
             write_speech(wav, 3600)
             command = [sys.executable, "-m", "vqspeech", "encode", str(wav), str(out)]

@@ -2,7 +2,7 @@
 # How fast the codec is on this machine:  bash recipes/bench/run.sh
 #
 # Sampling (kernels, plain PyTorch, r9y9's wavenet_vocoder, naive recomputation, the machine's own
-# limits), then encoding and previews; tables, JSON and a plot. Other programs spoil the figures.
+# limits), then encoding, decoding and previews; tables, JSON and a plot. Other programs spoil the figures.
 #
 #   --rounds N        measurements of everything, compared within a round  (default: 5)
 #   --out DIR         where tables, JSON and the plot go                   (default: exp/bench)

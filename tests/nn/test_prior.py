@@ -1,6 +1,6 @@
 import torch
 
-from vqspeech.config import PriorConfig
+from vqspeech.config_training import PriorConfig
 from vqspeech.nn.prior import Prior
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.config import PriorConfig
+from vqspeech.config_training import PriorConfig
 from vqspeech.errors import InputError
 from vqspeech.nn.prior import Prior
 from vqspeech.sampling import exact, rangecoder

@@ -9,27 +9,26 @@ plots, spectrograms and players.
 import argparse
 import sys
 
-from vqspeech.cli.options import add_device, add_model, add_seed, find_manifest, names, real, whole
+from vqspeech.cli.options import (
+    add_corpus,
+    add_device,
+    add_model,
+    add_seed,
+    corpus,
+    names,
+    real,
+    whole,
+)
 from vqspeech.cli.output import say
 
 MAX_JOBS = 1024
-MAX_LIMIT = 10**9
 MAX_SEEDS = 64
 LISTEN = 4
 """Recordings that the page lets hear."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, metavar="ROOT", help="folder of the corpus")
-    parser.add_argument(
-        "--manifest",
-        metavar="FILE",
-        help="TSV or CSV with columns speaker and file, and maybe utterance, split and transcript; "
-        "a path from here or from ROOT",
-    )
-    parser.add_argument(
-        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
-    )
+    add_corpus(parser)
     parser.add_argument(
         "--methods",
         type=names,
@@ -71,12 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the WaveNet's sampling (default: the model's own)",
     )
     parser.add_argument(
-        "--limit",
-        type=whole(1, MAX_LIMIT),
-        metavar="N",
-        help="only N recordings, spread evenly over the corpus",
-    )
-    parser.add_argument(
         "--jobs",
         type=whole(0, MAX_JOBS),
         default=2,
@@ -97,10 +90,7 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.evaluation.transcripts import read_transcripts
     from vqspeech.evaluation.writing import make_folder
 
-    manifest = find_manifest(args.data, args.manifest)
-    found = find_utterances(args.data, manifest, args.splits)
-    if args.limit is not None and args.limit < len(found):
-        found = [found[i * len(found) // args.limit] for i in range(args.limit)]
+    manifest, found = corpus(args)
     if args.out is not None:
         make_folder(args.out)  # refused before the work, not after it
     from vqspeech.codec import Codec

@@ -4,11 +4,16 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vqspeech.errors import InputError
 
+if TYPE_CHECKING:
+    from vqspeech.data.corpus import Utterance
+
 DEVICES = ("auto", "cpu", "cuda")
 LARGEST_SEED = 2**63 - 1
+MAX_LIMIT = 10**9
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +97,37 @@ def names(text: str) -> tuple[str, ...]:
             f"{text!r} is not a list of names with commas between them"
         )
     return found
+
+
+def add_corpus(parser: argparse.ArgumentParser) -> None:
+    """The recordings that a verb measures on; `corpus` reads what was given."""
+    parser.add_argument("--data", required=True, metavar="ROOT", help="folder of the corpus")
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="TSV or CSV with columns speaker and file, and maybe utterance, split and transcript; "
+        "a path from here or from ROOT",
+    )
+    parser.add_argument(
+        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
+    )
+    parser.add_argument(
+        "--limit",
+        type=whole(1, MAX_LIMIT),
+        metavar="N",
+        help="only N recordings, spread evenly over the corpus",
+    )
+
+
+def corpus(args: argparse.Namespace) -> tuple[str | Path | None, list["Utterance"]]:
+    """(the manifest or None, the recordings) of `add_corpus`'s options. Raises InputError."""
+    from vqspeech.data.corpus import find_utterances
+
+    manifest = find_manifest(args.data, args.manifest)
+    found = find_utterances(args.data, manifest, args.splits)
+    if args.limit is not None and args.limit < len(found):
+        found = [found[i * len(found) // args.limit] for i in range(args.limit)]
+    return manifest, found
 
 
 def add_postfilter(parser: argparse.ArgumentParser) -> None:

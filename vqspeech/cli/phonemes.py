@@ -9,35 +9,18 @@ DIR/phonemes.md and DIR/phonemes.json.
 import argparse
 from pathlib import Path
 
-from vqspeech.cli.options import add_device, add_model, add_seed, find_manifest, names, whole
+from vqspeech.cli.options import add_corpus, add_device, add_model, add_seed, corpus
 from vqspeech.cli.output import files_bar, say
 from vqspeech.errors import InputError
 
-MAX_LIMIT = 10**9
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, metavar="ROOT", help="folder of the corpus")
-    parser.add_argument(
-        "--manifest",
-        metavar="FILE",
-        help="TSV or CSV with columns speaker and file, and maybe utterance, split and transcript; "
-        "a path from here or from ROOT",
-    )
-    parser.add_argument(
-        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
-    )
+    add_corpus(parser)
     parser.add_argument(
         "--alignments",
         metavar="DIR",
         help="folder of <speaker>/<utterance> or <utterance> .TextGrid (tier `phones`), .phn or "
         ".lab (default: forced alignment of the transcripts)",
-    )
-    parser.add_argument(
-        "--limit",
-        type=whole(1, MAX_LIMIT),
-        metavar="N",
-        help="only N recordings, spread evenly over the corpus",
     )
     parser.add_argument(
         "--out",
@@ -50,13 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.data.corpus import find_utterances
     from vqspeech.evaluation.writing import make_folder
 
-    manifest = find_manifest(args.data, args.manifest)
-    found = find_utterances(args.data, manifest, args.splits)
-    if args.limit is not None and args.limit < len(found):
-        found = [found[i * len(found) // args.limit] for i in range(args.limit)]
+    manifest, found = corpus(args)
     align = _aligner(args, manifest)
     if args.out is not None:
         make_folder(args.out)  # refused before the work, not after it

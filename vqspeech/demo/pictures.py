@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vqspeech import pitch
 from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.evaluation import pitch
 from vqspeech.evaluation.pictures import image, spectrogram
-from vqspeech.evaluation.signals import is_scorable
+from vqspeech.level import is_scorable
 
 LOWEST_HZ, HIGHEST_HZ = pitch.FMIN_HZ, pitch.FMAX_HZ
 

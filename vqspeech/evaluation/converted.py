@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vqspeech import audio
+from vqspeech import audio, pitch
 from vqspeech.data.index import OTHER
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.evaluation import networks, pitch
+from vqspeech.evaluation import networks
 from vqspeech.evaluation.metrics import CONVERSION_METRICS, NAN, Signal, word_scores
 from vqspeech.evaluation.signals import match
 

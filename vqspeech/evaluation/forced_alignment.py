@@ -15,8 +15,8 @@ from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.evaluation.alignment import UNREADABLE, Alignment, NotAligned, save_alignment
 from vqspeech.evaluation.extras import require
-from vqspeech.evaluation.signals import is_scorable
 from vqspeech.evaluation.words import normalise
+from vqspeech.level import is_scorable
 
 FRAMES_PER_SECOND = 100
 

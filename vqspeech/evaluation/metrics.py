@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vqspeech import pitch
 from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.evaluation import networks, pitch, words
+from vqspeech.evaluation import networks, words
 from vqspeech.evaluation.extras import require
-from vqspeech.evaluation.signals import is_scorable, match
+from vqspeech.evaluation.signals import match
 from vqspeech.evaluation.visqol import visqol
+from vqspeech.level import is_scorable
 
 NAN = float("nan")
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.evaluation.extras import require
-from vqspeech.evaluation.signals import MIN_SECONDS, is_scorable
-from vqspeech.level import level_gain
+from vqspeech.level import MIN_SECONDS, is_scorable, level_gain
 
 _WINDOW = int(9.01 * SAMPLE_RATE)
 _SIG, _BAK, _OVRL = (

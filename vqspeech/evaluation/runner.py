@@ -33,9 +33,10 @@ from vqspeech.evaluation.metrics import GROUPS, MODULES
 from vqspeech.evaluation.pool import Scores, Task, score_all
 from vqspeech.evaluation.rates import RateMeter
 from vqspeech.evaluation.report import Report, Sample
-from vqspeech.evaluation.signals import is_scorable, match
+from vqspeech.evaluation.signals import match
 from vqspeech.evaluation.summary import average, over_seeds
 from vqspeech.evaluation.usage import CodebookUsage
+from vqspeech.level import is_scorable
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec

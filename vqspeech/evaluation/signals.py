@@ -3,30 +3,13 @@
 import numpy as np
 
 from vqspeech.dsp import SAMPLE_RATE
-
-MIN_SECONDS = 0.25
-"""Below this no metric is defined (PESQ raises, ESTOI answers 1e-5): everything is NaN."""
-
-SILENCE_RMS = 1e-4
-"""RMS re full scale (-80 dB) at and below which a signal is silence."""
+from vqspeech.level import SILENCE_RMS, is_scorable, rms
 
 _HOP = 40
 _DELAYS_MS = (-20.0, 60.0)
 _ENVELOPE_BANDS = 20
 _ENVELOPE_TOP_HZ = 3_800
 _DELAY_EVIDENCE = 0.02
-
-
-def rms(x: np.ndarray) -> float:
-    """Root mean square of `x` [T]; 0 for no samples."""
-    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) if len(x) else 0.0
-
-
-def is_scorable(x: np.ndarray) -> bool:
-    """True if `x` [T] is finite, long enough (MIN_SECONDS) and not silence."""
-    return (
-        len(x) >= MIN_SECONDS * SAMPLE_RATE and bool(np.isfinite(x).all()) and rms(x) > SILENCE_RMS
-    )
 
 
 def match_level(reference: np.ndarray, decoded: np.ndarray) -> np.ndarray:

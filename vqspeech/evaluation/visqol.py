@@ -7,7 +7,7 @@ import numpy as np
 
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.evaluation.extras import require
-from vqspeech.evaluation.signals import is_scorable
+from vqspeech.level import is_scorable
 
 
 @functools.cache

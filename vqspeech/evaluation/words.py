@@ -10,7 +10,7 @@ import numpy as np
 
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.evaluation.extras import require
-from vqspeech.evaluation.signals import is_scorable
+from vqspeech.level import is_scorable
 
 _CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 _SPOKEN = {"mr": "mister", "mrs": "missus", "ms": "miss", "dr": "doctor", "st": "saint"}

@@ -1,22 +1,18 @@
 """Folders of reports, and text files that are there whole or not at all."""
 
 import os
-import secrets
 from pathlib import Path
 
 from vqspeech.errors import InputError
+from vqspeech.whole import whole_file
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, folders made as needed. Raises InputError."""
-    partial = path.with_name(f".vqspeech-{secrets.token_hex(6)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(text.encode())
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); check it") from None
 

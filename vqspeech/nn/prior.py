@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config import PriorConfig
+from vqspeech.config_training import PriorConfig
 from vqspeech.nn.wavenet import GatedStack
 
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from vqspeech.config import FILTER_BANK_HOP
-from vqspeech.nn.features import FFT, WINDOW, LogMel
-from vqspeech.sampling.preview import between_frames
+from vqspeech.nn.features import FFT, WINDOW
+from vqspeech.sampling.preview import between_frames, mel_filters
 
 SHARPNESS = 2.0
 """Power of the WaveNet's magnitudes; above 1, valleys between harmonics get deeper."""
@@ -39,7 +39,7 @@ MARGIN = 16
 @lru_cache(maxsize=4)
 def _bands(mels: int) -> tuple[Tensor, Tensor]:
     """Mel filters [mels, bins]; and what gives each bin the average of its bands [bins, mels]."""
-    filters = LogMel(mels).filters.t().contiguous()
+    filters = torch.from_numpy(mel_filters(mels))
     return filters, (filters / filters.sum(0).clamp_min(1e-9)).t().contiguous()
 
 

@@ -20,7 +20,7 @@ FADE_SECONDS = 0.04
 
 
 @lru_cache(maxsize=4)
-def _filters(mels: int) -> np.ndarray:
+def mel_filters(mels: int) -> np.ndarray:
     """Mel filters [mels, FFT // 2 + 1]."""
     return np.ascontiguousarray(LogMel(mels).filters.numpy().T)
 
@@ -30,7 +30,7 @@ def mel_to_magnitude(log_mel: np.ndarray) -> np.ndarray:
 
     Non-negative least squares by multiplicative updates (Lee and Seung 2001, theorem 1).
     """
-    filters = _filters(len(log_mel))
+    filters = mel_filters(len(log_mel))
     mel = np.exp(log_mel).astype(np.float32)
     mel[mel <= LOG_FLOOR * 1.01] = 0
     tiny = np.float32(1e-8)

@@ -15,7 +15,8 @@ import torch
 from safetensors import SafetensorError
 
 from vqspeech.checkpoint import PRIOR_FILE, Checkpoint, codes_identity, load_checkpoint
-from vqspeech.config import Config, PriorConfig
+from vqspeech.config import Config
+from vqspeech.config_training import PriorConfig
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.nn.prior import Prior

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from vqspeech.config import Config, StageConfig
+from vqspeech.config import Config
+from vqspeech.config_training import StageConfig
 from vqspeech.nn.quantizer import perplexity
 from vqspeech.nn.vqvae import VQVAE, Losses
 from vqspeech.nn.workers import sum_over_workers, world

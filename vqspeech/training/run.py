@@ -10,7 +10,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 
-from vqspeech.config import Config, StageConfig
+from vqspeech.config import Config
+from vqspeech.config_training import StageConfig
 from vqspeech.data.batches import Crops, PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE

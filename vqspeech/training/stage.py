@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 
 from vqspeech.checkpoint import save_checkpoint
-from vqspeech.config import StageConfig
+from vqspeech.config_training import StageConfig
 from vqspeech.errors import InputError
 from vqspeech.nn.workers import sum_over_workers
 from vqspeech.training.average import WeightAverage

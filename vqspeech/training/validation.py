@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vqspeech.config import StageConfig
+from vqspeech.config_training import StageConfig
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.nn.quantizer import perplexity
 from vqspeech.sampling.preview import griffin_lim

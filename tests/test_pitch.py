@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from synthetic_voice import sung
 
-from vqspeech.evaluation.pitch import HOP, PitchTrack, compare, track
+from vqspeech.pitch import HOP, PitchTrack, compare, track
 
 
 @pytest.fixture(scope="module")

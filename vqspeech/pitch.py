@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.evaluation.signals import is_scorable
+from vqspeech.level import is_scorable
 
 FMIN_HZ, FMAX_HZ = 60.0, 400.0
 HOP = 160
