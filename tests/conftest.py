@@ -56,6 +56,33 @@ def tiny_model(tiny_config, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def pitched_model(tmp_path_factory):
+    """Folder of a tiny model that predicts pitch, of every code another, and decodes by it."""
+    import torch
+
+    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    parts = {
+        "encoder": {"low_bins": 8, "warp": 0.1},
+        "conditioning": {"pitch": True, "phonemes": True},
+        "decoder": {"harmonics": 3},
+    }
+    table = TINY | {name: TINY[name] | values for name, values in parts.items()}
+    torch.manual_seed(0)
+    model = VQVAE(from_dict(table), 3)
+    with torch.no_grad():
+        model.quantizer.codebook.mul_(3)
+        head, excite = model.conditioning.pitch_head, model.decoder.excite
+        head.weight[::2] *= 2  # log F0
+        head.bias[1::2] = 0.3  # a voice in most frames
+        excite.weight *= 40
+    folder = tmp_path_factory.mktemp("models") / "pitched"
+    save_checkpoint(model, SPEAKERS, folder, {"codes": 10, "waveform": 10})
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_prior_model(tiny_model, tmp_path_factory):
     """The tiny model with a prior of random weights, far from uniform."""
     import shutil

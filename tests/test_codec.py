@@ -12,16 +12,20 @@ from vqspeech import Codec, Codes, InputError, audio, chunks
 from vqspeech.sampling.postfilter import PIECE, postfilter
 
 
-@pytest.fixture(scope="module")
-def codec(tiny_model):
-    """The tiny model with codes drawn from its own outputs, so that every code is in use."""
-    codec = Codec.from_pretrained(tiny_model, device="cpu")
+def with_codes_in_use(folder):
+    """The model with codes drawn from its own outputs, so that every code is in use."""
+    codec = Codec.from_pretrained(folder, device="cpu")
     quantizer = codec.model.quantizer
     with torch.no_grad():
         level = noise(16_000) * np.float32(audio.level_gain(noise(16_000)))
         z = quantizer.norm(codec.model.encoder(torch.from_numpy(level)[None]))[0]
         quantizer.codebook.copy_(z[:, [10, 20, 30, 40]].t())
     return codec
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model):
+    return with_codes_in_use(tiny_model)
 
 
 def noise(samples, seed=0):

@@ -79,6 +79,12 @@ def test_unknown_key_is_named(path):
         ("quantizer.decay", "0.99"),
         ("quantizer.decay", 10**400),
         ("quantizer.normalise", 1),
+        ("encoder.low_bins", 64.0),
+        ("encoder.warp", "0.1"),
+        ("conditioning.pitch", 1),
+        ("conditioning.phonemes", "yes"),
+        ("decoder.harmonics", 8.5),
+        ("training.pitch_weight", None),
         ("encoder.fine_dilations", 3),
         ("encoder.fine_dilations", "12"),
         ("encoder.fine_dilations", [1.5]),
@@ -107,6 +113,10 @@ def test_numbers_must_be_finite(value):
         ("name", ""),
         ("name", "two\nlines"),
         ("encoder.mels", 2),
+        ("encoder.low_bins", -1),
+        ("encoder.low_bins", 129),
+        ("encoder.warp", -0.1),
+        ("encoder.warp", 0.6),
         ("encoder.fine_dilations", [0]),
         ("quantizer.codes", 1),
         ("quantizer.codes", 65537),
@@ -118,6 +128,12 @@ def test_numbers_must_be_finite(value):
         ("decoder.bands", 2),
         ("decoder.layers", 0),
         ("decoder.cycle", 40),
+        ("decoder.harmonics", -1),
+        ("decoder.harmonics", 65),
+        ("training.pitch_weight", -0.5),
+        ("training.pitch_weight", 1e4),
+        ("training.phoneme_weight", -0.5),
+        ("training.phoneme_weight", 1e4),
         ("training.stages.0.steps", 0),
         ("training.stages.0.batch", 0),
         ("training.stages.0.crop_seconds", 0.0),
@@ -138,6 +154,54 @@ def test_decoder_window_must_exceed_the_receptive_field():
     table = changed("training.stages.1.decoder_seconds", 0.1)
     table["training"]["stages"][1]["crop_seconds"] = 0.1  # the whole crop: all steps count
     assert from_dict(table)
+
+
+def test_harmonics_need_pitch():
+    message = refusal("conditioning.pitch", False)
+    assert "[decoder]" in message and "conditioning.pitch = true" in message
+    table = changed("conditioning.pitch", False)
+    table["decoder"]["harmonics"] = 0
+    assert from_dict(table)
+
+
+def test_warping_needs_bands_that_lie_apart():
+    assert "128" in refusal("encoder.mels", 129)
+    table = changed("encoder.mels", 129)
+    table["encoder"]["warp"] = 0.0
+    assert from_dict(table)
+    assert from_dict(changed("encoder.mels", 128))
+
+
+@pytest.mark.parametrize("change", [{"low_bins": 8}, {"warp": 0.1}])
+def test_a_strided_encoder_has_no_bands(change):
+    table = load_preset("paper").to_dict()
+    table["encoder"] |= change
+    with pytest.raises(InputError, match="logmel"):
+        from_dict(table)
+
+
+def test_pitch_needs_whole_frames_of_ten_milliseconds():
+    table = load_preset("paper").to_dict()
+    assert not table["conditioning"]["auxiliary"] and table["hop"] % 160
+    table["conditioning"]["pitch"] = True
+    with pytest.raises(InputError, match="pitch need a hop that is a multiple of 160"):
+        from_dict(table)
+    table["conditioning"] |= {"pitch": False, "phonemes": True}
+    assert from_dict(table)
+
+
+def test_what_older_configurations_do_not_say():
+    table = load_preset("base").to_dict()
+    for part, keys in {
+        "encoder": ("low_bins", "warp"),
+        "conditioning": ("pitch", "phonemes"),
+        "decoder": ("harmonics",),
+    }.items():
+        for key in keys:
+            del table[part][key]
+    old = from_dict(table)
+    assert (old.encoder.low_bins, old.encoder.warp, old.decoder.harmonics) == (0, 0.0, 0)
+    assert not old.conditioning.pitch and not old.conditioning.phonemes
 
 
 def test_one_frame_cannot_be_normalised():

@@ -6,7 +6,7 @@ import soundfile
 from tones import vowel
 
 from vqspeech import Codec, InputError, conversion
-from vqspeech.conversion import at_level_of, semitones
+from vqspeech.conversion import Move, at_level_of, missing, planned
 from vqspeech.level import LevelMeter
 from vqspeech.pitch import median_f0
 from vqspeech.transpose import transposed, transposed_blocks
@@ -81,15 +81,115 @@ def test_long_recordings_are_moved_in_pieces(monkeypatch):
 
 def test_how_far_the_pitch_is_moved():
     wave = vowel(seconds=1.0, pitch=150.0)
-    assert semitones([wave], "target", 300.0) == pytest.approx(12.0, abs=0.5)
-    assert semitones([wave], "target", 1000.0) == conversion.LARGEST_SEMITONES
-    assert semitones([wave], "target", 0.0) == semitones([wave], "keep", 300.0) == 0.0
-    assert semitones([wave], "target", 150.0) == 0.0
-    assert semitones([wave], -3.0, 0.0) == -3.0
-    assert semitones([np.zeros(RATE, "f4")], "target", 200.0) == 0.0
-    for bad in ("high", 15.0, float("nan")):
+
+    def steps(pitch, target):
+        return planned([wave], pitch, target).step
+
+    assert steps("target", 300.0) == pytest.approx(12.0, abs=0.5)
+    assert steps("target", 1000.0) == conversion.LARGEST_SEMITONES
+    assert steps("target", 20.0) == -conversion.LARGEST_SEMITONES
+    assert steps("target", 0.0) == steps("keep", 300.0) == steps("keep", 0.0) == 0.0
+    assert steps("target", 150.0) == 0.0
+    assert steps(-3.0, 0.0) == steps(-3, 200.0) == -3.0
+    for bad in ("high", "", 15.0, -15, float("nan")):
         with pytest.raises(InputError, match="pitch"):
-            semitones([wave], bad, 200.0)
+            steps(bad, 200.0)
+
+
+def test_what_pitch_is_wanted():
+    wave = vowel(seconds=1.0, pitch=150.0)
+    for target in (300.0, 1000.0, 150.0):
+        assert planned([wave], "target", target).f0 == target
+    assert planned([wave], "target", 0.0).f0 == 0.0
+    assert planned([wave], "keep", 300.0).f0 == pytest.approx(150, rel=0.02)
+    assert planned([wave], 12.0, 300.0).f0 == pytest.approx(300, rel=0.02)
+    assert planned([wave], -12, 0.0).f0 == pytest.approx(75, rel=0.02)
+
+
+def test_a_recording_without_a_voice_has_no_pitch_to_move():
+    silence = np.zeros(RATE, "f4")
+    assert planned([silence], "target", 200.0) == Move(0.0, 200.0)
+    assert planned([silence], "keep", 200.0) == Move(0.0, 0.0)
+    assert planned([silence], 5.0, 200.0) == Move(5.0, 0.0)
+
+
+def test_the_first_minute_tells_where_the_pitch_is(monkeypatch):
+    monkeypatch.setattr(conversion, "PITCH_SECONDS", 1.0)
+
+    def blocks():
+        yield vowel(seconds=0.6, pitch=150.0)
+        yield np.concatenate([vowel(seconds=0.4, pitch=150.0), vowel(seconds=5.0, pitch=300.0)])
+        raise AssertionError("read further than needed")
+
+    assert planned(blocks(), "keep", 0.0).f0 == pytest.approx(150, rel=0.02)
+
+
+def test_what_is_missing_is_from_the_predicted_to_the_wanted():
+    asked = []
+
+    class Predicting:
+        def predicted_f0(self, codes, speaker):
+            asked.append((codes, speaker))
+            return self.f0
+
+    codec = Predicting()
+    for f0, wanted, step in (
+        (100.0, 200.0, 12.0),
+        (200.0, 150.0, 12 * np.log2(0.75)),
+        (200.0, 200.0, 0.0),
+        (100.0, 1000.0, conversion.LARGEST_SEMITONES),
+        (500.0, 50.0, -conversion.LARGEST_SEMITONES),
+        (100.0, 0.0, 0.0),
+        (float("nan"), 200.0, 0.0),
+    ):
+        codec.f0 = f0
+        assert missing(codec, "codes", "anna", Move(3.0, wanted)) == pytest.approx(step)
+    assert set(asked) == {("codes", "anna")}
+
+
+def test_a_model_that_predicts_no_pitch_lacks_none(codec):
+    assert missing(codec, codec.encode(vowel(0.5)), "anna", Move(0.0, 200.0)) == 0.0
+
+
+@pytest.fixture
+def pitched(pitched_model, monkeypatch):
+    """(codec, the semitones that its decoder is asked for)."""
+    codec, asked = Codec.from_pretrained(pitched_model, device="cpu"), []
+    decode = codec.decode_blocks
+
+    def listening(codes, speaker, *, semitones=0.0, **options):
+        asked.append((codes, semitones))
+        return decode(codes, speaker, semitones=semitones, **options)
+
+    monkeypatch.setattr(codec, "decode_blocks", listening)
+    return codec, asked
+
+
+@pytest.mark.parametrize(("pitch", "wanted"), [("keep", 150.0), (4.0, 189.0), ("target", 230.0)])
+def test_what_the_codes_lack_is_added_when_they_are_decoded(
+    pitched, tmp_path, monkeypatch, pitch, wanted
+):
+    codec, asked = pitched
+    monkeypatch.setattr(codec, "speaker_f0", lambda speaker: 230.0)
+    wave = vowel(seconds=0.6, pitch=150.0)
+    soundfile.write(tmp_path / "in.wav", wave, RATE, "FLOAT")
+    options = {"speaker": "bert", "pitch": pitch, "preview": True}
+    codec.convert(wave, **options)
+    codec.convert_file(tmp_path / "in.wav", tmp_path / "out.wav", **options)
+    assert len(asked) == 2
+    for codes, semitones in asked:
+        predicted = codec.predicted_f0(codes, "bert")
+        assert predicted * 2 ** (semitones / 12) == pytest.approx(wanted, rel=0.02)
+        assert abs(semitones) > 0.01, "the test tests nothing"
+    np.testing.assert_array_equal(asked[0][0].indices, asked[1][0].indices)
+
+
+def test_a_wave_is_converted_by_the_pitch_it_lacks(pitched):
+    codec, _ = pitched
+    wave = vowel(seconds=0.5)
+    out = codec.convert(wave, speaker="bert", seed=3, pitch="keep")
+    assert out.shape == wave.shape and np.isfinite(out).all()
+    assert abs(level_of(out).active_db - level_of(wave).active_db) < 0.2
 
 
 @pytest.mark.parametrize("preview", [False, True])

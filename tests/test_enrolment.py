@@ -9,6 +9,7 @@ from tones import vowel
 from vqspeech import Codec, InputError, enrolment
 from vqspeech.config import from_dict
 from vqspeech.enrolment import cut, enroll, nearest_speakers
+from vqspeech.nn.conditioning import Pitch
 
 RATE = 16_000
 
@@ -79,6 +80,25 @@ def test_a_model_without_an_auxiliary_head(tiny_config, tmp_path, speech):
     codec.trained.clear()
     with pytest.raises(InputError, match="not trained"):
         enroll(codec, "Eva", speech)
+
+
+def test_pitch_is_part_of_the_fit_and_not_of_the_log_mel_error(pitched_model, speech, monkeypatch):
+    codec = Codec.from_pretrained(pitched_model, device="cpu")
+    voice, held = enroll(codec, "Eva", speech)
+    assert np.isfinite([held.mel, held.nats]).all()
+    heard = []
+
+    def heavy(pitch, truth):
+        heard.append(truth)
+        return 1000 + 0 * pitch.log_f0.sum()
+
+    monkeypatch.setattr(Pitch, "loss", heavy)
+    without, held = enroll(codec, "Eva", speech)
+    assert held.mel < 100 and held.nearest_mel < 100
+    assert np.abs(without.vector - voice.vector).max() > 1e-3, "pitch moves the vector"
+    f0 = torch.cat([truth.flatten() for truth in heard])
+    assert float((f0 > 0).float().mean()) > 0.3
+    assert float(f0[f0 > 0].median()) == pytest.approx(140, rel=0.03)
 
 
 def test_nearest_speakers_are_all_of_them_in_order(codec):

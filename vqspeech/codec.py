@@ -15,6 +15,8 @@ from vqspeech.codec_prior import WithPrior
 from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.errors import InputError
+from vqspeech.nn.excitation import teacher_excitation
+from vqspeech.pitch import f0_frames
 from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.speakers import Voice, find_row, is_voice_file, load_voice
 
@@ -174,6 +176,7 @@ class Codec(Decoding, WithPrior):
     def nats_per_step(self, wave: np.ndarray, speaker: str, shuffle: bool = False) -> float:
         """-log p(x | codes, speaker) of a recording [T] at 16 kHz, in nats a WaveNet step.
 
+        Of a model with `decoder.harmonics`: -log p(x | codes, speaker, phase of the fundamental).
         Teacher-forced: a measure of the model, never a reconstruction. shuffle: with the codes of
         the recording in random order; the difference is what the decoder learns from them.
         """
@@ -187,12 +190,18 @@ class Codec(Decoding, WithPrior):
         target = decoder.encode(torch.from_numpy(level)[None].to(self.device))
         hidden = torch.cat(list(self._hidden_blocks(codes, vector, codes.frames)), -1)
         past = frames_for(decoder.stack.receptive_field, hold)
+        told = None
+        if decoder.excite is not None:
+            f0 = torch.from_numpy(f0_frames(level))[None].to(self.device)
+            whole = torch.from_numpy(level)[None].to(self.device)
+            told = teacher_excitation(whole, f0, decoder.bands, decoder.harmonics)
         total, size = 0.0, self._frames(2.0)
         for start in range(0, codes.frames, size):
             left, end = max(0, start - past), min(codes.frames, start + size)
             truth = target[:, left * hold : end * hold]
             first = (start - left) * hold
-            logits = decoder(truth, hidden[..., left:end], first)
+            here = None if told is None else told[:, left * hold : end * hold]
+            logits = decoder(truth, hidden[..., left:end], first, here)
             total += float(decoder.nats(logits, truth[:, first:]).sum())
         return total / (codes.frames * hold)
 

@@ -19,6 +19,8 @@ DECODE_SECONDS = 0.25
 """Speech sampled between two looks at the clock and the keyboard."""
 STREAMS = 16
 """Recordings that are sampled side by side."""
+PITCH_SECONDS = 60.0
+"""Of a recording, from which its median F0 is taken."""
 PREVIEW_SECONDS = 20.0
 """Griffin-Lim runs on pieces of this length."""
 
@@ -110,11 +112,15 @@ class Decoding:
         preview: bool = False,
         weights: str = "int8",
         postfilter: bool = True,
+        semitones: float = 0.0,
     ) -> Iterator[np.ndarray]:
-        """`decode` in blocks, as they are made, in memory that does not grow with the length."""
+        """`decode` in blocks, as they are made, in memory that does not grow with the length.
+
+        semitones: by which the WaveNet's pitch is moved, where the model predicts pitch.
+        """
         if not preview:
             options = {"seed": seed, "temperature": temperature, "weights": weights}
-            options["postfilter"] = postfilter
+            options |= {"postfilter": postfilter, "semitones": semitones}
             blocks = self.decode_many_blocks([(codes, speaker)], **options)
             return (block for _, block in blocks if block is not None)
         vector = self.speaker_vector(speaker)
@@ -131,6 +137,7 @@ class Decoding:
         temperature: float | None = None,
         weights: str = "int8",
         postfilter: bool = True,
+        semitones: float = 0.0,
         streams: int = STREAMS,
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """`decode_many` in blocks: (number of the job, its next samples; None: its end)."""
@@ -141,10 +148,16 @@ class Decoding:
         if temperature is None:
             temperature = self.config.decoder.temperature
         check_sampling(seed, temperature, weights)
-        check_streams(streams, self.config.decoder, self._frames(DECODE_SECONDS))
+        hold, frames = self.config.steps_per_frame, self._frames(DECODE_SECONDS)
+        check_streams(streams, self.config.decoder, frames, hold)
         work = [(codes, vector) for (codes, _), vector in zip(jobs, vectors, strict=True)]
         filters = [PostFilter() for _ in jobs] if postfilter and self._predicts_mel else None
-        blocks = self._wavenet_blocks(work, seed, temperature, weights, streams, filters)
+        sampler = self._sampler(weights)
+        starts = (
+            (sampler.stream(seed, temperature), self._frames_of(*job, semitones, one))
+            for job, one in zip(work, filters or [None] * len(work), strict=True)
+        )
+        blocks = self._filtered(sampler.together(starts, streams), filters)
         return cut_to_length(blocks, [codes.samples for codes, _ in jobs])
 
     def check_decodable(self, preview: bool = False) -> None:
@@ -171,6 +184,11 @@ class Decoding:
             )
 
     @property
+    def predicts_pitch(self) -> bool:
+        """Whether the codes say what F0 the decoded voice has, which can then be moved."""
+        return self.model.conditioning.pitch_head is not None
+
+    @property
     def _predicts_mel(self) -> bool:
         return self.model.conditioning.head is not None
 
@@ -184,29 +202,29 @@ class Decoding:
             part = indices[None, left : start + frames + context].to(self.device)
             yield self.model.hidden(part, vector)[..., start - left : start - left + frames]
 
-    @torch.inference_mode()
-    def _wavenet_blocks(self, jobs, seed, temperature, weights, streams, filters):
-        """(number of the job, its next samples; None: its end); jobs: (codes, vector).
-
-        filters: a PostFilter for each job, or None.
-        """
+    def _sampler(self, weights: str) -> WaveNetSampler:
         if weights not in self._samplers:
             hold = self.config.steps_per_frame
             self._samplers[weights] = WaveNetSampler(self.model.decoder, hold, weights)
-        sampler, size = self._samplers[weights], self._frames(DECODE_SECONDS)
+        return self._samplers[weights]
 
-        def frames(number, codes, vector):
-            for hidden in self._hidden_blocks(codes, vector, size):
-                if filters is not None:
-                    log_mel = self.model.conditioning.log_mel(hidden)
-                    filters[number].expect(log_mel[0].cpu().numpy())
-                yield hidden
+    @torch.inference_mode()
+    def _frames_of(self, codes: Codes, vector, semitones: float, postfilter: PostFilter | None):
+        """What a stream is given, piece by piece: hidden frames [1, H, F] and F0 [1, n] or None."""
+        conditioning = self.model.conditioning
+        for hidden in self._hidden_blocks(codes, vector, self._frames(DECODE_SECONDS)):
+            if postfilter is not None:
+                postfilter.expect(conditioning.log_mel(hidden)[0].cpu().numpy())
+            f0 = None
+            if self.predicts_pitch:
+                f0 = conditioning.pitch(hidden).f0() * 2 ** (semitones / 12)
+            yield hidden, f0
 
-        starts = (
-            (sampler.stream(seed, temperature), frames(number, *job))
-            for number, job in enumerate(jobs)
-        )
-        for number, block in sampler.together(starts, streams):
+    @staticmethod
+    @torch.inference_mode()
+    def _filtered(blocks, filters: list[PostFilter] | None):
+        """The streams' numbered blocks, each through its post-filter."""
+        for number, block in blocks:
             if filters is None:
                 yield number, block
             elif block is not None:
@@ -214,6 +232,19 @@ class Decoding:
             else:
                 yield number, filters[number].finish()
                 yield number, None
+
+    def predicted_f0(self, codes: Codes, speaker: str | os.PathLike | None = None) -> float:
+        """Median F0 in Hz that the codes' first minute has as this speaker.
+
+        NaN where no voice is predicted, or the model predicts no pitch. Raises InputError.
+        """
+        if not self.predicts_pitch:
+            return float("nan")
+        frames = self._frames(PITCH_SECONDS)
+        start = Codes(codes.indices[:frames], min(codes.samples, frames * codes.hop), codes.hop)
+        found = self._frames_of(start, self.speaker_vector(speaker), 0.0, None)
+        f0 = torch.cat([f0[0] for _, f0 in found])
+        return float(f0[f0 > 0].median()) if bool((f0 > 0).any()) else float("nan")
 
     @torch.inference_mode()
     def _preview_blocks(self, codes, vector, seed) -> Iterator[np.ndarray]:

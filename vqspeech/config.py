@@ -21,6 +21,8 @@ from vqspeech.tables import build, require, within
 
 FILTER_BANK_HOP = 160
 """Samples between two frames of the log-mel filter bank (10 ms)."""
+MOST_WARPED_MELS = 128
+"""With more, some low mel bands share their FFT bins, and nothing lies between them."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,18 @@ class EncoderConfig:
     `kind = "logmel"`: a log-mel filter bank, residual blocks at 100 Hz, a stride, blocks at 50 Hz.
     `kind = "strided"`: the paper's raw convolutions, `window` wide with stride `stride`, one a
     downsampling, followed by residual blocks at the code rate.
+
+    low_bins: of a log-mel encoder, bins of a second spectrum beside the mel bands, with a window
+    long enough to part the harmonics of a low voice; 0 for none. warp: in training, frequencies of
+    what a log-mel encoder sees are scaled by up to exp(+-warp), an amount a recording, while the
+    target stays: so codes leave to the speaker identity what a vocal tract's length decides.
     """
 
     kind: Literal["logmel", "strided"] = "logmel"
     channels: int = 320
     mels: int = 80
+    low_bins: int = 0
+    warp: float = 0.0
     fine_dilations: tuple[int, ...] = (1, 2, 4)
     coarse_dilations: tuple[int, ...] = (1, 2, 4)
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
@@ -43,6 +52,10 @@ class EncoderConfig:
     def __post_init__(self):
         within("encoder", 1, 4096, channels=self.channels)
         within("encoder", 8, 256, mels=self.mels)
+        within("encoder", 0, 128, low_bins=self.low_bins)
+        within("encoder", 0.0, 0.5, warp=self.warp)
+        few = self.warp == 0 or self.mels <= MOST_WARPED_MELS
+        require(few, "encoder", f"mels = {self.mels} must be {MOST_WARPED_MELS} or less to warp")
         for dilation in self.fine_dilations + self.coarse_dilations:
             within("encoder", 1, 1024, dilation=dilation)
         for stride in self.strides:
@@ -50,6 +63,8 @@ class EncoderConfig:
         within("encoder", 2, 64, window=self.window)
         fits = all(self.window >= s and (self.window - s) % 2 == 0 for s in self.strides)
         if self.kind == "strided":
+            plain = self.low_bins == 0 and self.warp == 0
+            require(plain, "encoder", "low_bins and warp are for kind = 'logmel'")
             require(
                 bool(self.strides) and fits,
                 "encoder",
@@ -81,12 +96,18 @@ class QuantizerConfig:
 
 @dataclass(frozen=True)
 class ConditioningConfig:
-    """Codes and speaker to the hidden frames that the WaveNet sees, and the auxiliary mel head."""
+    """Codes and speaker to the hidden frames that the WaveNet sees, and what is read from these.
+
+    auxiliary: the log-mel head. pitch: a head for F0 and voicing. phonemes: in training, phonemes
+    are read from the codes alone, with a loss where the corpus has phonemes.
+    """
 
     channels: int = 256
     dilations: tuple[int, ...] = (1, 2, 4, 1)
     speaker_dim: int = 64
     auxiliary: bool = True
+    pitch: bool = False
+    phonemes: bool = False
 
     def __post_init__(self):
         within("conditioning", 1, 4096, channels=self.channels, speaker_dim=self.speaker_dim)
@@ -96,7 +117,11 @@ class ConditioningConfig:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network."""
+    """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network.
+
+    harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
+    none.
+    """
 
     bands: int = 4
     residual_channels: int = 64
@@ -104,8 +129,10 @@ class DecoderConfig:
     layers: int = 16
     cycle: int = 8
     temperature: float = 1.0
+    harmonics: int = 0
 
     def __post_init__(self):
+        within("decoder", 0, 64, harmonics=self.harmonics)
         require(self.bands in (1, 4), "decoder", f"bands = {self.bands} must be 1 or 4")
         within(
             "decoder",
@@ -172,12 +199,18 @@ class Config:
                 "model",
                 f"hop = {self.hop} must be a multiple of {FILTER_BANK_HOP} for a log-mel encoder",
             )
-        if self.conditioning.auxiliary:
+        if self.conditioning.auxiliary or self.conditioning.pitch:
             require(
                 self.hop % FILTER_BANK_HOP == 0,
                 "conditioning",
-                f"auxiliary needs a hop that is a multiple of {FILTER_BANK_HOP}, not {self.hop}",
+                f"auxiliary and pitch need a hop that is a multiple of {FILTER_BANK_HOP}, not "
+                f"{self.hop}",
             )
+        require(
+            self.conditioning.pitch or not self.decoder.harmonics,
+            "decoder",
+            "harmonics need conditioning.pitch = true: their phase runs on from the F0 it predicts",
+        )
 
     def _check_stage(self, stage: StageConfig) -> None:
         where = f"training.stages: {stage.name}"

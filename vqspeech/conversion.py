@@ -1,18 +1,20 @@
 """Voice conversion: the codes of a recording, decoded as somebody else, at the recording's level.
 
-Codes this few carry pitch, of high voices at least: so the source's is moved to the target's before
-it is encoded. They do not carry loudness, decoded speech has the codec's one level: so the decoded
-blocks wait in a temporary file until their own level is known, and then take the source's.
+Codes this few carry pitch: so the source's is moved to the target's before it is encoded, and what
+is still missing then is added to the F0 that the codes predict. They do not carry loudness, decoded
+speech has the codec's one level: so the decoded blocks wait in a temporary file until their own
+level is known, and then take the source's.
 """
 
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vqspeech import audio
+from vqspeech.codec_decoding import PITCH_SECONDS
 from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
@@ -29,8 +31,6 @@ PEAK = 0.99
 BLOCK_SAMPLES = 1 << 16
 LARGEST_SEMITONES, SMALLEST_SEMITONES = 14.0, 0.5
 """Pitch is moved no further (a low man to a high woman), and by less it is not worth it."""
-PITCH_SECONDS = 60.0
-"""Of a recording, from which its median F0 is taken."""
 
 
 def at_level_of(
@@ -68,20 +68,30 @@ def _gain(source: LevelMeter, decoded: LevelMeter) -> float:
     return float(10 ** (min(step, highest) / 20))
 
 
-def semitones(blocks: Iterable[np.ndarray], pitch: str | float, target: float) -> float:
-    """How far the pitch of a recording is to be moved; its first minute tells where it is.
+_WRONG_PITCH = f"pitch {{!r}} must be target, keep, or semitones within +-{LARGEST_SEMITONES:g}"
+
+
+class Move(NamedTuple):
+    """How the pitch of a recording is to change.
+
+    step: semitones by which the source is moved before it is encoded. f0: in Hz, the median that
+    the decoded voice is to have; 0 where nothing says it.
+    """
+
+    step: float
+    f0: float
+
+
+def planned(blocks: Iterable[np.ndarray], pitch: str | float, target: float) -> Move:
+    """How the pitch of a recording is to change; its first minute tells where it is.
 
     blocks: at 16 kHz. pitch: as in `Codec.convert`. target: F0 in Hz, 0 if not known. Raises
     InputError.
     """
-    if pitch == "keep" or (pitch == "target" and not target):
-        return 0.0
-    if pitch != "target":
-        if isinstance(pitch, str) or not abs(pitch) <= LARGEST_SEMITONES:
-            raise InputError(
-                f"pitch {pitch!r} must be target, keep, or semitones within +-{LARGEST_SEMITONES:g}"
-            )
-        return float(pitch)
+    if isinstance(pitch, str) and pitch not in ("target", "keep"):
+        raise InputError(_WRONG_PITCH.format(pitch))
+    if not isinstance(pitch, str) and not abs(pitch) <= LARGEST_SEMITONES:
+        raise InputError(_WRONG_PITCH.format(pitch))
     heard, samples = [], 0
     for block in blocks:
         heard.append(block)
@@ -89,14 +99,36 @@ def semitones(blocks: Iterable[np.ndarray], pitch: str | float, target: float) -
         if samples >= PITCH_SECONDS * SAMPLE_RATE:
             break
     source = median_f0(np.concatenate(heard)[: round(PITCH_SECONDS * SAMPLE_RATE)])
-    step = 12 * np.log2(target / source) if np.isfinite(source) else 0.0
-    step = float(np.clip(step, -LARGEST_SEMITONES, LARGEST_SEMITONES))
-    return step if abs(step) >= SMALLEST_SEMITONES else 0.0
+    source = source if np.isfinite(source) else 0.0
+    if pitch == "target":
+        step = 12 * np.log2(target / source) if source and target else 0.0
+        step = float(np.clip(step, -LARGEST_SEMITONES, LARGEST_SEMITONES))
+        return Move(step if abs(step) >= SMALLEST_SEMITONES else 0.0, target)
+    step = 0.0 if pitch == "keep" else float(pitch)
+    return Move(step, source * 2 ** (step / 12))
 
 
-def encode_moved(codec: "Codec", wave: np.ndarray, step: float) -> Codes:
-    """Codes of `wave` (float32 [T] at 16 kHz) with its pitch moved by `step` semitones."""
-    return codec.encode_blocks(transposed_blocks([wave], step), level_gain(wave))
+def missing(codec: "Codec", codes: Codes, speaker, move: Move) -> float:
+    """Semitones between the median F0 that `move` wants and what the codes have as `speaker`.
+
+    0 for a model that does not predict pitch: there the codes' own is all there is.
+    """
+    predicted = codec.predicted_f0(codes, speaker)
+    if not move.f0 or not np.isfinite(predicted):
+        return 0.0
+    step = 12 * np.log2(move.f0 / predicted)
+    return float(np.clip(step, -LARGEST_SEMITONES, LARGEST_SEMITONES))
+
+
+def encode_for(
+    codec: "Codec", wave: np.ndarray, speaker, pitch: str | float
+) -> tuple[Codes, float]:
+    """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`: its codes, and the semitones
+    that are to be added when these are decoded. pitch: as in `Codec.convert`. Raises InputError.
+    """
+    move = planned([wave], pitch, codec.speaker_f0(speaker))
+    codes = codec.encode_blocks(transposed_blocks([wave], move.step), level_gain(wave))
+    return codes, missing(codec, codes, speaker, move)
 
 
 def convert(
@@ -106,8 +138,8 @@ def convert(
     wave = np.concatenate(list(audio.resample_blocks([wave], rate)))
     level = LevelMeter()
     level.add(wave)
-    step = semitones([wave], pitch, codec.speaker_f0(speaker))
-    blocks = codec.decode_blocks(encode_moved(codec, wave, step), speaker, **options)
+    codes, semitones = encode_for(codec, wave, speaker, pitch)
+    blocks = codec.decode_blocks(codes, speaker, semitones=semitones, **options)
     return np.concatenate(list(at_level_of(level, blocks)))
 
 
@@ -122,9 +154,10 @@ def convert_file(
 ) -> int:
     """`Codec.convert_file`: see there."""
     level = audio.measure_level(source)
-    step = semitones(audio.read_blocks(source, quiet=True), pitch, codec.speaker_f0(speaker))
-    moved = transposed_blocks(audio.read_blocks(source), step)
+    move = planned(audio.read_blocks(source, quiet=True), pitch, codec.speaker_f0(speaker))
+    moved = transposed_blocks(audio.read_blocks(source), move.step)
     codes = codec.encode_blocks(moved, level.gain())
+    options["semitones"] = missing(codec, codes, speaker, move)
     with audio.Writer(path) as file:
         for block in at_level_of(level, codec.decode_blocks(codes, speaker, **options), progress):
             file.add(block)

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vqspeech.conversion import PITCH_SECONDS
+from vqspeech.codec_decoding import PITCH_SECONDS
 from vqspeech.data.condition import conditioned
 from vqspeech.dsp import SAMPLE_RATE, HighPass
 from vqspeech.errors import InputError
 from vqspeech.level import level_gain
-from vqspeech.pitch import median_f0
+from vqspeech.pitch import f0_frames, median_f0
 from vqspeech.speakers import Voice, check_name
 
 if TYPE_CHECKING:
@@ -158,8 +158,12 @@ class _Fit:
             z_q = torch.cat([self._lookup(part[None]) for part in wave])
             truth = self.model.target_mel(wave)
         held = torch.tensor(held, device=codec.device)
-        self.fitted = (wave[~held], z_q[~held], truth[~held])
-        self.held = (wave[held], z_q[held], truth[held])
+        parts = (wave, z_q, truth)
+        if codec.predicts_pitch:
+            f0 = np.stack([f0_frames(piece) for piece in pieces])
+            parts += (torch.from_numpy(f0).to(codec.device),)
+        self.fitted = tuple(part[~held] for part in parts)
+        self.held = tuple(part[held] for part in parts)
         self.seconds = len(self.fitted[0]) * wave.shape[1] / SAMPLE_RATE
 
     def _lookup(self, wave: torch.Tensor) -> torch.Tensor:
@@ -170,21 +174,30 @@ class _Fit:
         return self.model.conditioning(z_q, vector.expand(len(z_q), -1), mask)
 
     def _mel(self, part, vector: torch.Tensor) -> torch.Tensor:
-        _, z_q, truth = part
-        return F.l1_loss(self.model.conditioning.log_mel(self._hidden(z_q, vector)), truth)
+        return self._mel_and_pitch(part[:3], vector)
+
+    def _mel_and_pitch(self, part, vector: torch.Tensor) -> torch.Tensor:
+        _, z_q, truth, *f0 = part
+        hidden = self._hidden(z_q, vector)
+        error = F.l1_loss(self.model.conditioning.log_mel(hidden), truth)
+        if f0:  # the voice's range of pitch is part of who it is
+            weight = self.config.training.pitch_weight
+            error = error + weight * self.model.conditioning.pitch(hidden).loss(f0[0])
+        return error
 
     def _nats(self, part, vector: torch.Tensor) -> torch.Tensor:
-        wave, z_q, _ = part
+        wave, z_q, _, *f0 = part
         frames = min(z_q.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.codec.hop))
         first = (z_q.shape[-1] - frames) // 2  # the middle, with real context around it
-        return self.model.nats(wave, self._hidden(z_q, vector), (first, first + frames))
+        window = (first, first + frames)
+        return self.model.nats(wave, self._hidden(z_q, vector), window, *f0)
 
     @torch.no_grad()
     def _nearest(self) -> list[int]:
         """Rows of the trained speakers, the one that explains the speech best first."""
         part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
         part = part if self.has_mel else tuple(tensor[:NATS_BATCH] for tensor in part)
-        error = self._mel if self.has_mel else self._nats
+        error = self._mel_and_pitch if self.has_mel else self._nats
         rows = self.model.speakers.weight
         errors = []
         for row in range(len(rows)):
@@ -205,16 +218,17 @@ class _Fit:
         try:
             if self.has_mel:
                 with torch.no_grad():
+                    error = self._mel_and_pitch
                     part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
-                    vector = min(starts, key=lambda v: float(self._mel(part, v))).clone()
+                    vector = min(starts, key=lambda v: float(error(part, v))).clone()
                 middle = 0.65 if self.has_nats else 1.0
-                self._descend(vector, self._mel, MEL_STEPS, MEL_BATCH, MEL_RATE, (0.3, middle))
+                self._descend(vector, error, MEL_STEPS, MEL_BATCH, MEL_RATE, (0.3, middle))
             if self.has_nats:
                 weight = self.config.training.auxiliary_weight if self.has_mel else 0.0
 
                 def both(part, vector):
                     loss = self._nats(part, vector)
-                    return loss + weight * self._mel(part, vector) if weight else loss
+                    return loss + weight * self._mel_and_pitch(part, vector) if weight else loss
 
                 start = 0.65 if self.has_mel else 0.3
                 self._descend(vector, both, NATS_STEPS, NATS_BATCH, NATS_RATE, (start, 1.0))

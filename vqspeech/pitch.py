@@ -9,6 +9,7 @@ from vqspeech.level import is_scorable
 
 FMIN_HZ, FMAX_HZ = 60.0, 400.0
 HOP = 160
+QUICK_HOP = 2 * HOP
 _FRAME = 1024
 _THRESHOLD_PRIOR = (2, 8)
 _VOICE_RANGE_DB = 30.0
@@ -34,7 +35,7 @@ def track(x: np.ndarray, quick: bool = False) -> PitchTrack:
     """
     import librosa
 
-    hop = 2 * HOP if quick else HOP
+    hop = QUICK_HOP if quick else HOP
     frames = 1 + len(x) // hop
     if not is_scorable(x):
         return PitchTrack(np.full(frames, np.nan), np.zeros(frames, bool))
@@ -57,6 +58,31 @@ def median_f0(x: np.ndarray) -> float:
     """Median F0 in Hz over the voiced frames of `x` (float32 [T] at 16 kHz); NaN where none is."""
     found = track(x, quick=True)  # the median needs no finer steps
     return float(np.median(found.f0[found.voiced])) if found.voiced.any() else float("nan")
+
+
+def f0_frames(x: np.ndarray) -> np.ndarray:
+    """F0 of `x` (float32 [T] at 16 kHz) at the middle of each 10 ms: float32 [ceil(T / 160)], Hz.
+
+    0 where there is no voice. What training tells a decoder of recordings (`nn.excitation`).
+    """
+    return at_samples(track(x, quick=True).f0, np.arange(-(-len(x) // HOP)) * HOP + HOP // 2)
+
+
+def at_samples(f0: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """A quick track's F0 [n] (Hz; 0 or NaN unvoiced) at `samples` [m]: float32 [m], 0 unvoiced.
+
+    Between two voiced values on a straight line of log F0, elsewhere the nearest; 0 beyond the end.
+    """
+    known = np.nan_to_num(f0).astype(np.float32)
+    place = samples / QUICK_HOP
+    left = np.minimum(place.astype(np.int64), len(known) - 1)
+    right = np.minimum(left + 1, len(known) - 1)
+    share = place - left
+    a, b = known[left], known[right]
+    both = (a > 0) & (b > 0)
+    between = np.where(both, a, 1) * (np.where(both, b, 1) / np.where(both, a, 1)) ** share
+    found = np.where(both, between, np.where(share < 0.5, a, b))
+    return np.where(samples < QUICK_HOP * len(known), found, 0).astype(np.float32)
 
 
 def compare(reference: PitchTrack, decoded: PitchTrack) -> dict[str, float]:

@@ -26,6 +26,7 @@ from vqspeech.sampling import postfilter
 TEMPERATURES = (1.0, 0.85, 0.7)
 SHARPNESSES = (1.0, 1.5, 2.0, 2.5)
 PHASE_ROUNDS = (0, 2, 4, 8)
+LAST_FITS = (0, 1, 2)
 
 
 class Recording:
@@ -86,7 +87,7 @@ def main() -> int:
         Recording(codec, row, audio[:samples].astype(np.float32) / 32768, seed)
         for seed, (_, row, audio) in enumerate(held_out)
     ]
-    usual, sharp, rounds = 0.85, postfilter.SHARPNESS, postfilter.PHASE_ROUNDS
+    usual, sharp, rounds = 0.7, postfilter.SHARPNESS, postfilter.PHASE_ROUNDS
 
     def row(name: str, decode) -> None:
         found = np.mean([scores(one, decode(one)) for one in recordings], 0)
@@ -105,11 +106,14 @@ def main() -> int:
     for postfilter.PHASE_ROUNDS in PHASE_ROUNDS:
         if rounds != postfilter.PHASE_ROUNDS:
             row(f"{postfilter.PHASE_ROUNDS} phase rounds", lambda one: one.filtered(usual))
+    postfilter.PHASE_ROUNDS, fits = rounds, postfilter.LAST_FITS
+    for postfilter.LAST_FITS in LAST_FITS:
+        if fits != postfilter.LAST_FITS:
+            row(f"{postfilter.LAST_FITS} last fits", lambda one: one.filtered(usual))
     print(
-        f"\n{len(recordings)} utterances; T {usual:g}, sharpness {sharp:g} and {rounds} phase",
-        end="",
+        f"\n{len(recordings)} utterances; T {usual:g}, sharpness {sharp:g}, {rounds} phase rounds "
+        f"and {fits} last fit(s) where nothing else is said"
     )
-    print(" rounds where nothing else is said")
     return 0
 
 

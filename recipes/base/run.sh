@@ -42,7 +42,7 @@ case "$stage$stop_stage" in *[!0-9]*) fail "--stage and --stop-stage are numbers
 
 # shellcheck source=recipes/environment.sh
 source "$repository/recipes/environment.sh"
-vqspeech_environment "train"
+vqspeech_environment "train,eval" # the latter aligns transcripts, and evaluates
 mkdir -p "$exp"
 
 manifest=()
@@ -52,6 +52,9 @@ runs() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 if runs 1; then
   echo "stage 1: prepare $speech"
   vqspeech prepare "$speech" "$exp/packed" "${manifest[@]}"
+  if [ -f "$speech/manifest.tsv" ] && head -1 "$speech/manifest.tsv" | grep -qw transcript; then
+    python "$repository/recipes/base/phonemes.py" "$speech/manifest.tsv" "$exp/packed"
+  fi
 fi
 if runs 2; then
   echo "stage 2: train (codes, then waveform)"
@@ -70,6 +73,5 @@ if runs 4; then
 fi
 if runs 5; then
   echo "stage 5: pack into vqspeech/models/base"
-  python "$repository/recipes/base/pitch.py" "$exp/run/model" "$exp/packed"
   python "$repository/recipes/base/pack.py" "$exp/run/model" "$repository/vqspeech/models/base"
 fi

@@ -46,10 +46,12 @@ def conv1d_forms(project_ahead: bool) -> None:
         out = F.conv1d(x, weight, self.linear.bias, self.stride, dilation=self.dilation)
         return out.transpose(1, 2)
 
-    def decoder(self, indices, hidden, first=0):
+    def decoder(self, indices, hidden, first=0, excitation=None):
         stack, hold = self.stack, indices.shape[1] // hidden.shape[2]
         past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
         x, skip, width = self.embed(past).transpose(1, 2), 0, stack.residual_channels
+        if self.excite is not None:
+            x = x + F.conv1d(excitation.transpose(1, 2), kernel(self.excite))
         condition = (kernel(self.condition), self.condition.bias)
         if project_ahead:
             biases = F.conv1d(hidden, *condition).chunk(len(stack.dilations), 1)
@@ -81,8 +83,8 @@ def measure(form: str, batch: int) -> dict:
     """Audio samples a second through the WaveNet, and the first loss (the forms must agree)."""
     import torch
 
-    from vqspeech.config import load_preset
-    from vqspeech.nn.vqvae import VQVAE
+    from vqspeech.config import FILTER_BANK_HOP, load_preset
+    from vqspeech.nn.vqvae import VQVAE, Batch
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters
 
@@ -98,12 +100,12 @@ def measure(form: str, batch: int) -> dict:
     optimizer = torch.optim.AdamW(trained_parameters(model, stage), 1e-3, foreach=True)
     model.train()
     samples = round(stage.crop_seconds * 16_000 / config.hop) * config.hop
-    wave = 0.05 * torch.randn(batch, samples)
-    speaker = torch.arange(batch) % 16
+    f0 = torch.full((batch, samples // FILTER_BANK_HOP), 120.0)
+    crops = Batch(0.05 * torch.randn(batch, samples), torch.arange(batch) % 16, f0)
     times, first = [], None
     for _ in range(WARM_UP + STEPS):
         start = time.perf_counter()
-        loss = total_loss(config, stage, model(wave, speaker, window=window, freeze_codes=True))
+        loss = total_loss(config, stage, model(crops, window=window, freeze_codes=True))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -60,24 +60,36 @@ def pack_speed(folder: Path, workers: int) -> None:
     )
 
 
+def made_up_tracks(corpus, hop: int) -> dict:
+    """F0 and phonemes of every utterance, as long as real ones, by the names of `Crops`."""
+    from vqspeech.data.tracks import PHONEME_HOP, F0Track, PhonemeTrack
+    from vqspeech.pitch import QUICK_HOP
+
+    samples = corpus.index["utterances"]["samples"]
+    f0, labels = np.cumsum(samples // QUICK_HOP + 1), np.cumsum(-(-samples // PHONEME_HOP))
+    phonemes = PhonemeTrack(np.zeros(labels[-1], np.int8), labels)
+    return {"f0": F0Track(np.full(f0[-1], 120, np.float16), f0), "phonemes": (phonemes, hop)}
+
+
 def loader_speed(packed: Path) -> None:
     import torch
 
     from vqspeech.config import load_preset
     from vqspeech.data.batches import Crops, PackedCorpus, prefetch
-    from vqspeech.nn.vqvae import VQVAE
+    from vqspeech.nn.vqvae import VQVAE, Batch
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters
 
     keep_freed_memory()
     config, corpus = load_preset("base"), PackedCorpus(packed)
+    tracks = made_up_tracks(corpus, config.hop)
     for stage in config.training.stages:
-        crops = Crops(corpus, "train", config.crop_frames(stage) * config.hop, stage.batch, 0)
-        batches = prefetch(crops)
+        size = config.crop_frames(stage) * config.hop
+        batches = prefetch(Crops(corpus, "train", size, stage.batch, 0, **tracks))
         start = time.perf_counter()
         for _ in range(LOADED):
-            wave, speaker = next(batches)
-        loaded = LOADED * wave.size / (time.perf_counter() - start)
+            crops = next(batches)
+        loaded = LOADED * crops.wave.size / (time.perf_counter() - start)
         batches.close()
 
         torch.manual_seed(0)
@@ -86,9 +98,9 @@ def loader_speed(packed: Path) -> None:
         times = []
         for _ in range(WARM_UP + STEPS):
             start = time.perf_counter()
+            wave, *known = map(torch.from_numpy, crops)
             losses = model(
-                torch.from_numpy(wave).float() / 32768,
-                torch.from_numpy(speaker),
+                Batch(wave.float() / 32768, *known),
                 window=config.decoder_window(stage),
                 freeze_codes=stage.name == "waveform",
                 with_decoder=stage.name != "codes",
@@ -97,7 +109,7 @@ def loader_speed(packed: Path) -> None:
             optimizer.step()
             optimizer.zero_grad()
             times.append(time.perf_counter() - start)
-        consumed = wave.size / sorted(times[WARM_UP:])[STEPS // 2]
+        consumed = crops.wave.size / sorted(times[WARM_UP:])[STEPS // 2]
         print(
             f"loader, {stage.name}: {loaded / 1e6:.1f} M samples/s read, {consumed / 1e6:.2f} M "
             f"consumed: {loaded / consumed:.0f} times"

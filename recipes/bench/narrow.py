@@ -31,6 +31,8 @@ def main() -> int:
 
     from vqspeech import Codec, audio
     from vqspeech.dsp import HighPass
+    from vqspeech.nn.excitation import teacher_excitation
+    from vqspeech.pitch import f0_frames
     from vqspeech.sampling.formats import FORMATS
 
     codec = Codec.from_pretrained(args.model, device="cpu")
@@ -47,9 +49,13 @@ def main() -> int:
         with torch.inference_mode():
             hidden = codec.model.hidden(codec.model.encode(wave), codec.model.speakers(speaker))
             bias = decoder.conditioning(hidden)[0].numpy()
-            samples = decoder.encode(wave)[0].numpy().astype(np.uint8)
+            samples, drive = decoder.encode(wave)[0].numpy().astype(np.uint8), None
+            if decoder.excite is not None:
+                f0 = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
+                told = teacher_excitation(wave, f0, decoder.bands, decoder.harmonics)
+                drive = decoder.excite(told)[0].numpy()
         row = {
-            name: nats(form.logits(form.new_state(), bias, hold, samples), samples)
+            name: nats(form.logits(form.new_state(), bias, hold, samples, drive), samples)
             for name, form in formats.items()
         }
         found.append(row["int8"] - row["float32"])

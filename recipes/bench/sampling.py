@@ -52,12 +52,14 @@ class Subject:
         with torch.no_grad():
             hidden = torch.randn(1, self.channels, frames)
             self.bias = self.decoder.conditioning(hidden)[0].numpy()
+        width = self.config.decoder.residual_channels
+        self.drive = np.zeros((frames * self.hold, width), np.float32)
         self.formats = {name: kind(self.decoder) for name, kind in FORMATS.items()}
         self.steps = frames * self.hold
         self.multiply_adds = sum(
             layer.weight.numel()
             for name, layer in self.decoder.named_modules()
-            if isinstance(layer, torch.nn.Linear) and name != "condition"
+            if isinstance(layer, torch.nn.Linear) and name not in ("condition", "excite")
         )
 
     def kernels(self, weights: str, streams: int, threads: int) -> float:
@@ -67,7 +69,7 @@ class Subject:
         rng = np.random.default_rng(0)
         form, shape = self.formats[weights], (self.steps, self.bands)
         work = [
-            Work(form.new_state(), self.bias, rng.random(shape, dtype=np.float32), 1.0)
+            Work(form.new_state(), self.bias, self.drive, rng.random(shape, dtype=np.float32), 1.0)
             for _ in range(streams)
         ]
         seconds = timed(lambda: form.sample(work, self.hold, threads))
@@ -81,8 +83,9 @@ class Subject:
 
         frames = -(-PLAIN_STEPS // self.hold)
         uniforms = torch.rand(frames * self.hold, self.bands)
-        bias, sampler = torch.from_numpy(self.bias[:frames]), ReferenceSampler(self.decoder)
-        seconds = timed(lambda: sampler.run(bias, self.hold, uniforms))
+        bias, drive = torch.from_numpy(self.bias[:frames]), torch.from_numpy(self.drive)
+        sampler = ReferenceSampler(self.decoder)
+        seconds = timed(lambda: sampler.run(bias, drive, self.hold, uniforms))
         return uniforms.numel() / seconds
 
     def naive(self) -> float:
@@ -93,11 +96,12 @@ class Subject:
         frames = -(-reach // self.hold)
         indices = torch.randint(0, 256, (1, frames * self.hold, self.bands))
         hidden = torch.randn(1, self.channels, frames)
+        told = torch.randn(1, indices.shape[1], 2 * self.decoder.harmonics)
 
         def run():
             with torch.inference_mode():
                 for _ in range(NAIVE_STEPS):
-                    self.decoder(indices, hidden, indices.shape[1] - 1)
+                    self.decoder(indices, hidden, indices.shape[1] - 1, told)
 
         return NAIVE_STEPS * self.bands / timed(run)
 

@@ -44,6 +44,12 @@ decoder_seconds = 0.08
 """
 
 
+@pytest.fixture(autouse=True)
+def full_precision(monkeypatch):
+    """On every processor: a process has but one precision."""
+    monkeypatch.setattr("vqspeech.training.run.cpu_has_bfloat16", lambda: False)
+
+
 @pytest.fixture
 def config(tmp_path):
     path = tmp_path / "small.toml"

@@ -7,6 +7,7 @@ from voices import corpus
 
 from vqspeech.data.batches import Crops, PackedCorpus, prefetch
 from vqspeech.data.pack import pack
+from vqspeech.data.tracks import F0Track, PhonemeTrack
 from vqspeech.errors import InputError
 
 
@@ -18,15 +19,31 @@ def packed(tmp_path_factory):
     return PackedCorpus(root / "out")
 
 
+@pytest.fixture(scope="module")
+def tracks(packed):
+    """Made-up F0 and phonemes in which every place has its own value."""
+    samples = packed.index["utterances"]["samples"]
+    f0 = [100 + 200 * row + np.arange(n // 320 + 1) for row, n in enumerate(samples)]
+    f0[0][5:9] = 0
+    labels = [(7 * row + np.arange(-(-n // 160))) % 41 - 1 for row, n in enumerate(samples)]
+
+    def track(kind, parts, dtype):
+        return kind(np.concatenate(parts).astype(dtype), np.cumsum([len(part) for part in parts]))
+
+    phonemes = track(PhonemeTrack, labels, np.int8)
+    return {"f0": track(F0Track, f0, np.float16), "phonemes": (phonemes, 320)}
+
+
 def equal(one, two):
     return all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 def test_shapes_and_determinism(packed):
     crops = Crops(packed, "train", 1000, 5, seed=3)
-    audio, speakers = crops.batch_at(7)
-    assert (audio.shape, audio.dtype) == ((5, 1000), np.int16)
-    assert (speakers.shape, speakers.dtype) == ((5,), np.int64)
+    batch = crops.batch_at(7)
+    assert (batch.wave.shape, batch.wave.dtype) == ((5, 1000), np.int16)
+    assert (batch.speaker.shape, batch.speaker.dtype) == ((5,), np.int64)
+    assert batch.f0 is None and batch.phonemes is None
     assert equal(crops.batch_at(7), Crops(packed, "train", 1000, 5, seed=3).batch_at(7))
     assert not equal(crops.batch_at(7), crops.batch_at(8))
     assert not equal(crops.batch_at(7), Crops(packed, "train", 1000, 5, seed=4).batch_at(7))
@@ -35,7 +52,49 @@ def test_shapes_and_determinism(packed):
 def test_ranks_split_the_same_list(packed):
     whole = Crops(packed, "train", 500, 6, seed=0).batch_at(11)
     parts = [Crops(packed, "train", 500, 2, 0, rank, 3).batch_at(11) for rank in range(3)]
+    assert equal(whole[:2], [np.concatenate([p[i] for p in parts]) for i in range(2)])
+
+
+def test_ranks_split_f0_and_phonemes_too(packed, tracks):
+    whole = Crops(packed, "train", 640, 6, seed=0, **tracks).batch_at(11)
+    parts = [Crops(packed, "train", 640, 2, 0, rank, 3, **tracks).batch_at(11) for rank in range(3)]
     assert equal(whole, [np.concatenate(part) for part in zip(*parts, strict=True)])
+
+
+def place_of(packed, crop):
+    """(row, first sample) of a crop: no two places of noise are equal."""
+    for row, size in enumerate(packed.index["utterances"]["samples"]):
+        audio = packed.audio(row)
+        for start in np.flatnonzero(audio[: size - len(crop) + 1] == crop[0]):
+            if np.array_equal(audio[start : start + len(crop)], crop):
+                return row, int(start)
+    raise AssertionError("not a crop of the corpus")
+
+
+def test_f0_and_phonemes_are_those_of_the_crops_own_samples(packed, tracks):
+    crops = Crops(packed, "train", 1280, 20, seed=0, **tracks)
+    batch = crops.batch_at(3)
+    assert (batch.f0.shape, batch.f0.dtype) == ((20, 8), np.float32)
+    assert (batch.phonemes.shape, batch.phonemes.dtype) == ((20, 4), np.int64)
+    starts = set()
+    for crop, f0, phonemes in zip(batch.wave, batch.f0, batch.phonemes, strict=True):
+        row, start = place_of(packed, crop)
+        tens, frames = start + 80 + 160 * np.arange(8), start + 160 + 320 * np.arange(4)
+        np.testing.assert_array_equal(f0, tracks["f0"].at(row, tens))
+        # A value every 20 ms that rises by one: what lies between is their mean.
+        if not (row == 0 and start < 9 * 320):
+            np.testing.assert_allclose(f0, 100 + 200 * row + tens / 320, rtol=2e-3)
+        np.testing.assert_array_equal(phonemes, (7 * row + frames // 160) % 41 - 1)
+        starts.add(start % 320)
+    assert len(starts) > 10, "crops begin anywhere"
+
+
+def test_beyond_a_short_utterance_nothing_is_known(packed, tracks):
+    batch = Crops(packed, "train", 50_240, 8, seed=0, **tracks).batch_at(0)
+    for crop, f0, phonemes in zip(batch.wave, batch.f0, batch.phonemes, strict=True):
+        size = int(np.flatnonzero(crop)[-1]) + 1
+        assert (f0[: size // 160] > 0).sum() > size // 160 - 10 and not f0[size // 160 + 3 :].any()
+        assert (phonemes[: size // 320] >= 0).any() and (phonemes[size // 320 + 2 :] == -1).all()
 
 
 def test_crops_are_inside_one_utterance_of_the_split(packed):
@@ -44,13 +103,13 @@ def test_crops_are_inside_one_utterance_of_the_split(packed):
         for split in ("train", "valid")
     }
     for split, utterances in inside.items():
-        audio, speakers = Crops(packed, split, 600, 20, seed=0).batch_at(0)
+        audio, speakers, *_ = Crops(packed, split, 600, 20, seed=0).batch_at(0)
         for crop, speaker in zip(audio, speakers, strict=True):
             assert any(row == speaker and crop.tobytes() in data for row, data in utterances)
 
 
 def test_short_utterances_are_followed_by_zeros(packed):
-    audio, _ = Crops(packed, "train", 50_000, 8, seed=0).batch_at(0)
+    audio = Crops(packed, "train", 50_000, 8, seed=0).batch_at(0).wave
     padded = [
         np.pad(data, (0, 50_000 - len(data))).tobytes() for _, _, data in packed.utterances("train")
     ]
@@ -59,7 +118,7 @@ def test_short_utterances_are_followed_by_zeros(packed):
 
 def test_utterances_weigh_by_length_and_places_are_uniform(packed):
     crops = Crops(packed, "train", 100, 2000, seed=0)
-    _, speakers = crops.batch_at(0)
+    speakers = crops.batch_at(0).speaker
     share = [0, 0]
     for _, speaker, audio in packed.utterances("train"):
         share[speaker] += len(audio) / packed.samples("train")

@@ -1,7 +1,9 @@
+import math
+
 import pytest
 import torch
 
-from vqspeech.nn.conditioning import Conditioning
+from vqspeech.nn.conditioning import HIGHEST_F0, LOG_F0_SCALE, LOWEST_F0, Conditioning, Pitch
 
 DIM = 6
 
@@ -58,3 +60,65 @@ def test_log_mel_has_a_row_every_ten_milliseconds(narrow, frames):
     # The rows of a code depend on that code alone, and are its own.
     last = net.log_mel(hidden[..., -1:])
     torch.testing.assert_close(mel[..., -per_code:], last)
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+def test_pitch_has_a_frame_every_ten_milliseconds(narrow, frames):
+    net = conditioning_of(narrow)
+    if not narrow.conditioning.pitch:
+        assert net.pitch_head is None
+        return
+    per_code = narrow.hop // 160
+    hidden = torch.randn(2, 8, frames)
+    pitch = net.pitch(hidden)
+    assert pitch.log_f0.shape == pitch.voicing.shape == (2, frames * per_code)
+    last = net.pitch(hidden[..., -1:])
+    for part, own in zip(pitch, last, strict=True):
+        torch.testing.assert_close(part[:, -per_code:], own)
+        assert part.unique().numel() == part.numel(), "every frame has its own weights"
+
+
+def test_untrained_pitch_is_that_of_a_voice(narrow_base):
+    found = conditioning_of(narrow_base).pitch(torch.randn(4, 8, 50)).log_f0.exp()
+    assert 100 < float(found.median()) < 220
+
+
+def logs(*hertz):
+    return torch.tensor([hertz]).log()
+
+
+def test_f0_is_zero_without_a_voice_and_within_bounds():
+    pitch = Pitch(logs(100.0, 200.0, 7.0, 5000.0, 300.0), torch.tensor([[1, -1, 0.1, 9, 0.0]]))
+    torch.testing.assert_close(pitch.f0(), torch.tensor([[100.0, 0, LOWEST_F0, HIGHEST_F0, 0]]))
+    far = Pitch(torch.tensor([[1e4, -1e4]]), torch.ones(1, 2))
+    assert far.f0().tolist() == [[HIGHEST_F0, LOWEST_F0]]
+
+
+def minus_log_p(logit, voiced):
+    return math.log1p(math.exp(-logit if voiced else logit))
+
+
+def test_loss_of_pitch_by_hand():
+    pitch = Pitch(logs(110.0, 200.0, 60.0), torch.tensor([[2.0, -1.0, 0.5]]))
+    loss = pitch.loss(torch.tensor([[100.0, 220.0, 0.0]]))
+    voicing = (minus_log_p(2, True) + minus_log_p(-1, True) + minus_log_p(0.5, False)) / 3
+    # What is said of the unvoiced frame does not count: the mean is over the voiced ones.
+    off = math.log(1.1) / LOG_F0_SCALE
+    assert float(loss) == pytest.approx(voicing + off, rel=1e-5)
+
+
+def test_loss_of_pitch_without_any_voice():
+    log_f0 = logs(110.0, 60.0).requires_grad_()
+    voicing = torch.tensor([[2.0, -1.0]], requires_grad=True)
+    loss = Pitch(log_f0, voicing).loss(torch.zeros(1, 2))
+    wanted = (minus_log_p(2, False) + minus_log_p(-1, False)) / 2
+    assert float(loss.detach()) == pytest.approx(wanted, rel=1e-5)
+    loss.backward()
+    assert not bool(log_f0.grad.any()) and bool(voicing.grad.isfinite().all())
+    assert voicing.grad[0, 0] > 0 and voicing.grad[0, 1] > 0
+
+
+def test_loss_of_pitch_pulls_f0_towards_the_truth():
+    log_f0 = logs(110.0, 90.0).requires_grad_()
+    Pitch(log_f0, torch.zeros(1, 2)).loss(torch.full((1, 2), 100.0)).backward()
+    assert log_f0.grad[0].sign().tolist() == [1, -1]

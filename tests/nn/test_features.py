@@ -3,39 +3,107 @@ import math
 import pytest
 import torch
 
-from vqspeech.nn.features import LOG_FLOOR, LogMel
+from vqspeech.nn.features import LOG_FLOOR, LOW_FIRST, LOW_FLOOR, LogMel, LowSpectrum, warped
 
-HOP, MARGIN = 160, 120
-
-
-def test_one_frame_every_ten_milliseconds():
-    assert LogMel(20)(torch.randn(2, 7 * HOP)).shape == (2, 20, 7)
-
-
-def test_silence_is_the_floor():
-    assert torch.equal(LogMel(20)(torch.zeros(1, HOP)), torch.full((1, 20, 1), math.log(LOG_FLOOR)))
+HOP = 160
+BANKS = [(LogMel(20), 120, LOG_FLOOR), (LowSpectrum(20), 432, LOW_FLOOR)]
+"""With the samples to either side of a frame that it depends on, and the smallest magnitude."""
+BIN_HZ = 16_000 / 1024
 
 
-def test_a_frame_sees_its_own_samples_and_a_margin():
-    wave = torch.randn(1, 9 * HOP).requires_grad_()
-    LogMel(80)(wave)[..., 4].sum().backward()
+def tone(*hertz, frames=10):
+    time = torch.arange(frames * HOP) / 16_000
+    return sum(torch.sin(2 * math.pi * f * time) for f in hertz)[None]
+
+
+@pytest.mark.parametrize("bank", [bank for bank, *_ in BANKS])
+def test_one_frame_every_ten_milliseconds(bank):
+    assert bank(torch.randn(2, 7 * HOP)).shape == (2, 20, 7)
+    assert bank.centres().shape == (20,) and bool((bank.centres().diff() > 0).all())
+
+
+@pytest.mark.parametrize(("bank", "margin", "floor"), BANKS)
+def test_silence_is_the_floor(bank, margin, floor):
+    silence = torch.full((1, 20, 1), math.log(floor))
+    torch.testing.assert_close(bank(torch.zeros(1, HOP)), silence)
+
+
+@pytest.mark.parametrize(("bank", "margin", "floor"), BANKS)
+def test_a_frame_sees_its_own_samples_and_a_margin(bank, margin, floor):
+    wave = torch.randn(1, 11 * HOP).requires_grad_()
+    bank(wave)[..., 5].sum().backward()
     seen = wave.grad[0].nonzero()[:, 0]
     # The Hann window's first weight is zero.
-    assert (int(seen[0]), int(seen[-1])) == (4 * HOP - MARGIN + 1, 5 * HOP + MARGIN - 1)
+    assert (int(seen[0]), int(seen[-1])) == (5 * HOP - margin + 1, 6 * HOP + margin - 1)
+
+
+def test_a_low_frame_is_centred_on_the_middle_of_its_samples():
+    wave = torch.zeros(1, 9 * HOP)
+    wave[0, 4 * HOP + HOP // 2] = 1.0
+    low = LowSpectrum(30)(wave)[0]
+    # The spectrum of an impulse is flat, as high as the window's weight there.
+    torch.testing.assert_close(low[:, 4], torch.zeros(30), atol=1e-4, rtol=0)
+    weight = math.cos(math.pi * HOP / 1024) ** 2
+    torch.testing.assert_close(low[:, [3, 5]].exp(), torch.full((30, 2), weight))
+    floor = torch.full((30, 2), math.log(LOW_FLOOR))  # further than its window reaches
+    torch.testing.assert_close(low[:, [0, 8]], floor)
+
+
+@pytest.mark.parametrize("hertz", [63, 125, 250, 500, 1000])
+def test_a_tone_peaks_in_its_low_bin(hertz):
+    low = LowSpectrum(64)
+    peak = int(low(tone(hertz))[0, :, 5].argmax())
+    assert peak == round(hertz / BIN_HZ) - LOW_FIRST
+    assert float(low.centres()[peak]) * BIN_HZ == pytest.approx(hertz, abs=BIN_HZ / 2)
+
+
+def test_harmonics_of_a_low_voice_are_apart():
+    low = LowSpectrum(64)(tone(80, 160, 240, frames=20))[0, :, 10]
+    peaks, gaps = (
+        low[[round(hertz / BIN_HZ) - LOW_FIRST for hertz in row]]
+        for row in ((80, 160, 240), (120, 200))
+    )
+    assert float(peaks.min() - gaps.max()) > 1.5
 
 
 @pytest.mark.parametrize("hertz", [200, 1000, 3000, 6000])
 def test_a_tone_peaks_in_its_band(hertz):
     bank = LogMel(80)
-    time = torch.arange(10 * HOP) / 16_000
-    mel = bank(torch.sin(2 * math.pi * hertz * time)[None])[0, :, 5]
+    mel = bank(tone(hertz))[0, :, 5]
     centre = float((bank.filters[:, mel.argmax()] * torch.linspace(0, 8000, 257)).sum())
     centre /= float(bank.filters[:, mel.argmax()].sum())
     assert centre == pytest.approx(hertz, rel=0.1)
+    assert float(bank.centres()[mel.argmax()]) == pytest.approx(centre * 512 / 16_000, rel=1e-3)
 
 
-def test_mixed_precision_does_not_touch_it():
-    bank, wave = LogMel(80), 0.1 * torch.randn(1, 5 * HOP)
+@pytest.mark.parametrize("bank", [bank for bank, *_ in BANKS])
+def test_mixed_precision_does_not_touch_it(bank):
+    wave = 0.1 * torch.randn(1, 5 * HOP)
     with torch.autocast("cpu", torch.bfloat16):
         mixed = bank(wave)
     assert torch.equal(mixed, bank(wave))
+
+
+@pytest.mark.parametrize("bank", [LogMel(80), LowSpectrum(64)])
+def test_warping_by_one_changes_nothing(bank):
+    bands = torch.randn(2, len(bank.centres()), 3)
+    assert torch.equal(warped(bands, bank.centres(), torch.ones(2)), bands)
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.9, 1.15, 1.3])
+@pytest.mark.parametrize(("bank", "hertz"), [(LogMel(80), 2000), (LowSpectrum(64), 500)])
+def test_warping_moves_a_peak_by_the_factor(bank, hertz, factor):
+    """And each item by its own."""
+    bands = bank(torch.cat([tone(hertz)] * 2))
+    found = warped(bands, bank.centres(), torch.tensor([factor, 1.0]))[..., 5]
+    wanted = bank(tone(factor * hertz))[0, :, 5].argmax()
+    assert abs(int(found[0].argmax()) - int(wanted)) <= 1
+    assert torch.equal(found[1], bands[1, :, 5])
+
+
+def test_what_lies_between_bands_is_interpolated_and_the_ends_go_on():
+    centres, bands = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([[[10.0], [20.0], [60.0]]])
+    # Bands at 1, 2, 4 come from 0.75, 1.5, 3; then from 2, 4, 8.
+    for factor, wanted in ((4 / 3, [10.0, 15.0, 40.0]), (0.5, [20.0, 60.0, 60.0])):
+        found = warped(bands, centres, torch.tensor([factor]))[0, :, 0]
+        torch.testing.assert_close(found, torch.tensor(wanted))

@@ -7,68 +7,149 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vqspeech.nn.vqvae import VQVAE
+from vqspeech.nn import vqvae
+from vqspeech.nn.excitation import teacher_excitation
+from vqspeech.nn.phoneme_reader import UNKNOWN
+from vqspeech.nn.vqvae import VQVAE, Batch
 
 SPEAKERS = torch.tensor([1, 0])
 
 
 def crops(config, frames=40):
-    return 0.1 * torch.randn(2, frames * config.hop)
+    """A batch of what the model of `config` is trained on, half of it voiced."""
+    samples = frames * config.hop
+    f0 = phonemes = None
+    if config.conditioning.pitch:
+        f0 = torch.empty(2, samples // 160).uniform_(80, 300)
+        f0[:, ::2] = 0
+    if config.conditioning.phonemes:
+        phonemes = torch.randint(UNKNOWN, 40, (2, frames))
+    return Batch(0.1 * torch.randn(2, samples), SPEAKERS, f0, phonemes)
 
 
 def ready(config):
     """A model whose codes are initialised."""
     model = VQVAE(config, 3).train()
     with torch.no_grad():
-        model(crops(config), SPEAKERS, with_decoder=False)
+        model(crops(config), with_decoder=False)
+        if model.decoder.excite is not None:
+            model.decoder.excite.weight.mul_(20)  # so that what it is told shows in its nats
     return model
+
+
+def hidden_of(model, batch):
+    return model.hidden(model.encode(batch.wave), model.speakers(batch.speaker))
+
+
+def told(config, batch):
+    """What the decoder is told of the phase; None if it is told nothing."""
+    harmonics = config.decoder.harmonics
+    args = (batch.wave, batch.f0, config.decoder.bands, harmonics)
+    return teacher_excitation(*args) if harmonics else None
 
 
 @torch.no_grad()
 def test_terms_of_every_preset(narrow):
-    losses = ready(narrow)(crops(narrow), SPEAKERS)
+    losses = ready(narrow)(crops(narrow))
     assert (losses.mel is not None) == narrow.conditioning.auxiliary
+    assert (losses.pitch is not None) == narrow.conditioning.pitch
+    assert (losses.phonemes is not None) == narrow.conditioning.phonemes
     # An untrained network knows next to nothing: ln 256 nats a sample.
-    assert float(losses.nats) == pytest.approx(math.log(256), rel=0.1)
+    assert float(losses.nats) == pytest.approx(math.log(256), rel=0.2)
     assert float(losses.usage.sum()) == 80
-    for term in (losses.codebook, losses.commitment):
-        assert term.dim() == 0 and float(term) > 0
+    for term in (losses.codebook, losses.commitment, losses.pitch, losses.phonemes):
+        assert term is None or (term.dim() == 0 and float(term) > 0)
 
 
 def test_without_decoder_there_is_no_likelihood(narrow_base):
-    assert ready(narrow_base)(crops(narrow_base), SPEAKERS, with_decoder=False).nats is None
+    losses = ready(narrow_base)(crops(narrow_base), with_decoder=False)
+    assert losses.nats is None and losses.pitch is not None
 
 
 @torch.no_grad()
-def test_terms_by_hand(narrow_base):
-    model, wave = ready(narrow_base).eval(), crops(narrow_base)
-    losses = model(wave, SPEAKERS)
-    z = model.quantizer.norm(model.encoder(wave))
-    z_q = model.quantizer.lookup(model.encode(wave))
+def test_phonemes_count_only_where_they_are_given(narrow_base, narrow_paper):
+    batch = crops(narrow_base)
+    model = ready(narrow_base).eval()
+    assert model(batch).phonemes is not None
+    without = model(batch._replace(phonemes=None))
+    assert without.phonemes is None
+    assert without._replace(phonemes=0, usage=0) == model(batch)._replace(phonemes=0, usage=0)
+    plain = ready(narrow_paper).eval()
+    phonemes = torch.zeros(2, 40, dtype=torch.int64)
+    assert plain(crops(narrow_paper)._replace(phonemes=phonemes)).phonemes is None
+
+
+@torch.no_grad()
+def test_terms_by_hand(narrow):
+    model, batch = ready(narrow).eval(), crops(narrow)
+    losses = model(batch)
+    z = model.quantizer.norm(model.encoder(batch.wave))
+    z_q = model.quantizer.lookup(model.encode(batch.wave))
     distance = (z - z_q).square().mean()
     torch.testing.assert_close(losses.codebook, distance, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(losses.commitment, distance, rtol=1e-4, atol=1e-6)
-    hidden = model.hidden(model.encode(wave), model.speakers(SPEAKERS))
-    mel = (model.conditioning.log_mel(hidden) - model.target_mel(wave)).abs().mean()
-    torch.testing.assert_close(losses.mel, mel, rtol=1e-4, atol=1e-5)
-    target = model.decoder.encode(wave)
-    logits = model.decoder(target, hidden)
+    hidden = hidden_of(model, batch)
+    target = model.decoder.encode(batch.wave)
+    logits = model.decoder(target, hidden, excitation=told(narrow, batch))
     nats = F.cross_entropy(logits.flatten(0, 2), target.flatten())
     torch.testing.assert_close(losses.nats, nats, rtol=1e-4, atol=1e-5)
+    if narrow.conditioning.auxiliary:
+        mel = (model.conditioning.log_mel(hidden) - model.target_mel(batch.wave)).abs().mean()
+        torch.testing.assert_close(losses.mel, mel, rtol=1e-4, atol=1e-5)
+    if narrow.conditioning.pitch:
+        pitch = model.conditioning.pitch(hidden).loss(batch.f0)
+        torch.testing.assert_close(losses.pitch, pitch, rtol=1e-4, atol=1e-5)
+    if narrow.conditioning.phonemes:
+        read = model.phonemes.loss(z_q, batch.phonemes)  # from the codes alone, not the speaker
+        torch.testing.assert_close(losses.phonemes, read, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
 def test_window_counts_only_steps_with_their_whole_past(narrow_base):
-    model, wave = ready(narrow_base).eval(), crops(narrow_base)
+    model, batch = ready(narrow_base).eval(), crops(narrow_base)
     first, last = 12, 30
     steps, reach = narrow_base.steps_per_frame, narrow_base.decoder.receptive_field
-    losses = model(wave, SPEAKERS, window=(first, last))
-    hidden = model.hidden(model.encode(wave), model.speakers(SPEAKERS))
-    target = model.decoder.encode(wave)
-    nats = model.decoder.nats(model.decoder(target, hidden), target)
+    losses = model(batch, window=(first, last))
+    target = model.decoder.encode(batch.wave)
+    logits = model.decoder(target, hidden_of(model, batch), excitation=told(narrow_base, batch))
+    nats = model.decoder.nats(logits, target)
     inside = nats[:, first * steps + reach : last * steps].mean() / narrow_base.decoder.bands
     torch.testing.assert_close(losses.nats, inside, rtol=1e-4, atol=1e-5)
-    assert abs(float(inside) - float(model(wave, SPEAKERS).nats)) > 1e-5
+    assert abs(float(inside) - float(model(batch).nats)) > 1e-5
+
+
+@torch.no_grad()
+def test_likelihood_depends_on_the_phase_of_f0(narrow_base, monkeypatch):
+    model, batch = ready(narrow_base).eval(), crops(narrow_base)
+    hidden, window = hidden_of(model, batch), (0, 40)
+    with pytest.raises((TypeError, AttributeError)):
+        model.nats(batch.wave, hidden, window)
+    right = model.nats(batch.wave, hidden, window, batch.f0)
+    unvoiced = model.nats(batch.wave, hidden, window, torch.zeros_like(batch.f0))
+    # Half a period later.
+    monkeypatch.setattr(vqvae, "teacher_excitation", lambda *args: -teacher_excitation(*args))
+    later = model.nats(batch.wave, hidden, window, batch.f0)
+    assert len({round(float(nats), 6) for nats in (right, unvoiced, later)}) == 3
+
+
+@torch.no_grad()
+def test_mixed_precision_does_not_touch_the_phase(narrow_base, monkeypatch):
+    heard = []
+
+    def listening(*args):
+        heard.append(teacher_excitation(*args))
+        return heard[-1]
+
+    monkeypatch.setattr(vqvae, "teacher_excitation", listening)
+    model, batch = ready(narrow_base).eval(), crops(narrow_base)
+    plain = model(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model(batch)
+    assert torch.equal(*heard)
+    for name in ("nats", "pitch", "phonemes"):
+        torch.testing.assert_close(
+            getattr(mixed, name).float(), getattr(plain, name), rtol=0.05, atol=0.05
+        )
 
 
 def test_frozen_codes_do_not_move_even_in_training_mode(narrow_base):
@@ -76,14 +157,18 @@ def test_frozen_codes_do_not_move_even_in_training_mode(narrow_base):
     frozen = torch.nn.ModuleList([model.encoder, model.quantizer])
     before = copy.deepcopy(frozen.state_dict())
     model.train()
-    losses = model(crops(narrow_base), SPEAKERS, freeze_codes=True)
-    (losses.nats + losses.mel + losses.commitment + losses.codebook).backward()
+    batch = crops(narrow_base)
+    losses = model(batch, freeze_codes=True)
+    (losses.nats + losses.mel + losses.commitment + losses.codebook + losses.pitch).backward()
     after = frozen.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert all(parameter.grad is None for parameter in frozen.parameters())
     assert bool(model.conditioning.stem.linear.weight.grad.any())
+    # They are those that encoding gives: no frequency is warped.
+    codes = model.eval().encode(batch.wave).flatten()
+    assert torch.equal(losses.usage, torch.bincount(codes, minlength=len(losses.usage)).float())
     model.train()
-    model(crops(narrow_base), SPEAKERS)
+    model(batch)
     assert not torch.equal(before["1.counts"], frozen.state_dict()["1.counts"])
 
 

@@ -3,27 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from networks import F0, HIDDEN, HOLD, KINDS, decoder_of, drive_of
 
-from vqspeech.config import DecoderConfig
 from vqspeech.errors import InputError
-from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.sampling.formats import Float32Format, Int8Format
 from vqspeech.sampling.narrow import narrow_wavenet, quantise
 from vqspeech.sampling.packed import pack_wavenet
 
-HIDDEN, HOLD, FRAMES = 12, 20, 6
-
-
-def decoder_of(bands=4, width=10, channels=14, layers=5, cycle=3):
-    torch.manual_seed(3)
-    config = DecoderConfig(
-        bands=bands, residual_channels=width, skip_channels=channels, layers=layers, cycle=cycle
-    )
-    decoder = WaveNetDecoder(config, HIDDEN).eval()
-    with torch.no_grad():
-        for parameter in decoder.parameters():
-            parameter.mul_(2.0)
-    return decoder
+FRAMES = F0.shape[1]
 
 
 def int16(x):
@@ -32,7 +19,7 @@ def int16(x):
     return np.rint(x * (32767 / top)) * (top / 32767) if top else x
 
 
-def plain_logits(decoder, bias, samples):
+def plain_logits(decoder, bias, drive, samples):
     """Teacher-forced logits in float64, weights and inputs rounded as the kernels round them."""
     net = pack_wavenet(decoder)
 
@@ -50,7 +37,7 @@ def plain_logits(decoder, bias, samples):
     previous, out = np.full(len(net.embedding), 128), []
     for n, following in enumerate(samples):
         rows = [table[i] for table, i in zip(net.embedding, previous, strict=True)]
-        x, total = np.sum(rows, 0, np.float64), net.skip_bias.astype(np.float64)
+        x, total = np.sum([drive[n], *rows], 0, np.float64), net.skip_bias.astype(np.float64)
         for layer in range(layers):
             present = int16(x)
             h = bias[n // HOLD, layer] + past[layer].pop(0) @ past_gates[layer]
@@ -66,19 +53,20 @@ def plain_logits(decoder, bias, samples):
     return np.array(out).reshape(*samples.shape, 256)
 
 
-@pytest.mark.parametrize("bands", [1, 4])
+@pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
-def test_logits_are_the_arithmetic_written_plainly(bands):
-    decoder = decoder_of(bands)
+def test_logits_are_the_arithmetic_written_plainly(kind):
+    decoder = decoder_of(*KINDS[kind])
+    drive, shape = drive_of(decoder), (FRAMES * HOLD, decoder.bands)
     bias = decoder.conditioning(torch.randn(1, HIDDEN, FRAMES))[0].numpy()
-    samples = np.random.default_rng(0).integers(0, 256, (FRAMES * HOLD, bands)).astype(np.uint8)
+    samples = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     narrow = Int8Format(decoder)
-    found = narrow.logits(narrow.new_state(), bias, HOLD, samples)
-    expected = plain_logits(decoder, bias, samples)
+    found = narrow.logits(narrow.new_state(), bias, HOLD, samples, drive)
+    expected = plain_logits(decoder, bias, drive, samples)
     # A gate output may round to the other side of a step of 3e-5, and so on up the stack.
     assert np.abs(found - expected).max() < 0.02 * expected.std()
     exact = Float32Format(decoder)
-    float32 = exact.logits(exact.new_state(), bias, HOLD, samples)
+    float32 = exact.logits(exact.new_state(), bias, HOLD, samples, drive)
     assert 1e-4 < np.abs(found - float32).max() / expected.std() < 0.5
 
 
@@ -90,7 +78,7 @@ def test_many_layers_are_summed_in_pieces():
     samples = np.random.default_rng(0).integers(0, 256, (HOLD, 1)).astype(np.uint8)
     narrow = Int8Format(decoder)
     found = narrow.logits(narrow.new_state(), bias, HOLD, samples)
-    expected = plain_logits(decoder, bias, samples)
+    expected = plain_logits(decoder, bias, drive_of(decoder, F0[:, :1]), samples)
     assert np.abs(found - expected).max() < 0.02 * expected.std()
 
 

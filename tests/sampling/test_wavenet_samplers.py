@@ -6,28 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from networks import F0, HIDDEN, HOLD, KINDS, decoder_of, drive_of, excitation_of
 
-from vqspeech.config import DecoderConfig
-from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.sampling import kernels
 from vqspeech.sampling.packed import new_state, pack_wavenet
 from vqspeech.sampling.reference import ReferenceSampler, draw
 from vqspeech.sampling.stream import BandJoiner, WaveNetSampler
 
-HIDDEN, HOLD, FRAMES = 12, 20, 6
+FRAMES = F0.shape[1]
 
 
-@pytest.fixture(scope="module", params=[1, 4], ids=["full band", "four bands"])
+@pytest.fixture(scope="module", params=KINDS)
 def decoder(request):
-    torch.manual_seed(3)
-    config = DecoderConfig(
-        bands=request.param, residual_channels=10, skip_channels=14, layers=5, cycle=3
-    )
-    decoder = WaveNetDecoder(config, HIDDEN).eval()
-    with torch.no_grad():  # far from uniform, so that a wrong weight is a wrong sample
-        for parameter in decoder.parameters():
-            parameter.mul_(2.0)
-    return decoder
+    return decoder_of(*KINDS[request.param])
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +31,11 @@ def biases(decoder, hidden):
         return decoder.conditioning(hidden)[0]
 
 
+def pieces(hidden, size, f0=F0):
+    """Hidden frames, `size` at a time, each with its F0 (which not every decoder listens to)."""
+    return zip(hidden.split(size, -1), f0.split(size, -1), strict=True)
+
+
 def uniforms(decoder, seed=5):
     rng = np.random.default_rng(seed)
     return rng.random((FRAMES * HOLD, decoder.bands), dtype=np.float32)
@@ -48,10 +44,12 @@ def uniforms(decoder, seed=5):
 @torch.no_grad()
 def test_reference_step_is_the_training_graph(decoder, hidden):
     indices = torch.randint(0, 256, (1, FRAMES * HOLD, decoder.bands))
-    whole = decoder(indices, hidden)[0]
+    whole = decoder(indices, hidden, excitation=excitation_of(decoder))[0]
     sampler, bias = ReferenceSampler(decoder), biases(decoder, hidden)
+    drive = torch.from_numpy(drive_of(decoder))
     for n in range(FRAMES * HOLD):
-        torch.testing.assert_close(sampler.step(bias[n // HOLD]), whole[n], atol=1e-4, rtol=1e-4)
+        found = sampler.step(bias[n // HOLD], drive[n])
+        torch.testing.assert_close(found, whole[n], atol=1e-4, rtol=1e-4)
         sampler.previous = indices[0, n]
 
 
@@ -61,17 +59,19 @@ def test_kernel_logits_are_the_training_graph(decoder, hidden):
     net = pack_wavenet(decoder)
     out = np.empty((FRAMES * HOLD, decoder.bands * 256), np.float32)
     samples = indices[0].numpy().astype(np.uint8)
-    kernels.run_forced(net, new_state(net), biases(decoder, hidden).numpy(), HOLD, samples, out)
-    whole = decoder(indices, hidden)[0].reshape(len(out), -1).numpy()
-    np.testing.assert_allclose(out, whole, atol=1e-4)
+    bias, drive = biases(decoder, hidden).numpy(), drive_of(decoder)
+    kernels.run_forced(net, new_state(net), bias, drive, HOLD, samples, out)
+    whole = decoder(indices, hidden, excitation=excitation_of(decoder))[0]
+    np.testing.assert_allclose(out, whole.reshape(len(out), -1).numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 0.0])
 def test_kernel_samples_are_the_reference_samples(decoder, hidden, temperature):
-    draws, bias = uniforms(decoder), biases(decoder, hidden)
-    plain = ReferenceSampler(decoder).run(bias, HOLD, torch.from_numpy(draws), temperature)
+    draws, bias, drive = uniforms(decoder), biases(decoder, hidden), drive_of(decoder)
+    given = bias, torch.from_numpy(drive), HOLD, torch.from_numpy(draws), temperature
+    plain = ReferenceSampler(decoder).run(*given)
     net, out = pack_wavenet(decoder), np.empty(draws.shape, np.uint8)
-    kernels.run(net, new_state(net), bias.numpy(), HOLD, draws, temperature, out)
+    kernels.run(net, new_state(net), bias.numpy(), drive, HOLD, draws, temperature, out)
     np.testing.assert_array_equal(out, plain.numpy())
     assert len(np.unique(out)) > 3
 
@@ -91,14 +91,26 @@ def test_draw_follows_the_distribution():
 def test_a_stream_does_not_care_how_its_frames_come(decoder, hidden, cut, weights):
     sampler = WaveNetSampler(decoder, HOLD, weights)
 
-    def decode(pieces):
+    def decode(size):
         stream = sampler.stream(seed=7)
-        blocks = [sampler.add([stream], [piece])[0] for piece in pieces]
+        blocks = [sampler.add([stream], [piece], [f0])[0] for piece, f0 in pieces(hidden, size)]
         return np.concatenate([*blocks, stream.finish()])
 
-    whole = decode([hidden])
+    whole = decode(FRAMES)
     assert len(whole) == FRAMES * HOLD * decoder.bands
-    np.testing.assert_allclose(decode(hidden.split(cut, -1)), whole, atol=1e-5)
+    np.testing.assert_allclose(decode(cut), whole, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_stream_is_driven_by_its_own_phase(hidden):
+    told, plain = (WaveNetSampler(decoder_of(4, harmonics), HOLD) for harmonics in (3, 0))
+    stream, parts = told.stream(), pieces(hidden, 2)
+    found = np.concatenate([stream.work(piece, HOLD, f0).drive for piece, f0 in parts])
+    np.testing.assert_allclose(found, drive_of(decoder_of(4, 3)), atol=1e-4)
+    assert found[: 2 * HOLD].std() > 0.1 and not found[2 * HOLD : 4 * HOLD].any()
+    assert not plain.stream().work(hidden, HOLD).drive.any()
+    low, high = (told.add([told.stream()], [hidden], [f0])[0] for f0 in (F0, 1.5 * F0))
+    assert not np.array_equal(low, high)
 
 
 @pytest.mark.parametrize("weights", ["int8", "float32"])
@@ -107,7 +119,7 @@ def test_seeds_decide(decoder, hidden, weights):
     sampler = WaveNetSampler(decoder, HOLD, weights)
 
     def decode(seed):
-        return sampler.add([sampler.stream(seed)], [hidden])[0]
+        return sampler.add([sampler.stream(seed)], [hidden], [F0])[0]
 
     np.testing.assert_array_equal(decode(1), decode(1))
     assert not np.array_equal(decode(1), decode(2))
@@ -125,12 +137,9 @@ def test_streams_together_are_streams_alone(decoder, hidden, weights, threads, m
     def stream(i):
         return sampler.stream(seed=i, temperature=temperatures[i])
 
-    alone = [
-        sampler.add([stream(i)], [hidden[..., :length]])[0] for i, length in enumerate(lengths)
-    ]
-    jobs = [
-        (stream(i), iter(hidden[..., :length].split(2, -1))) for i, length in enumerate(lengths)
-    ]
+    given = [(hidden[..., :n], (1 + i / 10) * F0[:, :n]) for i, n in enumerate(lengths)]
+    alone = [sampler.add([stream(i)], [h], [f0])[0] for i, (h, f0) in enumerate(given)]
+    jobs = [(stream(i), pieces(h, 2, f0)) for i, (h, f0) in enumerate(given)]
     found, ended = [[] for _ in jobs], []
     for number, block in sampler.together(jobs, 3):
         if block is None:
@@ -155,13 +164,14 @@ def resident_bytes() -> int:
 @pytest.mark.parametrize("weights", ["int8", "float32"])
 @torch.no_grad()
 def test_memory_grows_with_neither_length_nor_calls(decoder, hidden, weights):
-    sampler, long = WaveNetSampler(decoder, HOLD, weights), hidden.repeat(1, 1, 40)
+    sampler = WaveNetSampler(decoder, HOLD, weights)
+    long = [hidden.repeat(1, 1, 20)], [F0.repeat(1, 20)]
     stream = sampler.stream(seed=1)
     for _ in range(5):  # until the allocator has what it keeps
-        sampler.add([stream], [long])
+        sampler.add([stream], *long)
     before = resident_bytes()
     for _ in range(30):
-        sampler.add([stream], [long])
+        sampler.add([stream], *long)
     assert len(stream.state.rings) == sum(decoder.stack.dilations)
     # An allocator breathes by 3 MB; what 30 calls work with is 20 MB.
     assert resident_bytes() - before < 8 * 2**20

@@ -1,13 +1,18 @@
 """A corpus of two synthetic voices, and runs on it."""
 
+import shutil
+
+import numpy as np
 import pytest
 import soundfile
 import torch
-from tiny_runs import CONFIG, PITCH, RATE, Runs, voice
+from tiny_runs import CONFIG, EVERYTHING, PITCH, RATE, Runs, voice
 
 from vqspeech.config import from_dict
+from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.pack import pack
+from vqspeech.data.tracks import save_phonemes
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +35,22 @@ def config():
 
 
 @pytest.fixture(scope="session")
+def everything():
+    """The same stages of a model with all there is to learn."""
+    return from_dict(EVERYTHING)
+
+
+@pytest.fixture(scope="session")
+def spoken(corpus, tmp_path_factory):
+    """The corpus, and its phonemes: vowels by where the formant might be."""
+    folder = shutil.copytree(corpus, tmp_path_factory.mktemp("spoken") / "packed")
+    packed = PackedCorpus(folder)
+    frames = -(-packed.index["utterances"]["samples"] // 160)
+    save_phonemes(packed, [(np.arange(n) // 10 % 3).astype(np.int8) for n in frames])
+    return folder
+
+
+@pytest.fixture(scope="session")
 def whole_run(corpus, config, tmp_path_factory):
     """Folder of a run of all stages in one go, previews and all."""
     with pytest.MonkeyPatch.context() as patch:
@@ -41,6 +62,14 @@ def whole_run(corpus, config, tmp_path_factory):
 @pytest.fixture
 def runs(corpus, tmp_path, monkeypatch):
     return Runs(corpus, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def full_precision():
+    """Where a run chooses, the same on every processor: a process has but one precision."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vqspeech.training.run.cpu_has_bfloat16", lambda: False)
+        yield
 
 
 @pytest.fixture(autouse=True)

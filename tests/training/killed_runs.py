@@ -30,7 +30,8 @@ LARGEST_FILE = 4096
 
 def attempt(corpus: Path, out: Path) -> None:
     stage.LOG_EVERY, stage.previews = 1, lambda run, stage: {}
-    options = Options(corpus, out, resume=True, save_minutes=0, device="cpu", quiet=True)
+    options = {"device": "cpu", "mixed_precision": "no", "quiet": True}
+    options = Options(corpus, out, resume=True, save_minutes=0, **options)
     train(from_dict(CONFIG), options)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from vqspeech.nn.vqvae import VQVAE, Losses
+from vqspeech.nn.vqvae import VQVAE, Batch, Losses
 from vqspeech.training.objective import step_figures, total_loss, trained_parameters
 
 STAGES = ("codes", "waveform", "joint")
@@ -20,16 +20,25 @@ def parts_of(names):
     return {name.split(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("update", ["ema", "gradient"])
-@pytest.mark.parametrize("name", STAGES)
-def test_gradients_reach_exactly_the_trained_parameters(config, name, update):
-    config = with_update(config, update)
+def batch_for(config, phonemes=True):
+    """Crops with whatever the model of `config` is trained on, half of it voiced and known."""
+    wave, f0, labels = 0.1 * torch.randn(2, 20 * config.hop), None, None
+    if config.conditioning.pitch:
+        f0 = torch.empty(2, wave.shape[1] // 160).uniform_(80, 300)
+        f0[:, ::2] = 0
+    if config.conditioning.phonemes and phonemes:
+        labels = torch.randint(0, 40, (2, 20))
+        labels[:, ::2] = -1
+    return Batch(wave, torch.tensor([0, 1]), f0, labels)
+
+
+def assert_gradients_reach_exactly_what_is_trained(config, name, phonemes=True):
+    """Returns the parts of the model that they reach."""
     stage = config.training.stage(name)
-    model = VQVAE(config, 2).train()
-    wave, speakers = 0.1 * torch.randn(2, 20 * config.hop), torch.tensor([0, 1])
-    model(wave, speakers, with_decoder=False)  # initialises the codes
-    chosen = trained_parameters(model, stage)
-    losses = model(wave, speakers, freeze_codes=name == "waveform", with_decoder=name != "codes")
+    model, batch = VQVAE(config, 2).train(), batch_for(config, phonemes)
+    model(batch, with_decoder=False)  # initialises the codes
+    chosen = trained_parameters(model, stage, phonemes)
+    losses = model(batch, freeze_codes=name == "waveform", with_decoder=name != "codes")
     total_loss(config, stage, losses).backward()
     ids = {id(parameter) for parameter in chosen}
     assert len(ids) == len(chosen)
@@ -41,11 +50,45 @@ def test_gradients_reach_exactly_the_trained_parameters(config, name, update):
         if id(parameter) in ids:
             wanted.add(key)
     assert reached == wanted
+    return parts_of(reached)
+
+
+@pytest.mark.parametrize("update", ["ema", "gradient"])
+@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("kind", ["config", "everything"])
+def test_gradients_reach_exactly_the_trained_parameters(kind, name, update, request):
+    config = with_update(request.getfixturevalue(kind), update)
     expected = {"speakers", "conditioning"}
     expected |= {"encoder"} if name != "waveform" else set()
     expected |= {"decoder"} if name != "codes" else set()
     expected |= {"quantizer"} if name != "waveform" and update == "gradient" else set()
-    assert parts_of(reached) == expected
+    expected |= {"phonemes"} if name != "waveform" and kind == "everything" else set()
+    assert assert_gradients_reach_exactly_what_is_trained(config, name) == expected
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_without_phonemes_what_reads_them_is_frozen(everything, name):
+    """Else processes of one run would wait for its gradient."""
+    reached = assert_gradients_reach_exactly_what_is_trained(everything, name, phonemes=False)
+    assert "phonemes" not in reached and "conditioning" in reached
+
+
+def test_the_new_terms_reach_what_they_are_for(everything):
+    """Each alone: pitch the whole way to the encoder, phonemes all but the speaker's side."""
+    for term, expected in (
+        ("pitch", {"encoder", "conditioning", "speakers"}),
+        ("phonemes", {"encoder", "phonemes"}),
+    ):
+        model, batch = VQVAE(everything, 2).train(), batch_for(everything)
+        model(batch, with_decoder=False)
+        trained_parameters(model, everything.training.stage("codes"))
+        getattr(model(batch, with_decoder=False), term).backward()
+        reached = {
+            key
+            for key, parameter in model.named_parameters()
+            if parameter.grad is not None and bool(parameter.grad.any())
+        }
+        assert parts_of(reached) == expected, term
 
 
 def test_stages_take_one_another_over(config):
@@ -56,13 +99,23 @@ def test_stages_take_one_another_over(config):
     assert codes | waveform == everything and codes - waveform and waveform - codes
 
 
-def made_up(nats=1.0, mel=10.0):
+def test_the_waveform_stage_leaves_the_phonemes_alone(everything):
+    stages = everything.training.stages
+    reading = {}
+    for stage in stages:
+        model = VQVAE(everything, 2)
+        ids = {id(parameter) for parameter in trained_parameters(model, stage)}
+        reading[stage.name] = {id(p) in ids for p in model.phonemes.parameters()}
+    assert reading == {"codes": {True}, "waveform": {False}, "joint": {True}}
+
+
+def made_up(nats=1.0, mel=10.0, pitch=None, phonemes=None):
     def number(value):
         return None if value is None else torch.tensor(value)
 
-    return Losses(
-        number(nats), torch.tensor(100.0), torch.tensor(1000.0), number(mel), torch.ones(4)
-    )
+    codebook, commitment, usage = torch.tensor(100.0), torch.tensor(1000.0), torch.ones(4)
+    terms = [number(value) for value in (mel, pitch, phonemes)]
+    return Losses(number(nats), codebook, commitment, *terms, usage)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +136,18 @@ def test_total_is_the_three_terms_of_the_paper_and_the_auxiliary_one(config, nam
     assert float(total_loss(config, config.training.stage(name), losses)) == wanted
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_weights_of_pitch_and_phonemes(config, name):
+    weights = {"pitch_weight": 0.5, "phoneme_weight": 3.0}
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **weights))
+    stage = config.training.stage(name)
+    plain = float(total_loss(config, stage, made_up()))
+    pitch = float(total_loss(config, stage, made_up(pitch=7.0)))
+    phonemes = float(total_loss(config, stage, made_up(phonemes=5.0)))
+    assert pitch == plain + 0.5 * 7
+    assert phonemes == plain + (3 * 5 if name != "waveform" else 0)
+
+
 def test_total_without_the_auxiliary_term(config):
     config = with_update(config, "gradient")
     stage = config.training.stage("joint")
@@ -95,3 +160,5 @@ def test_figures_are_numbers_of_the_terms_there_are():
         {"mel": 10, "codebook": 100, "commitment": 1000, "perplexity": 4, "gradient_norm": 7}
     )
     assert set(step_figures(made_up(), torch.tensor(0.0))) == set(figures) | {"nats"}
+    told = step_figures(made_up(pitch=3.0, phonemes=2.0), torch.tensor(0.0))
+    assert (told["pitch"], told["phonemes"]) == (3, 2)

@@ -1,6 +1,7 @@
 """Several processes: one codebook, the losses of one process with the whole batch, no hang."""
 
 import os
+import shutil
 import socket
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from safetensors.torch import load_file, save_file
-from tiny_runs import CONFIG, Runs, with_stage
+from tiny_runs import CONFIG, EVERYTHING, Runs, with_stage
 
 from vqspeech.config import QuantizerConfig, from_dict
 from vqspeech.nn.quantizer import VectorQuantizer
@@ -19,6 +20,7 @@ from vqspeech.training.run import Options
 
 WORLD = 2
 STEPS = 30
+HOW = {"device": "cpu", "mixed_precision": "no", "quiet": True}
 
 
 def batches():
@@ -54,31 +56,43 @@ def normalise(share):
     return state | {"out": out.detach().contiguous(), "gradient": x.grad[share].contiguous()}
 
 
-def worker(rank, port, corpus, folder):
+def join(rank, port):
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(WORLD)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     os.environ |= {"ACCELERATE_USE_CPU": "true"}
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=WORLD)
+    stage.LOG_EVERY, stage.previews = 1, lambda run, stage: {}
+
+
+def worker(rank, port, corpus, folder):
+    join(rank, port)
     share = slice(rank, rank + 1)
     save_file(learn(quantizer(0.0), share), folder / f"plain-{rank}")
     torch.manual_seed(100 + rank)  # revival may not hang on equal random numbers
     save_file(learn(quantizer(0.5), share), folder / f"revived-{rank}")
     save_file(normalise(share), folder / f"norm-{rank}")
-    stage.LOG_EVERY, stage.previews = 1, lambda run, stage: {}
-    options = Options(corpus, folder / "run", device="cpu", quiet=True, max_minutes=60)
-    train(from_dict(CONFIG), options)
+    train(from_dict(CONFIG), Options(corpus, folder / "run", max_minutes=60, **HOW))
+
+
+def everything_worker(rank, port, corpus, folder):
+    join(rank, port)
+    train(from_dict(EVERYTHING), Options(corpus, folder / "run", **HOW))
+
+
+def side_by_side(work, corpus, folder):
+    """Run `work` in two processes; the folder of what they leave."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(work, (port, corpus, folder), nprocs=WORLD)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def results(corpus, tmp_path_factory):
     """Folder of what two processes leave."""
-    folder = tmp_path_factory.mktemp("workers")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(worker, (port, corpus, folder), nprocs=WORLD)
-    return folder
+    return side_by_side(worker, corpus, tmp_path_factory.mktemp("workers"))
 
 
 @pytest.mark.slow
@@ -144,3 +158,14 @@ def test_whole_training_with_two_processes(results):
 
     about = load_checkpoint(results / "run" / "model").about
     assert about.trained == {"codes": 12, "waveform": 9, "joint": 6}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["corpus", "spoken"])
+def test_all_there_is_to_learn_with_two_processes(kind, request, tmp_path):
+    """With phonemes, and without: then nothing waits for the gradients of what reads them."""
+    folder = shutil.copytree(request.getfixturevalue(kind), tmp_path / "packed")
+    side_by_side(everything_worker, folder, tmp_path)
+    log = Runs.log(tmp_path / "run")
+    figures = log["valid", "joint", 6]
+    assert ("phonemes" in figures) == (kind == "spoken") and figures["pitch"] < 5

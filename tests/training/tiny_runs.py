@@ -32,6 +32,13 @@ CONFIG = {
     },
 }
 
+EVERYTHING = CONFIG | {
+    "encoder": CONFIG["encoder"] | {"low_bins": 8, "warp": 0.15},
+    "conditioning": CONFIG["conditioning"] | {"pitch": True, "phonemes": True},
+    "decoder": CONFIG["decoder"] | {"harmonics": 2},
+}
+"""With every term of the loss there is."""
+
 
 def voice(pitch, seconds, seed):
     """Vowels of a tenth of a second: harmonics of `pitch` with a formant that jumps about."""

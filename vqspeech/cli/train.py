@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mixed-precision",
         choices=PRECISIONS,
         default="auto",
-        help="auto: bf16 on a GPU, no on a CPU (default: auto)",
+        help="auto: bf16 where a GPU or the processor multiplies it itself (default: auto)",
     )
     parser.add_argument(
         "--compile", action="store_true", help="compile the WaveNet's training step"

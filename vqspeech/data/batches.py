@@ -6,12 +6,31 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vqspeech.config import FILTER_BANK_HOP
 from vqspeech.data.index import SPLITS, load_index, shard_name
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
+
+if TYPE_CHECKING:
+    from vqspeech.data.tracks import F0Track, PhonemeTrack
+
+
+class CropBatch(NamedTuple):
+    """Crops of a training step.
+
+    wave: int16 [B, T]. speaker: rows, int64 [B]. f0: float32 [B, T / 160], Hz at the middle of each
+    10 ms, 0 unvoiced. phonemes: int64 [B, T / hop] at the middle of each code frame, -1 unknown.
+    None: not asked for.
+    """
+
+    wave: np.ndarray
+    speaker: np.ndarray
+    f0: np.ndarray | None = None
+    phonemes: np.ndarray | None = None
 
 
 class PackedCorpus:
@@ -59,8 +78,9 @@ class Crops:
     """Batches of random crops: a pure function of seed, step, rank and world.
 
     Utterances are drawn in proportion to their length, with a crop anywhere inside. Process `rank`
-    of `world` gets its share of the global batch of `batch * world` crops. Raises InputError if
-    the split is empty.
+    of `world` gets its share of the global batch of `batch * world` crops. f0: with it, crops have
+    their F0; phonemes, with the hop of the codes: likewise. Raises InputError if the split is
+    empty.
     """
 
     def __init__(
@@ -72,7 +92,10 @@ class Crops:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        f0: "F0Track | None" = None,
+        phonemes: "tuple[PhonemeTrack, int] | None" = None,
     ):
+        self._f0, self._phonemes = f0, phonemes
         self._corpus, self.samples, self._batch = corpus, crop_samples, batch
         self._seed, self._rank, self._world = seed, rank, world
         self._rows = corpus.rows(split)
@@ -80,8 +103,8 @@ class Crops:
             raise InputError(f"{corpus.folder}: has no audio for {split}; prepare a larger corpus")
         self._ends = np.cumsum(corpus.index["utterances"]["samples"][self._rows])
 
-    def batch_at(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """(int16 [batch, crop_samples], speaker rows int64 [batch]) of training step `step`.
+    def batch_at(self, step: int) -> CropBatch:
+        """The crops of training step `step`.
 
         Utterances shorter than the crop are followed by zeros.
         """
@@ -92,17 +115,28 @@ class Crops:
         mine = slice(self._rank * self._batch, (self._rank + 1) * self._batch)
         out = np.zeros((self._batch, self.samples), np.int16)
         rows = self._rows[picks[mine]]
+        starts = []
         for crop, row, place in zip(out, rows, places[mine], strict=True):
             audio = self._corpus.audio(row)
             start = int(place * (max(0, len(audio) - self.samples) + 1))
             part = audio[start : start + self.samples]
             crop[: len(part)] = part
-        return out, self._corpus.index["utterances"]["speaker"][rows]
+            starts.append(start)
+        f0 = phonemes = None
+        if self._f0 is not None:
+            f0 = self._along(self._f0, FILTER_BANK_HOP, rows, starts)
+        if self._phonemes is not None:
+            phonemes = self._along(*self._phonemes, rows, starts)
+        return CropBatch(out, self._corpus.index["utterances"]["speaker"][rows], f0, phonemes)
+
+    def _along(self, track, hop: int, rows, starts) -> np.ndarray:
+        """A track at the middle of every `hop` samples of the crops."""
+        middles = np.arange(self.samples // hop) * hop + hop // 2
+        parts = zip(rows, starts, strict=True)
+        return np.stack([track.at(row, start + middles) for row, start in parts])
 
 
-def prefetch(
-    crops: Crops, start_step: int = 0, depth: int = 4
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def prefetch(crops: Crops, start_step: int = 0, depth: int = 4) -> Iterator[CropBatch]:
     """`crops.batch_at` of steps `start_step`, `start_step + 1`, ... without end.
 
     A background thread stays up to `depth` batches ahead; it ends when the generator is closed.

@@ -21,7 +21,7 @@ from vqspeech import audio
 from vqspeech.audio_out import to_int16
 from vqspeech.codec import Codec
 from vqspeech.codes import Codes
-from vqspeech.conversion import at_level_of, encode_moved, semitones
+from vqspeech.conversion import at_level_of, encode_for
 from vqspeech.demo import pictures
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.enrolment import nearest_speakers
@@ -152,18 +152,23 @@ class Studio:
         wave = recording.wave[start : start + round(NEAREST_SECONDS * SAMPLE_RATE)]
         return nearest_speakers(self.codec, wave)[0]
 
-    def encode(self, recording: Recording, voice: str, pitch: str) -> Codes:
-        """Codes of a recording that is to become `voice`. pitch: "target" or "keep"."""
-        target = self.codec.speaker_f0(self.speaker(voice))
-        step = semitones([recording.wave], pitch, target)
-        return encode_moved(self.codec, recording.wave, step)
+    def encode(self, recording: Recording, voice: str, pitch: str) -> tuple[Codes, float]:
+        """Codes of a recording that is to become `voice`, and the semitones that `decode` is to
+        add. pitch: "target" or "keep"."""
+        return encode_for(self.codec, recording.wave, self.speaker(voice), pitch)
 
     def decode(
-        self, codes: Codes, voice: str, renderer: str, level: LevelMeter | None, seed: int = 0
+        self,
+        codes: Codes,
+        voice: str,
+        renderer: str,
+        level: LevelMeter | None,
+        seed: int = 0,
+        semitones: float = 0.0,
     ) -> Iterator[tuple[float, np.ndarray | None]]:
         """Codes as speech, int16 [T], at `level` (None: the codec's own). Raises InputError."""
         preview, blocks, done = renderer == "preview", [], 0
-        options = {"seed": seed, "preview": preview}
+        options = {"seed": seed, "preview": preview, "semitones": semitones}
         for block in self.codec.decode_blocks(codes, self.speaker(voice), **options):
             blocks.append(block)
             done += len(block)

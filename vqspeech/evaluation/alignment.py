@@ -16,9 +16,7 @@ from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.evaluation.textgrid import Interval, parse_textgrid
 from vqspeech.evaluation.writing import write_whole
-
-SILENCE = "SIL"
-"""The one label of everything that is no speech."""
+from vqspeech.phonemes import SILENCE
 
 SUFFIXES = (".TextGrid", ".textgrid", ".phn", ".PHN", ".lab")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqspeech.evaluation.alignment import SILENCE
 from vqspeech.evaluation.phonemes import Score
 from vqspeech.evaluation.writing import make_folder, write_whole
+from vqspeech.phonemes import SILENCE
 
 MARKDOWN_FILE, JSON_FILE = "phonemes.md", "phonemes.json"
 

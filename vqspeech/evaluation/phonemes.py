@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vqspeech.errors import InputError
-from vqspeech.evaluation.alignment import SILENCE
+from vqspeech.phonemes import SILENCE
 
 FRAMES_PER_CODE = 4
 """Frames a code, on average, without which a mapping means nothing."""

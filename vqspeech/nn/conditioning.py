@@ -1,4 +1,7 @@
-"""Codes and speaker to hidden frames for the WaveNet, with an auxiliary log-mel head."""
+"""Codes and speaker to hidden frames for the WaveNet; heads read log-mel and pitch from these."""
+
+import math
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -6,6 +9,32 @@ from torch import Tensor, nn
 from vqspeech.config import FILTER_BANK_HOP, ConditioningConfig
 from vqspeech.nn.features import MEL_MEAN, MEL_SCALE
 from vqspeech.nn.timeconv import TimeConv
+
+LOG_F0_MEAN, LOG_F0_SCALE = math.log(150.0), 0.35
+"""Mean and deviation of log F0 over voices."""
+LOWEST_F0, HIGHEST_F0 = 50.0, 500.0
+"""Hz; what is predicted beyond them counts as them."""
+
+
+class Pitch(NamedTuple):
+    """What the pitch head says, a frame every 10 ms: log F0 [B, n] and a voicing logit [B, n]."""
+
+    log_f0: Tensor
+    voicing: Tensor
+
+    def f0(self) -> Tensor:
+        """F0 in Hz, 0 where there is more likely no voice: [B, n]."""
+        f0 = self.log_f0.exp().clamp(LOWEST_F0, HIGHEST_F0)
+        return f0 * (self.voicing > 0)
+
+    def loss(self, truth: Tensor) -> Tensor:
+        """Against F0 [B, n] in Hz, 0 unvoiced: cross-entropy of voicing plus L1 of the scaled log
+        F0 where there is a voice."""
+        voiced = truth > 0
+        wanted = voiced.to(self.voicing.dtype)
+        voicing = F.binary_cross_entropy_with_logits(self.voicing, wanted)
+        off = (self.log_f0 - truth.clamp_min(1.0).log()).abs() / LOG_F0_SCALE
+        return voicing + (off * wanted).sum() / wanted.sum().clamp_min(1)
 
 
 class SpeakerBlock(nn.Module):
@@ -35,6 +64,7 @@ class Conditioning(nn.Module):
         )
         self.mels = mels
         self.head = nn.Linear(width, mels * hop // FILTER_BANK_HOP) if config.auxiliary else None
+        self.pitch_head = nn.Linear(width, 2 * hop // FILTER_BANK_HOP) if config.pitch else None
         self.context_frames = 1 + sum(config.dilations)
         """Frames to either side of a frame that it may depend on."""
 
@@ -52,3 +82,9 @@ class Conditioning(nn.Module):
         out = self.head(F.gelu(hidden.transpose(1, 2)))  # [B, F, (10 ms frames) * mels]
         out = out.reshape(len(out), -1, self.mels)
         return out.transpose(1, 2) * MEL_SCALE + MEL_MEAN
+
+    def pitch(self, hidden: Tensor) -> Pitch:
+        """F0 and voicing that hidden frames [B, H, F] predict; a model with a pitch head only."""
+        out = self.pitch_head(F.gelu(hidden.transpose(1, 2))).float()
+        out = out.reshape(len(out), -1, 2)  # [B, F * hop / 160, 2]
+        return Pitch(out[..., 0] * LOG_F0_SCALE + LOG_F0_MEAN, out[..., 1])

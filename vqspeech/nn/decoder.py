@@ -40,6 +40,10 @@ class WaveNetDecoder(nn.Module):
         width, skip = config.residual_channels, config.skip_channels
         rows = torch.empty(config.bands, MU_LEVELS, width)
         self.embedding = nn.Parameter(rows if rows.is_meta else smooth_rows(*rows.shape))
+        self.harmonics = config.harmonics
+        self.excite = (
+            nn.Linear(2 * config.harmonics, width, bias=False) if config.harmonics else None
+        )
         self.stack = GatedStack(width, skip, config.dilations)
         self.condition = nn.Linear(hidden_channels, len(config.dilations) * 2 * width)
         self.hidden = nn.Linear(skip, skip)
@@ -81,14 +85,20 @@ class WaveNetDecoder(nn.Module):
         out = self.output(F.relu(self.hidden(skip)))
         return out.view(*out.shape[:-1], self.bands, MU_LEVELS)
 
-    def forward(self, indices: Tensor, hidden: Tensor, first: int = 0) -> Tensor:
+    def forward(
+        self, indices: Tensor, hidden: Tensor, first: int = 0, excitation: Tensor | None = None
+    ) -> Tensor:
         """Teacher-forced logits.
 
         indices: [B, N, bands], the true samples, N = F * hop / bands; step n sees those before n.
-        hidden: [B, H, F]. Returns the logits from step `first` on, [B, N - first, bands, 256].
+        hidden: [B, H, F]. excitation: [B, N, 2 harmonics] (`nn.excitation`) for a decoder that
+        wants it. Returns the logits from step `first` on, [B, N - first, bands, 256].
         """
         past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
-        return self.logits(self.stack(self.embed(past), self.conditioning(hidden), first))
+        x = self.embed(past)
+        if self.excite is not None:
+            x = x + self.excite(excitation)
+        return self.logits(self.stack(x, self.conditioning(hidden), first))
 
     def nats(self, logits: Tensor, indices: Tensor) -> Tensor:
         """-log p of each step [B, N], summed over its bands, in nats."""

@@ -11,8 +11,19 @@ from torch import Tensor, nn
 
 from vqspeech.config import FILTER_BANK_HOP, EncoderConfig
 from vqspeech.dsp import frames_for
-from vqspeech.nn.features import MEL_MEAN, MEL_SCALE, LogMel
+from vqspeech.nn.features import (
+    LOW_MEAN,
+    LOW_SCALE,
+    LOW_WINDOW,
+    MEL_MEAN,
+    MEL_SCALE,
+    WINDOW,
+    LogMel,
+    LowSpectrum,
+    warped,
+)
 from vqspeech.nn.timeconv import TimeConv
+from vqspeech.nn.workers import rank, world
 
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -33,6 +44,38 @@ class ResidualBlock(nn.Module):
         return masked(x + self.mix(F.gelu(self.dilated(F.gelu(x)))), mask)
 
 
+class FilterBanks(nn.Module):
+    """Waveform [B, n * 160] to log-mel bands and, beside them, the low spectrum: [B, n, C]."""
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.warp = config.warp
+        self.log_mel = LogMel(config.mels)
+        self.low = LowSpectrum(config.low_bins) if config.low_bins else None
+        self.channels = config.mels + config.low_bins
+        window = LOW_WINDOW if config.low_bins else WINDOW
+        self.reach = frames_for((window - FILTER_BANK_HOP) // 2, FILTER_BANK_HOP)
+        """Frames to either side of which a frame hears something."""
+
+    def forward(self, wave: Tensor) -> Tensor:
+        banks = [(self.log_mel, MEL_MEAN, MEL_SCALE)]
+        if self.low is not None:
+            banks.append((self.low, LOW_MEAN, LOW_SCALE))
+        factor = self._factors(len(wave), wave.device) if self.training and self.warp else None
+        found = []
+        for bank, mean, scale in banks:
+            bands = bank(wave)
+            if factor is not None:
+                bands = warped(bands, bank.centres(), factor)
+            found.append((bands - mean) / scale)
+        return torch.cat(found, 1).transpose(1, 2)
+
+    def _factors(self, batch: int, device) -> Tensor:
+        # Drawn for the batch of all workers, whose random numbers are the same; each has its rows.
+        draw = torch.rand(batch * world(), device=device)[rank() * batch : (rank() + 1) * batch]
+        return torch.exp(self.warp * (2 * draw - 1))
+
+
 class Encoder(nn.Module):
     """Waveform [B, T] to z_e [B, D, F], F = ceil(T / hop)."""
 
@@ -42,17 +85,16 @@ class Encoder(nn.Module):
         width = config.channels
         if config.kind == "logmel":
             self.factor = hop // FILTER_BANK_HOP
-            self.log_mel = LogMel(config.mels)
-            self.stem = TimeConv(config.mels, width, 3, padding=1)
+            self.banks = FilterBanks(config)
+            self.stem = TimeConv(self.banks.channels, width, 3, padding=1)
             self.fine = nn.ModuleList(ResidualBlock(width, d) for d in config.fine_dilations)
             half = self.factor // 2
             widen = self.factor + 2 * half
             down = [TimeConv(width, width, widen, stride=self.factor, padding=half)]
-            # One frame for the filter bank's own margin, one for the stem.
-            reach = 2 + sum(config.fine_dilations) + half
+            reach = self.banks.reach + 1 + sum(config.fine_dilations) + half
         else:
             self.factor = hop
-            self.log_mel = None
+            self.banks = None
             down, reach, rate = [], 0, hop
             for i, stride in enumerate(config.strides):
                 pad = (config.window - stride) // 2
@@ -85,17 +127,16 @@ class Encoder(nn.Module):
             return (grid < own[:, None])[..., None].to(wave.dtype)
 
         rate = self.factor
-        if self.log_mel is not None:
+        if self.banks is not None:
             here = mask(rate)
-            x = masked(((self.log_mel(wave) - MEL_MEAN) / MEL_SCALE).transpose(1, 2), here)
-            x = masked(self.stem(x), here)
+            x = masked(self.stem(masked(self.banks(wave), here)), here)
             for block in self.fine:
                 x = block(x, here)
         else:
             x = wave[..., None]
         for i, layer in enumerate(self.down):
             rate //= layer.stride
-            x = masked(layer(F.gelu(x) if i or self.log_mel is not None else x), mask(rate))
+            x = masked(layer(F.gelu(x) if i or self.banks is not None else x), mask(rate))
         here = mask(1)
         for block in self.coarse:
             x = block(x, here)

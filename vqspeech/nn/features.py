@@ -1,4 +1,4 @@
-"""The log-mel filter bank: first layer of the encoder, target of the auxiliary head."""
+"""Filter banks over the samples: the encoder's first layer, the auxiliary head's target."""
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,58 @@ LOG_FLOOR = 1e-4
 """Smallest mel magnitude: about 80 dB below the peaks of speech at the codec's nominal level."""
 MEL_MEAN, MEL_SCALE = -6.5, 2.0
 """Mean and deviation of the log-mel of speech at the nominal level, in nats."""
+
+
+LOW_WINDOW = 1024
+"""Samples in a frame of the low spectrum (64 ms): harmonics 60 Hz apart are told from each other,
+which in the 25 ms of the mel bands they are not."""
+LOW_FIRST = 3
+"""Its first bin: 47 Hz, above what the high-pass leaves of rumble."""
+LOW_MEAN, LOW_SCALE = -1.7, 1.8
+"""Mean and deviation of its logarithms, for speech at the nominal level."""
+LOW_FLOOR = 1e-2
+"""Smallest magnitude of its bins: below all but pauses."""
+
+
+def warped(bands: Tensor, centres: Tensor, factor: Tensor) -> Tensor:
+    """A spectrum [B, C, n] whose frequencies are scaled by `factor` [B].
+
+    centres: [C], rising, where the bands lie. What would come from beyond the last repeats it.
+    """
+    wanted = centres / factor[:, None]  # [B, C]: what is heard at a band came from here
+    right = torch.searchsorted(centres, wanted.contiguous()).clamp(1, len(centres) - 1)
+    low, high = centres[right - 1], centres[right]
+    share = ((wanted - low) / (high - low)).clamp(0, 1)[..., None].to(bands.dtype)
+    index = right[..., None].expand(-1, -1, bands.shape[2])
+    return bands.gather(1, index - 1) * (1 - share) + bands.gather(1, index) * share
+
+
+class LowSpectrum(nn.Module):
+    """Log magnitudes of the bins from 47 Hz up, 15.6 Hz apart, a frame every 10 ms.
+
+    Frame m is centred like `LogMel`'s, on sample 160 m + 80, and depends on 432 samples to either
+    side of its own 160.
+    """
+
+    def __init__(self, bins: int):
+        super().__init__()
+        with torch.device("cpu"):
+            window = torch.hann_window(LOW_WINDOW)
+        self.bins = bins
+        self.register_buffer("window", window, persistent=False)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Waveform [B, n * 160] in [-1, 1] to [B, bins, n], natural log."""
+        margin = (LOW_WINDOW - FILTER_BANK_HOP) // 2
+        with torch.autocast(wave.device.type, enabled=False):
+            frames = F.pad(wave.float(), (margin, margin)).unfold(-1, LOW_WINDOW, FILTER_BANK_HOP)
+            spectrum = torch.fft.rfft(frames * self.window)[..., LOW_FIRST : LOW_FIRST + self.bins]
+            power = torch.view_as_real(spectrum).square().sum(-1)
+            return (0.5 * power.clamp_min(LOW_FLOOR**2).log()).transpose(1, 2)
+
+    def centres(self) -> Tensor:
+        """Where the bins lie: [bins], in bins."""
+        return torch.arange(self.bins, device=self.window.device) + float(LOW_FIRST)
 
 
 class LogMel(nn.Module):
@@ -50,3 +102,8 @@ class LogMel(nn.Module):
             spectrum = torch.view_as_real(torch.fft.rfft(frames * self.window, FFT))
             magnitude = (spectrum[..., 0].square() + spectrum[..., 1].square()).sqrt()
             return (magnitude @ self.filters).clamp_min(LOG_FLOOR).log().transpose(1, 2)
+
+    def centres(self) -> Tensor:
+        """Where the bands lie: the centres of gravity of the filters [mels], in FFT bins."""
+        bins = torch.arange(len(self.filters), device=self.filters.device, dtype=torch.float32)
+        return (bins @ self.filters) / self.filters.sum(0)

@@ -11,7 +11,9 @@ from vqspeech.dsp import frames_for
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.encoder import Encoder
+from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.features import LogMel
+from vqspeech.nn.phoneme_reader import PhonemeReader
 from vqspeech.nn.quantizer import VectorQuantizer
 
 
@@ -19,14 +21,30 @@ class Losses(NamedTuple):
     """Terms of the loss of one batch, each a mean; absent terms are None.
 
     nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
-    mel: L1 of the auxiliary log-mel, in nats. usage: [K] how often each code was chosen.
+    mel: L1 of the auxiliary log-mel, in nats. pitch: of `conditioning.Pitch`. phonemes: nats a
+    frame. usage: [K] how often each code was chosen.
     """
 
     nats: Tensor | None
     codebook: Tensor
     commitment: Tensor
     mel: Tensor | None
+    pitch: Tensor | None
+    phonemes: Tensor | None
     usage: Tensor
+
+
+class Batch(NamedTuple):
+    """Crops of speech and what is known of them.
+
+    wave: [B, T], T a multiple of hop. speaker: [B] rows. f0: [B, T / 160] in Hz, 0 where unvoiced,
+    for a model that predicts pitch. phonemes: [B, F] (`phoneme_reader`), None where not known.
+    """
+
+    wave: Tensor
+    speaker: Tensor
+    f0: Tensor | None = None
+    phonemes: Tensor | None = None
 
 
 class VQVAE(nn.Module):
@@ -45,6 +63,7 @@ class VQVAE(nn.Module):
         mels = config.encoder.mels
         self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop)
         self.target_mel = LogMel(mels)
+        self.phonemes = PhonemeReader(dim) if config.conditioning.phonemes else None
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -59,8 +78,7 @@ class VQVAE(nn.Module):
 
     def forward(
         self,
-        wave: Tensor,
-        speaker: Tensor,
+        batch: Batch,
         *,
         window: tuple[int, int] | None = None,
         freeze_codes: bool = False,
@@ -68,11 +86,12 @@ class VQVAE(nn.Module):
     ) -> Losses:
         """The terms of the loss on crops of speech.
 
-        wave: [B, T], T a multiple of hop. speaker: [B] rows. window: first and last + 1 frame
-        on which the decoder runs, so that the conditioning net sees real context around it.
+        window: first and last + 1 frame on which the decoder runs, so that the conditioning net
+        sees real context around it.
         freeze_codes: no gradient to, and no statistics in, encoder and codebook, which it puts in
         evaluation mode.
         """
+        wave = batch.wave
         frames = frames_for(wave.shape[-1], self.config.hop)
         if freeze_codes:
             self.encoder.eval()
@@ -82,26 +101,38 @@ class VQVAE(nn.Module):
         else:
             quantized = self.quantizer(self.encoder(wave))
         mask = torch.ones_like(quantized.z_q[:, :1])
-        hidden = self.conditioning(quantized.z_q, self.speakers(speaker), mask)
-        mel = nats = None
+        hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker), mask)
+        mel = pitch = phonemes = nats = None
         if self.conditioning.head is not None:
             truth = self.target_mel(wave)
             mel = F.l1_loss(self.conditioning.log_mel(hidden).float(), truth)
+        if self.conditioning.pitch_head is not None:
+            pitch = self.conditioning.pitch(hidden).loss(batch.f0)
+        if self.phonemes is not None and batch.phonemes is not None:
+            phonemes = self.phonemes.loss(quantized.z_q, batch.phonemes)
         if with_decoder:
-            nats = self.nats(wave, hidden, window or (0, frames))
-        return Losses(
-            nats, quantized.codebook_loss, quantized.commitment_loss, mel, quantized.usage
-        )
+            nats = self.nats(wave, hidden, window or (0, frames), batch.f0)
+        codebook, commitment = quantized.codebook_loss, quantized.commitment_loss
+        return Losses(nats, codebook, commitment, mel, pitch, phonemes, quantized.usage)
 
-    def nats(self, wave: Tensor, hidden: Tensor, window: tuple[int, int]) -> Tensor:
+    def nats(
+        self, wave: Tensor, hidden: Tensor, window: tuple[int, int], f0: Tensor | None = None
+    ) -> Tensor:
         """-log p(x | hidden) of a `window` of frames, the mean in nats per audio sample.
 
-        wave: [B, T]. hidden: [B, H, F]. Where the window does not begin with the wave, the steps
-        of its first receptive field do not count: their past is cut off there.
+        wave: [B, T]. hidden: [B, H, F]. f0: [B, T / 160], for a decoder that is told the phase of
+        the fundamental: then it is -log p(x | hidden, phase), which is less. Where the window does
+        not begin with the wave, the steps of its first receptive field do not count: their past is
+        cut off there.
         """
         first, last = window
         hold = self.config.steps_per_frame
         indices = self.decoder.encode(wave)[:, first * hold : last * hold]
         skip = self.decoder.stack.receptive_field if first else 0
-        logits = self.decoder(indices, hidden[..., first:last], skip)
+        told = None
+        if self.decoder.excite is not None:
+            with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
+                told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
+            told = told[:, first * hold : last * hold]
+        logits = self.decoder(indices, hidden[..., first:last], skip, told)
         return self.decoder.nats(logits, indices[:, skip:]).mean() / self.config.decoder.bands

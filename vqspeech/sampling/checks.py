@@ -20,15 +20,16 @@ def check_sampling(seed: int, temperature: float, weights: str = WEIGHTS[0]) -> 
         raise InputError(f"weights '{weights}' must be one of {', '.join(WEIGHTS)}")
 
 
-def check_streams(streams: int, config: DecoderConfig, frames: int) -> None:
+def check_streams(streams: int, config: DecoderConfig, frames: int, hold: int) -> None:
     """Raise InputError for no streams, or more at once than memory holds.
 
-    frames: conditioning frames that a stream is given at a time.
+    frames: conditioning frames that a stream is given at a time, each for `hold` steps.
     """
     if streams < 1:
         raise InputError(f"{streams} streams: at least one is needed")
     steps, layers, width = sum(config.dilations), len(config.dilations), config.residual_channels
-    needed = streams * 4 * width * (steps + 2 * layers * frames)  # rings and biases, float32
+    # Rings, biases and twice the drives (of each stream, and side by side), float32.
+    needed = streams * 4 * width * (steps + 2 * layers * frames + 2 * hold * frames)
     free = available_memory()
     if needed > free:
         raise InputError(

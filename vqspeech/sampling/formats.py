@@ -39,18 +39,30 @@ class Float32Format:
 
         def run(item: Work) -> np.ndarray:
             out = np.empty(item.uniforms.shape, np.uint8)
-            state, bias, uniforms, temperature = item
-            kernels.run(self._net, state, bias, hold, uniforms, float(temperature), out)
+            state, bias, drive, uniforms, temperature = item
+            kernels.run(self._net, state, bias, drive, hold, uniforms, float(temperature), out)
             return out
 
         return list(mapped_ahead(run, work, threads))
 
-    def logits(self, state, bias: np.ndarray, hold: int, samples: np.ndarray) -> np.ndarray:
-        """Teacher-forced logits [N, bands, 256] of given samples [N, bands] uint8."""
+    def logits(
+        self,
+        state,
+        bias: np.ndarray,
+        hold: int,
+        samples: np.ndarray,
+        drive: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Teacher-forced logits [N, bands, 256] of given samples [N, bands] uint8.
+
+        bias, drive: as in `Work`; without a drive it is zeros.
+        """
         from vqspeech.sampling import kernels
 
+        if drive is None:
+            drive = np.zeros((len(samples), self._net.embedding.shape[2]), np.float32)
         out = np.empty((len(samples), len(self._net.output_bias)), np.float32)
-        kernels.run_forced(self._net, state, bias, hold, samples, out)
+        kernels.run_forced(self._net, state, bias, drive, hold, samples, out)
         return out.reshape(*samples.shape, -1)
 
 
@@ -85,9 +97,21 @@ class Int8Format:
             found.update(zip(share, out, strict=True))
         return [found[i] for i in range(len(work))]
 
-    def logits(self, state, bias: np.ndarray, hold: int, samples: np.ndarray) -> np.ndarray:
-        """Teacher-forced logits [N, bands, 256] of given samples [N, bands] uint8."""
-        work = [Work(state, bias, np.zeros(samples.shape, np.float32), 1.0)]
+    def logits(
+        self,
+        state,
+        bias: np.ndarray,
+        hold: int,
+        samples: np.ndarray,
+        drive: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Teacher-forced logits [N, bands, 256] of given samples [N, bands] uint8.
+
+        bias, drive: as in `Work`; without a drive it is zeros.
+        """
+        if drive is None:
+            drive = np.zeros((len(samples), self._net.embedding.shape[2]), np.float32)
+        work = [Work(state, bias, drive, np.zeros(samples.shape, np.float32), 1.0)]
         logits = np.empty((1, len(samples), len(self._net.output_bias)), np.float32)
         self._run(work, hold, samples[None].copy(), logits)
         return logits.reshape(*samples.shape, -1)
@@ -108,6 +132,7 @@ class Int8Format:
             self._net,
             together,
             self._narrow.padded_gates(stacked([item.bias for item in work])),
+            self._narrow.padded(stacked([item.drive for item in work]), 2),
             hold,
             counts,
             uniforms,

@@ -71,6 +71,7 @@ class _Batch:
         )
         self._uniforms = torch.from_numpy(np.stack([item.uniforms for item in work])).to(device)
         self._bias = torch.from_numpy(np.stack([item.bias for item in work])).to(device)
+        self._drive = torch.from_numpy(np.stack([item.drive for item in work])).to(device)
         heat = torch.tensor([item.temperature for item in work], device=device)[:, None, None]
         self._greedy, self._heat = heat[..., 0] == 0, heat.clamp_min(1e-6)
         self._out = torch.zeros(self._uniforms.shape, dtype=torch.uint8, device=device)
@@ -108,7 +109,8 @@ class _Batch:
         decoder, stack = self._decoder, self._decoder.stack
         width = stack.residual_channels
         bias = self._bias.index_select(1, self._at // self._hold)[:, 0]
-        x = decoder.embed(self._previous[:, None])[:, 0]
+        drive = self._drive.index_select(1, self._at)[:, 0]
+        x = decoder.embed(self._previous[:, None])[:, 0] + drive
         outputs = []
         for layer, dilation in enumerate(stack.dilations):
             row = self._offsets[layer] + self._done % dilation

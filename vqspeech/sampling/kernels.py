@@ -28,13 +28,13 @@ def add_product(x, w, out):
 
 
 @njit(**FLAGS)
-def step(net, state, bias, x, both, gates, skip, top, logits):
+def step(net, state, bias, drive, x, both, gates, skip, top, logits):
     """One step of the network: reads `state.previous`, fills logits [bands * 256].
 
-    bias: [L, 2R]. x [R], both [2R], gates [2R], skip [S] and top [S] are work space.
+    bias: [L, 2R]. drive: [R]. x [R], both [2R], gates [2R], skip [S] and top [S] are work space.
     """
     width = len(x)
-    x[:] = 0
+    x[:] = drive
     for band in range(len(state.previous)):
         row = net.embedding[band, state.previous[band]]
         for j in range(width):
@@ -67,15 +67,18 @@ def step(net, state, bias, x, both, gates, skip, top, logits):
 
 
 @njit(**FLAGS)
-def run(net, state, bias, hold, uniforms, temperature, out):
-    """Sample freely: bias [F, L, 2R], uniforms and out [F * hold, bands] (out uint8)."""
+def run(net, state, bias, drive, hold, uniforms, temperature, out):
+    """Sample freely: bias [F, L, 2R], drive [F * hold, R], uniforms and out [F * hold, bands].
+
+    out: uint8.
+    """
     width, channels = net.embedding.shape[2], len(net.skip_bias)
     x = np.empty(width, np.float32)
     both, gates = np.empty(2 * width, np.float32), np.empty(2 * width, np.float32)
     skip, top = np.empty(channels, np.float32), np.empty(channels, np.float32)
     logits = np.empty(len(net.output_bias), np.float32)
     for n in range(len(out)):
-        step(net, state, bias[n // hold], x, both, gates, skip, top, logits)
+        step(net, state, bias[n // hold], drive[n], x, both, gates, skip, top, logits)
         for band in range(out.shape[1]):
             mine = logits[band * LEVELS : (band + 1) * LEVELS]
             index = draw(mine, uniforms[n, band], temperature)
@@ -84,12 +87,12 @@ def run(net, state, bias, hold, uniforms, temperature, out):
 
 
 @njit(**FLAGS)
-def run_forced(net, state, bias, hold, samples, out):
+def run_forced(net, state, bias, drive, hold, samples, out):
     """Teacher-forced logits out [N, bands * 256] of given samples [N, bands]."""
     width, channels = net.embedding.shape[2], len(net.skip_bias)
     x = np.empty(width, np.float32)
     both, gates = np.empty(2 * width, np.float32), np.empty(2 * width, np.float32)
     skip, top = np.empty(channels, np.float32), np.empty(channels, np.float32)
     for n in range(len(out)):
-        step(net, state, bias[n // hold], x, both, gates, skip, top, out[n])
+        step(net, state, bias[n // hold], drive[n], x, both, gates, skip, top, out[n])
         state.previous[:] = samples[n]

@@ -63,8 +63,9 @@ def padding(size: int) -> int:
 
 
 def padded(array: np.ndarray, *axes: int) -> np.ndarray:
-    """The array with zeros at the end of its `axes`."""
-    return np.pad(array, [(0, padding(n) * (i in axes)) for i, n in enumerate(array.shape)])
+    """The array with zeros at the end of its `axes`; the same array if it needs none."""
+    missing = [padding(n) * (i in axes) for i, n in enumerate(array.shape)]
+    return np.pad(array, [(0, n) for n in missing]) if any(missing) else array
 
 
 def padded_gates(array: np.ndarray) -> np.ndarray:

@@ -35,23 +35,23 @@ def copy(source, out):
 
 
 @njit(**FLAGS)
-def embed(table, previous, x):
-    """x [R] = sum over bands of the rows of the previous samples."""
-    copy(table[0, previous[0]], x)
-    for band in range(1, len(previous)):
+def embed(table, previous, drive, x):
+    """x [R] = drive [R] + sum over bands of the rows of the previous samples."""
+    copy(drive, x)
+    for band in range(len(previous)):
         row = table[band, previous[band]]
         for i in range(len(x)):
             x[i] += row[i]
 
 
 @njit(**FLAGS)
-def run(net, states, bias, hold, counts, uniforms, temperatures, forced, out, logits):
+def run(net, states, bias, drive, hold, counts, uniforms, temperatures, forced, out, logits):
     """Sample B streams freely, or with `forced` let them follow given samples.
 
-    states: a NarrowState with a leading axis B. bias: [B, F, L, 2R]. counts, temperatures [B]: each
-    stream's steps, never rising, and its temperature. uniforms, out: [B, N, bands]. forced: out
-    already holds the samples. logits: [B, N or 1, bands * 256]: of every step where forced, else
-    work space.
+    states: a NarrowState with a leading axis B. bias: [B, F, L, 2R]. drive: [B, N, R]. counts,
+    temperatures [B]: each stream's steps, never rising, and its temperature. uniforms, out:
+    [B, N, bands]. forced: out already holds the samples. logits: [B, N or 1, bands * 256]: of every
+    step where forced, else work space.
     """
     full_vectors()
     streams, layers = len(counts), len(net.dilations)
@@ -77,7 +77,7 @@ def run(net, states, bias, hold, counts, uniforms, temperatures, forced, out, lo
             active -= 1
         at, offset, frame = 0, 0, n // hold
         for s in range(active):
-            embed(net.embedding, states.previous[s], x[s])
+            embed(net.embedding, states.previous[s], drive[s, n], x[s])
             peaks[s] = largest_magnitude(x[s])
             copy(net.skip_bias, skip[s])
         for layer in range(layers):

@@ -25,15 +25,17 @@ SHARPNESS = 2.0
 FIT_ROUNDS = 2
 """Gains overlap, so that the envelope is right after two rounds of them."""
 PHASE_ROUNDS = 4
+LAST_FITS = 1
+"""Times that the envelope is made right again at the end, as phases that disagree have moved it."""
 MOMENTUM = 0.99
 """Of Perraudin et al. 2013, "A fast Griffin-Lim algorithm"."""
 TINY = 1e-5
 """Mel magnitudes below this (the codec's floor is 1e-4) count as this."""
 PIECE = 100
 """Frames filtered at a time (1 s)."""
-MARGIN = 16
+MARGIN = 19
 """Frames to either side that a frame depends on: half a window for each analysis and synthesis,
-2 + 2 PHASE_ROUNDS of them (12.5 frames), and 2 for the interpolation of the log-mel."""
+2 + 2 PHASE_ROUNDS + 2 LAST_FITS of them (15 frames), and 2 for the interpolation of the log-mel."""
 
 
 @lru_cache(maxsize=4)
@@ -77,9 +79,14 @@ def postfilter(wave: np.ndarray, log_mel: np.ndarray) -> np.ndarray:
     filters, averages = _bands(len(log_mel))
     sampled = _analyse(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)))
     magnitude = sampled.abs().clamp_min(1e-7) ** SHARPNESS
-    for _ in range(FIT_ROUNDS):
-        gain = ((target + TINY) / (filters @ magnitude + TINY)).log()
-        magnitude = magnitude * (averages @ gain).exp()
+
+    def fitted(magnitude: Tensor) -> Tensor:
+        for _ in range(FIT_ROUNDS):
+            gain = ((target + TINY) / (filters @ magnitude + TINY)).log()
+            magnitude = magnitude * (averages @ gain).exp()
+        return magnitude
+
+    magnitude = fitted(magnitude)
     magnitude[averages.sum(1) == 0] = 0  # bins of no band: 0 Hz
     spectrum, before = _with_phase_of(magnitude, sampled), None
     for _ in range(PHASE_ROUNDS):
@@ -88,6 +95,9 @@ def postfilter(wave: np.ndarray, log_mel: np.ndarray) -> np.ndarray:
         if before is not None:
             moved = consistent - MOMENTUM / (1 + MOMENTUM) * before
         before, spectrum = consistent, _with_phase_of(magnitude, moved)
+    for _ in range(LAST_FITS):
+        made = _analyse(_synthesise(spectrum))
+        spectrum = _with_phase_of(fitted(made.abs().clamp_min(1e-7)), made)
     return _synthesise(spectrum).numpy()
 
 

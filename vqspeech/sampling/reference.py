@@ -32,10 +32,13 @@ class ReferenceSampler:
         self.previous = torch.full((decoder.bands,), MU_ZERO)
 
     @torch.no_grad()
-    def step(self, bias: Tensor) -> Tensor:
-        """Logits [bands, 256] of the next step. bias: [L, 2R], the frame's conditioning."""
+    def step(self, bias: Tensor, drive: Tensor) -> Tensor:
+        """Logits [bands, 256] of the next step.
+
+        bias: [L, 2R], the frame's conditioning. drive: [R], added to the stack's input.
+        """
         decoder, stack = self.decoder, self.decoder.stack
-        x = decoder.embed(self.previous[None, None])[0, 0]
+        x = decoder.embed(self.previous[None, None])[0, 0] + drive
         outputs = []
         for layer, past in enumerate(self.past):
             h = stack.gates[layer](torch.cat([past[0], x])) + bias[layer]
@@ -48,15 +51,22 @@ class ReferenceSampler:
         return decoder.logits(F.relu(stack.skip(torch.cat(outputs))))
 
     @torch.no_grad()
-    def run(self, bias: Tensor, hold: int, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
+    def run(
+        self,
+        bias: Tensor,
+        drive: Tensor,
+        hold: int,
+        uniforms: Tensor,
+        temperature: float = 1.0,
+    ) -> Tensor:
         """Sample freely.
 
-        bias: [F, L, 2R], each frame held for `hold` steps. uniforms: [F * hold, bands].
-        Returns indices [F * hold, bands].
+        bias: [F, L, 2R], each frame held for `hold` steps. drive: [F * hold, R]. uniforms:
+        [F * hold, bands]. Returns indices [F * hold, bands].
         """
         out = torch.empty(uniforms.shape, dtype=torch.long)
         for n in range(len(uniforms)):
-            logits = self.step(bias[n // hold])
+            logits = self.step(bias[n // hold], drive[n])
             self.previous = draw(logits, uniforms[n], temperature)
             out[n] = self.previous
         return out

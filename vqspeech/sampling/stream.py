@@ -1,6 +1,6 @@
 """Free-running synthesis: hidden frames in, waveforms out, in bounded memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -8,10 +8,16 @@ import torch
 from torch import Tensor
 
 from vqspeech.nn.decoder import WaveNetDecoder
+from vqspeech.nn.excitation import PhaseWalk
 from vqspeech.nn.subbands import TAPS, FilterBank
 from vqspeech.sampling.formats import FORMATS
 from vqspeech.sampling.graphed import GraphedFormat
 from vqspeech.sampling.work import Work
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """The same values, float32, in the CPU's memory."""
+    return tensor.detach().float().cpu().numpy()
 
 
 class BandJoiner:
@@ -49,14 +55,22 @@ class WaveNetStream:
         self._decoder, self.state, self.temperature = decoder, state, temperature
         self._random = np.random.Generator(np.random.Philox(seed))
         self._joiner = BandJoiner(decoder.bank)
+        told = decoder.excite is not None
+        self._walk = PhaseWalk(decoder.bands, decoder.harmonics) if told else None
 
-    def work(self, hidden: Tensor, hold: int) -> Work:
-        """What the next hidden frames [1, H, F] ask of the sampler."""
-        bias = self._decoder.conditioning(hidden)[0].detach().float().cpu().numpy()
-        shape = len(bias) * hold, self._decoder.bands
-        return Work(
-            self.state, bias, self._random.random(shape, dtype=np.float32), self.temperature
-        )
+    def work(self, hidden: Tensor, hold: int, f0: Tensor | None = None) -> Work:
+        """What the next hidden frames [1, H, F] ask of the sampler.
+
+        f0: [1, n], a frame for every 10 ms of them, Hz, 0 unvoiced; for a decoder with excitation.
+        """
+        bias = to_numpy(self._decoder.conditioning(hidden)[0])
+        steps = len(bias) * hold
+        if self._walk is None:
+            drive = np.zeros((steps, self._decoder.stack.residual_channels), np.float32)
+        else:
+            drive = to_numpy(self._decoder.excite(self._walk(f0))[0])
+        uniforms = self._random.random((steps, self._decoder.bands), dtype=np.float32)
+        return Work(self.state, bias, drive, uniforms, self.temperature)
 
     def join(self, indices: np.ndarray) -> np.ndarray:
         """The next mu-law indices [N, bands] to the samples that are now final, float32."""
@@ -84,21 +98,34 @@ class WaveNetSampler:
         """
         return WaveNetStream(self._decoder, self._format.new_state(), seed, temperature)
 
-    def add(self, streams: list[WaveNetStream], hidden: list[Tensor]) -> list[np.ndarray]:
+    def add(
+        self,
+        streams: Sequence[WaveNetStream],
+        hidden: Sequence[Tensor],
+        f0: Sequence[Tensor | None] | None = None,
+    ) -> list[np.ndarray]:
         """The next hidden frames [1, H, F] of every stream to the samples that are now final.
 
-        Streams may get different numbers of frames; what each gives is what it would give alone.
+        f0: of each, [1, n] (`WaveNetStream.work`). Streams may get different numbers of frames;
+        what each gives is what it would give alone.
         """
-        work = [one.work(frames, self._hold) for one, frames in zip(streams, hidden, strict=True)]
+        f0 = [None] * len(streams) if f0 is None else f0
+        work = [
+            one.work(frames, self._hold, pitch)
+            for one, frames, pitch in zip(streams, hidden, f0, strict=True)
+        ]
         found = self._format.sample(work, self._hold, torch.get_num_threads())
         return [one.join(indices) for one, indices in zip(streams, found, strict=True)]
 
     def together(
-        self, jobs: Iterable[tuple[WaveNetStream, Iterator[Tensor]]], most: int
+        self,
+        jobs: Iterable[tuple[WaveNetStream, Iterator[tuple[Tensor, Tensor | None]]]],
+        most: int,
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """Run jobs, `most` at a time: pairs (number of the job, its next samples; None: its end).
 
-        A job is a new stream and its hidden frames in blocks. The next job begins where one ends.
+        A job is a new stream and, in blocks, its hidden frames with their F0 or None (`add`). The
+        next job begins where one ends.
         """
         waiting = enumerate(jobs)
         running = dict(islice(waiting, most))
@@ -111,4 +138,5 @@ class WaveNetSampler:
                 running.update(islice(waiting, 1))
             if blocks:
                 streams = [running[number][0] for number in blocks]
-                yield from zip(blocks, self.add(streams, list(blocks.values())), strict=True)
+                hidden, f0 = zip(*blocks.values(), strict=True)
+                yield from zip(blocks, self.add(streams, hidden, f0), strict=True)

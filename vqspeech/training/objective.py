@@ -11,23 +11,33 @@ from vqspeech.nn.workers import sum_over_workers, world
 
 
 def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
-    """-log p(x|z) + codebook term + beta commitment + auxiliary term; those that the stage has."""
+    """-log p(x|z) + codebook term + beta commitment + auxiliary terms; those the stage has."""
+    weights = config.training
     loss = losses.codebook.new_zeros(())
     if losses.nats is not None:
         loss = loss + losses.nats
     if losses.mel is not None:
-        loss = loss + config.training.auxiliary_weight * losses.mel
+        loss = loss + weights.auxiliary_weight * losses.mel
+    if losses.pitch is not None:
+        loss = loss + weights.pitch_weight * losses.pitch
     if stage.name != "waveform":
+        if losses.phonemes is not None:
+            loss = loss + weights.phoneme_weight * losses.phonemes
         loss = loss + config.quantizer.commitment * losses.commitment
         if config.quantizer.update == "gradient":
             loss = loss + losses.codebook
     return loss
 
 
-def trained_parameters(model: VQVAE, stage: StageConfig) -> list[nn.Parameter]:
-    """The parameters that a stage moves; all others are frozen."""
+def trained_parameters(
+    model: VQVAE, stage: StageConfig, phonemes: bool = True
+) -> list[nn.Parameter]:
+    """The parameters that a stage moves; all others are frozen.
+
+    phonemes: whether the corpus has any; without, what reads them is frozen.
+    """
     parts = {
-        "codes": (model.encoder, model.quantizer, model.speakers, model.conditioning),
+        "codes": tuple(part for name, part in model.named_children() if name != "decoder"),
         "waveform": (model.speakers, model.conditioning, model.decoder),
         "joint": (model,),
     }[stage.name]
@@ -41,6 +51,9 @@ def trained_parameters(model: VQVAE, stage: StageConfig) -> list[nn.Parameter]:
         # would blow up to steps of full size, others in every process and on every machine.
         useless = model.encoder.project.bias
         chosen = [parameter for parameter in chosen if parameter is not useless]
+    if model.phonemes is not None and not phonemes:  # several processes would wait for its gradient
+        readers = {id(parameter) for parameter in model.phonemes.parameters()}
+        chosen = [parameter for parameter in chosen if id(parameter) not in readers]
     for parameter in chosen:
         parameter.requires_grad_(True)
     return chosen
@@ -51,6 +64,8 @@ def step_figures(losses: Losses, norm: Tensor) -> dict[str, float]:
     terms = {
         "nats": losses.nats,
         "mel": losses.mel,
+        "pitch": losses.pitch,
+        "phonemes": losses.phonemes,
         "codebook": losses.codebook,
         "commitment": losses.commitment,
         "perplexity": perplexity(losses.usage),

@@ -12,9 +12,11 @@ from accelerate.utils import gather_object, set_seed
 
 from vqspeech.config import Config
 from vqspeech.config_training import StageConfig
-from vqspeech.data.batches import Crops, PackedCorpus
+from vqspeech.data.batches import CropBatch, Crops, PackedCorpus
+from vqspeech.data.index import OTHER
+from vqspeech.data.tracks import load_phonemes, track_f0
 from vqspeech.errors import InputError
-from vqspeech.nn.vqvae import VQVAE
+from vqspeech.nn.vqvae import VQVAE, Batch
 from vqspeech.training.log import RunLog
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -63,8 +65,8 @@ class Run:
         self.config, self.options = config, options
         on_cpu = options.device == "cpu" or not torch.cuda.is_available()
         precision = options.mixed_precision
-        if precision == "auto":  # without hardware support bfloat16 is the slower one on a CPU
-            precision = "no" if on_cpu else "bf16"
+        if precision == "auto":
+            precision = "no" if on_cpu and not cpu_has_bfloat16() else "bf16"
         self.accelerator = Accelerator(mixed_precision=precision, cpu=on_cpu)
         set_seed(options.seed)
         self.corpus = PackedCorpus(options.data)
@@ -73,6 +75,53 @@ class Run:
         self.started = time.monotonic()
         self.is_main = self.accelerator.is_main_process
         self.log = RunLog(options.out, options.quiet) if self.is_main else None
+        self._tracks = self._load_tracks()
+
+    def _load_tracks(self) -> dict:
+        """What the model's heads are trained on beside the samples, by the names of `Crops`."""
+        tracks, wanted = {}, self.config.conditioning
+        if wanted.pitch:
+            with self.accelerator.main_process_first():  # it tracks, the others find what it kept
+                tracks["f0"] = track_f0(self.corpus, self._tell("tracking pitch, once"))
+        if wanted.phonemes:
+            found = load_phonemes(self.corpus)
+            if found is None:
+                self.say(f"no phonemes in {self.corpus.folder}: codes are learned without them")
+            else:
+                tracks["phonemes"] = (found, self.config.hop)
+        return tracks
+
+    @property
+    def has_phonemes(self) -> bool:
+        """Whether crops come with phonemes."""
+        return "phonemes" in self._tracks
+
+    def _tell(self, what: str):
+        """Says how far something is, every quarter of a minute."""
+        told = [time.monotonic()]
+
+        def tell(done: int, total: int) -> None:
+            if time.monotonic() - told[0] > 15 or done == total:
+                told[0] = time.monotonic()
+                self.say(f"{what}: {done} of {total} utterances")
+
+        return tell
+
+    def speaker_table(self) -> list[dict]:
+        """What a checkpoint says of each speaker: name, gender, minutes and, where pitch is tracked
+        and the identity is one person's, the median F0 in Hz of all their training speech."""
+        table = [dict(speaker) for speaker in self.corpus.index["speakers"]]
+        if "f0" not in self._tracks:
+            return table
+        rows = self.corpus.rows("train")
+        whose = self.corpus.index["utterances"]["speaker"][rows]
+        for number, speaker in enumerate(table):
+            if speaker["name"] != OTHER:
+                own = [self._tracks["f0"].of(row) for row in rows[whose == number]]
+                f0 = np.concatenate([np.zeros(0, np.float16), *own])
+                voiced = f0[f0 > 0].astype(np.float64)
+                speaker["f0"] = round(float(np.median(voiced)), 1) if len(voiced) else 0.0
+        return table
 
     def out_of_time(self) -> bool:
         """Whether `max_minutes` are over; the same answer in every process."""
@@ -107,9 +156,9 @@ class Run:
         """Crops of whole frames: this process's share, or `batch` that are the same in each."""
         samples = self.config.crop_frames(stage) * self.config.hop
         if batch is not None:
-            return Crops(self.corpus, split, samples, batch, seed)
+            return Crops(self.corpus, split, samples, batch, seed, **self._tracks)
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        return Crops(self.corpus, split, samples, stage.batch, seed, rank, world)
+        return Crops(self.corpus, split, samples, stage.batch, seed, rank, world, **self._tracks)
 
     def require_agreement(self, position: object) -> None:
         """Raise InputError in every process if they see other corpora or checkpoints."""
@@ -121,9 +170,18 @@ class Run:
             )
 
 
-def to_batch(run: Run, batch: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    """int16 crops and speaker rows to tensors on the device: [B, T] in [-1, 1] and [B]."""
-    wave, speaker = batch
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 itself; where it must emulate it, it is slower."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return False
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def to_batch(run: Run, crops: CropBatch) -> Batch:
+    """Crops to tensors on the device, samples in [-1, 1]."""
     device = run.accelerator.device
-    wave = torch.from_numpy(wave).to(device).float() / 32768
-    return wave, torch.from_numpy(speaker).to(device)
+    found = [None if part is None else torch.from_numpy(part).to(device) for part in crops]
+    found[0] = found[0].float() / 32768
+    return Batch(*found)

@@ -4,12 +4,12 @@ import math
 import time
 from dataclasses import replace
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 
 from vqspeech.checkpoint import save_checkpoint
 from vqspeech.config_training import StageConfig
+from vqspeech.data.batches import CropBatch
 from vqspeech.errors import InputError
 from vqspeech.nn.workers import sum_over_workers
 from vqspeech.training.average import WeightAverage
@@ -23,7 +23,7 @@ from vqspeech.training.watch import CodeUsage, collapse_warning, ignored_warning
 
 LOG_EVERY = 50
 """Steps between two lines of the log."""
-SHOWN = ("nats", "mel", "perplexity", "samples/s")
+SHOWN = ("nats", "mel", "pitch", "perplexity", "samples/s")
 """Figures that stand behind the progress bar."""
 SCALE_CROPS = 64
 """Crops, at least, from which the full scale of each sub-band is measured."""
@@ -52,7 +52,7 @@ class StageRun:
         model.to(run.accelerator.device)
         if self.with_decoder:
             self._fit_scale()
-        self.parameters = trained_parameters(model, stage)
+        self.parameters = trained_parameters(model, stage, run.has_phonemes)
         average = WeightAverage(model, stage.average)
         optimizer = torch.optim.AdamW(
             self.parameters,
@@ -84,25 +84,23 @@ class StageRun:
             batch = self.stage.batch * self.run.accelerator.num_processes
             crops = self.run.crops(self.stage, "train", self.run.options.seed, batch)
             steps = range(SCALE_STEP, SCALE_STEP + math.ceil(SCALE_CROPS / batch))
-            waves = [to_batch(self.run, crops.batch_at(step))[0] for step in steps]
+            waves = [to_batch(self.run, crops.batch_at(step)).wave for step in steps]
             decoder.fit_scale(torch.cat(waves))
 
     @property
     def done(self) -> bool:
         return self.position.step >= self.stage.steps
 
-    def step(self, batch: tuple[np.ndarray, np.ndarray]) -> None:
+    def step(self, crops: CropBatch) -> None:
         """One update of the weights, and what is said of it. Raises InputError at a NaN."""
         run, stage, step = self.run, self.stage, self.position.step
         run.seed_step(stage.name, step)
         rate = learning_rate(stage, step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        wave, speaker = to_batch(run, batch)
         with run.accelerator.autocast():
             losses = self.model(
-                wave,
-                speaker,
+                to_batch(run, crops),
                 window=self.window,
                 freeze_codes=self.frozen,
                 with_decoder=self.with_decoder,
@@ -149,8 +147,8 @@ class StageRun:
         run, out = self.run, self.run.options.out
         try:
             with self.parts.average.applied(run.model):
-                speakers = [dict(speaker) for speaker in run.corpus.index["speakers"]]
-                save_checkpoint(run.model, speakers, out / MODEL_FOLDER, self.position.trained)
+                table, trained = run.speaker_table(), self.position.trained
+                save_checkpoint(run.model, table, out / MODEL_FOLDER, trained)
             save_state(out, self.position, self.parts)
         except (OSError, SafetensorError) as error:
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())

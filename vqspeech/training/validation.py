@@ -6,6 +6,7 @@ import torch
 from vqspeech.config_training import StageConfig
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.nn.quantizer import perplexity
+from vqspeech.nn.vqvae import Batch
 from vqspeech.sampling.preview import griffin_lim
 from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.training.run import Run, to_batch
@@ -26,14 +27,15 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
     totals: dict[str, float] = {}
     usage = torch.zeros(run.config.quantizer.codes)
     for step in range(BATCHES):
-        wave, speaker = to_batch(run, crops.batch_at(step))
+        batch = to_batch(run, crops.batch_at(step))
         with run.accelerator.autocast():
-            losses = model(wave, speaker, window=window, with_decoder=stage.name != "codes")
-            found = {"mel": losses.mel, "nats": losses.nats}
+            losses = model(batch, window=window, with_decoder=stage.name != "codes")
+            found = {"mel": losses.mel, "pitch": losses.pitch, "phonemes": losses.phonemes}
+            found["nats"] = losses.nats
             if losses.nats is not None:
                 bands = run.config.decoder.bands
                 found["nats_per_step"] = losses.nats * bands
-                shuffled = shuffled_nats(model, wave, speaker, window)
+                shuffled = shuffled_nats(model, batch, window)
                 found["nats_per_step_shuffled"] = shuffled * bands
         usage += losses.usage.cpu()
         for name, value in found.items():
@@ -43,13 +45,13 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
     return totals | used
 
 
-def shuffled_nats(model, wave, speaker, window) -> torch.Tensor:
+def shuffled_nats(model, batch: Batch, window) -> torch.Tensor:
     """Nats per audio sample when every frame gets the code of another, drawn from the batch."""
-    indices = model.encode(wave)
+    indices = model.encode(batch.wave)
     order = torch.randperm(indices.numel(), generator=torch.Generator().manual_seed(SEED))
     mixed = indices.flatten()[order.to(indices.device)].view_as(indices)
-    hidden = model.hidden(mixed, model.speakers(speaker))
-    return model.nats(wave, hidden, window)
+    hidden = model.hidden(mixed, model.speakers(batch.speaker))
+    return model.nats(batch.wave, hidden, window, batch.f0)
 
 
 @torch.no_grad()
@@ -75,6 +77,9 @@ def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
     if stage.name != "codes":
         sampler = WaveNetSampler(model.decoder, hold, "float32")  # exactly what was trained
         stream = sampler.stream(SEED, run.config.decoder.temperature)
-        blocks = [*sampler.add([stream], [hidden]), stream.finish()]
+        told = None
+        if model.conditioning.pitch_head is not None:
+            told = [model.conditioning.pitch(hidden).f0()]
+        blocks = [*sampler.add([stream], [hidden], told), stream.finish()]
         found["wavenet"] = np.concatenate(blocks)[:samples]
     return found

@@ -1,0 +1,134 @@
+"""What codes keep, before any WaveNet: models beside one another on held-out speech, one row each.
+
+    python recipes/base/codes.py PACKED MANIFEST MODEL [MODEL ...]
+
+On the `valid` utterances of PACKED (`vqspeech prepare`), never on an evaluation split: this is what
+codes are chosen by. MODEL: a folder, or `shipped`. Needs the `eval` extra.
+
+- log-mel: L1 of the predicted log-mel, nats.
+- F0: correlation of the predicted log F0 with the recording's, of utterances with enough voice; and
+  frames on which both agree that there is a voice.
+- words: % of the transcript's that pocketsphinx hears in the preview (Griffin-Lim).
+- phonemes: % of frames whose code's most frequent phoneme is theirs, and the same without silence;
+  learned on one half of 250 aligned utterances and judged on the other, both ways. PACKED must have
+  its phonemes (recipes/base/phonemes.py).
+"""
+
+import argparse
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from phonemes import transcripts_by_name
+
+from vqspeech import Codec
+from vqspeech.codes import Codes
+from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.tracks import UNKNOWN, load_phonemes, track_f0
+from vqspeech.dsp import SAMPLE_RATE, frames_for
+from vqspeech.errors import InputError
+from vqspeech.evaluation import words
+from vqspeech.nn.quantizer import perplexity
+from vqspeech.phonemes import PHONEMES, SILENCE
+from vqspeech.pitch import HOP, PitchTrack, compare
+
+MIN_SECONDS = 2.0
+"""Of an utterance that the recogniser is asked about."""
+ALIGNED = 250
+
+
+def heard(job: tuple[np.ndarray, str]) -> tuple[int, int]:
+    """(words right, words said) of a waveform and its transcript."""
+    said = words.normalise(job[1])
+    return words.align(said, words.recognise(job[0]))[0], len(said)
+
+
+def padded(corpus: PackedCorpus, row: int, hop: int) -> torch.Tensor:
+    audio = corpus.audio(row).astype(np.float32) / 32768
+    return torch.from_numpy(np.pad(audio, (0, -len(audio) % hop)))[None]
+
+
+def on_held_out(codec: Codec, corpus: PackedCorpus, f0, texts: dict[str, str]) -> str:
+    """Columns: log-mel, F0, voicing, words, perplexity, codes used."""
+    model, errors, pitch, jobs = codec.model, [], [], []
+    usage = torch.zeros(codec.codebook_size)
+    columns = corpus.index["utterances"]
+    for row in corpus.rows("valid"):
+        wave = padded(corpus, row, codec.hop)
+        speaker = corpus.speakers[columns["speaker"][row]]
+        indices = model.encode(wave)
+        usage += torch.bincount(indices[0], minlength=len(usage))
+        hidden = model.hidden(indices, codec.speaker_vector(speaker))
+        off = model.conditioning.log_mel(hidden) - model.target_mel(wave)
+        errors.append(float(off.abs().mean()))
+        if codec.predicts_pitch:
+            found = model.conditioning.pitch(hidden).f0()[0].numpy()
+            truth = f0.at(row, np.arange(len(found)) * HOP + HOP // 2)
+            tracks = [PitchTrack(np.where(x > 0, x, np.nan), x > 0) for x in (truth, found)]
+            pitch.append(list(compare(*tracks).values()))
+        text, samples = texts.get(columns["name"][row]), int(columns["samples"][row])
+        if text and samples >= MIN_SECONDS * SAMPLE_RATE:
+            codes = Codes(indices[0].numpy().astype(np.uint16), samples, codec.hop, None)
+            jobs.append((codec.decode(codes, speaker, preview=True), text))
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        right, said = np.sum(list(pool.map(heard, jobs)), 0) if jobs else (0, 0)
+    correlation, agreement = np.nanmean(pitch, 0) if pitch else (np.nan, np.nan)
+    return (
+        f"{np.mean(errors):.3f} | {correlation:.3f} | {agreement:.1f} | "
+        f"{100 * right / max(said, 1):.1f} of {said} | {float(perplexity(usage)):.0f} | "
+        f"{int((usage > 0).sum())}"
+    )
+
+
+def on_phonemes(codec: Codec, corpus: PackedCorpus, phonemes) -> str:
+    """Columns: accuracy of all frames, and of those that are no silence, in %."""
+    rows = [row for row in corpus.rows("train") if (phonemes.of(row) != UNKNOWN).any()]
+    rows = rows[:: max(1, len(rows) // ALIGNED)][:ALIGNED]
+    counts = np.zeros((2, codec.codebook_size, len(PHONEMES)))
+    for number, row in enumerate(rows):
+        frames = frames_for(len(corpus.audio(row)), codec.hop)
+        labels = phonemes.at(row, np.arange(frames) * codec.hop + codec.hop // 2)
+        indices = codec.model.encode(padded(corpus, row, codec.hop))[0].numpy()
+        known = labels != UNKNOWN
+        np.add.at(counts[number % 2], (indices[known], labels[known]), 1)
+    spoken = np.arange(len(PHONEMES)) != PHONEMES.index(SILENCE)
+    found = []
+    for learned, judged in (counts, counts[::-1]):
+        best = learned.argmax(1)
+        right = judged[np.arange(len(best)), best]
+        found.append(
+            (right.sum() / judged.sum(), right[spoken[best]].sum() / judged[:, spoken].sum())
+        )
+    return " | ".join(f"{100 * share:.1f}" for share in np.mean(found, 0))
+
+
+@torch.inference_mode()
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("packed", type=Path)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    args = parser.parse_args()
+    try:
+        corpus = PackedCorpus(args.packed)
+        texts = transcripts_by_name(args.manifest)
+        f0, phonemes = track_f0(corpus, lambda done, total: None), load_phonemes(corpus)
+        if phonemes is None:
+            raise InputError(f"{args.packed}: has no phonemes; run recipes/base/phonemes.py first")
+        print("| model | log-mel | F0 | voicing, % | words, % | perplexity | codes | phonemes, % "
+              "| without silence |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
+        for name in args.models:
+            codec = Codec.from_pretrained(None if name == "shipped" else name, "cpu")
+            row = on_held_out(codec, corpus, f0, texts)
+            print(f"| {name} | {row} | {on_phonemes(codec, corpus, phonemes)} |", flush=True)
+    except (InputError, OSError) as error:
+        print(f"codes.py: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Note the phonemes of a packed corpus, for codes that are to keep them (`conditioning.phonemes`).
+
+    python recipes/base/phonemes.py MANIFEST PACKED [--jobs 2]
+
+MANIFEST: with the columns `speaker`, `file` and `transcript` (US English). PACKED: what
+`vqspeech prepare` made of it. Its own audio is aligned to the transcripts by pocketsphinx
+(extra `eval`; some 40 times real time a core). Utterances that have none, or words that the
+dictionary lacks, stay unknown. Does nothing if it has been done.
+"""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.corpus import find_utterances
+from vqspeech.data.tracks import PHONEME_HOP, UNKNOWN, load_phonemes, save_phonemes
+from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.errors import InputError
+from vqspeech.evaluation import extras
+from vqspeech.evaluation.transcripts import read_transcripts
+from vqspeech.phonemes import PHONEMES
+
+_aligner = None
+
+
+@cache
+def _corpus_in(folder: Path) -> PackedCorpus:
+    return PackedCorpus(folder)
+
+
+def labels(job: tuple[Path, int, str]) -> tuple[np.ndarray, str]:
+    """(phonemes int8 [ceil(T / 160)], why they are unknown) of a row of a packed corpus.
+
+    job: the corpus's folder, the row and its transcript.
+    """
+    from vqspeech.evaluation.alignment import NotAligned
+    from vqspeech.evaluation.forced_alignment import MAX_SECONDS, ForcedAligner
+
+    global _aligner
+    _aligner = _aligner or ForcedAligner()
+    folder, row, transcript = job
+    audio = _corpus_in(folder).audio(row)
+    found = np.full(-(-len(audio) // PHONEME_HOP), UNKNOWN, np.int8)
+    if not transcript:
+        return found, "no transcript"
+    if len(audio) > MAX_SECONDS * SAMPLE_RATE:
+        return found, f"longer than {MAX_SECONDS:g} s"
+    try:
+        alignment = _aligner(audio.astype(np.float32) / 32768, transcript)
+    except NotAligned as reason:
+        return found, str(reason)
+    middles = (np.arange(len(found)) * PHONEME_HOP + PHONEME_HOP // 2) / SAMPLE_RATE
+    places = {phoneme: place for place, phoneme in enumerate(PHONEMES)}
+    found[:] = [places.get(phoneme, UNKNOWN) for phoneme in alignment.at(middles)]
+    return found, ""
+
+
+def transcripts_by_name(manifest: Path) -> dict[str, str]:
+    """Transcripts by the names that a packed corpus has for its utterances."""
+    by_path = read_transcripts(manifest)
+    utterances = find_utterances(manifest.parent, manifest)
+    return {f"{u.speaker}/{u.name}": by_path.get(u.path) or "" for u in utterances}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("packed", type=Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    try:
+        extras.check(["pocketsphinx"])
+        corpus = PackedCorpus(args.packed)
+        if load_phonemes(corpus) is not None:
+            print(f"{args.packed}: has its phonemes already")
+            return 0
+        known = transcripts_by_name(args.manifest)
+        names = corpus.index["utterances"]["name"]
+        jobs = [(corpus.folder, row, known.get(name, "")) for row, name in enumerate(names)]
+        found, reasons, aligned = [], Counter(), 0
+        with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
+            results = pool.map(labels, jobs, chunksize=8)
+            for one, reason in tqdm(results, total=len(names), leave=False, disable=None):
+                found.append(one)
+                reasons[reason] += bool(reason)
+                aligned += len(one) if not reason else 0
+        path = save_phonemes(corpus, found)
+    except (InputError, OSError) as error:
+        print(f"phonemes.py: error: {error}", file=sys.stderr)
+        return 2
+    left = "; ".join(f"{reason}: {count}" for reason, count in reasons.most_common() if count)
+    hours = aligned * PHONEME_HOP / SAMPLE_RATE / 3600
+    print(f"{path}: {hours:.2f} h aligned; left out: {left or 'none'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

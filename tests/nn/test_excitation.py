@@ -1,0 +1,92 @@
+"""The phase of the fundamental: measured in a recording, and run on from F0."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from vqspeech.nn.excitation import PhaseWalk, measured_phase, teacher_excitation
+
+FRAME = 160
+F0 = torch.tensor([[110.0, 117.3, 0.0, 0.0, 251.7, 90.1, 0.0, 180.0]])
+
+
+def gliding_voice(seconds=1.0):
+    """A voice from 100 to 220 Hz and back: its wave [1, T], F0 frames [1, n] and phase [T]."""
+    t = np.arange(round(16_000 * seconds)) / 16_000
+    f0 = 160 - 60 * np.cos(2 * np.pi * t / seconds)
+    phase = 2 * np.pi * np.cumsum(f0) / 16_000
+    parts = [0.1 / k * np.cos(k * phase + 0.7 * k**2) for k in range(1, 12)]
+    tensors = sum(parts), f0[FRAME // 2 :: FRAME]
+    wave, frames = (torch.tensor(part, dtype=torch.float32)[None] for part in tensors)
+    return wave, frames, phase
+
+
+def turned(angle):
+    """An angle brought to -pi..pi."""
+    return np.angle(np.exp(1j * np.asarray(angle, np.float64)))
+
+
+def cycles_of(excitation):
+    """The fundamental's phase [N] in cycles, 0 to 1, of an excitation [1, N, 2 count]."""
+    count = excitation.shape[-1] // 2
+    cosine, sine = excitation[0, :, 0].double(), excitation[0, :, count].double()
+    return torch.atan2(sine, cosine) / (2 * math.pi) % 1.0
+
+
+@pytest.mark.parametrize("bands", [1, 4])
+@pytest.mark.parametrize("off", [0.98, 1.0, 1.02])
+def test_measured_phase_follows_the_voice_where_the_track_does_not(bands, off):
+    wave, f0, phase = gliding_voice()
+    found = measured_phase(wave, off * f0, bands)
+    assert found.shape == (1, wave.shape[1] // bands)
+    apart = turned(found[0].numpy() - phase[::bands])[480 // bands : -480 // bands]
+    middle = np.angle(np.exp(1j * apart).mean())
+    assert np.abs(turned(apart - middle)).max() < 0.2
+
+
+def test_what_training_tells():
+    wave, f0, _ = gliding_voice()
+    f0[:, 40:60] = 0
+    told = teacher_excitation(wave, f0, 4, 3)
+    assert told.shape == (1, 4000, 6)
+    assert not told[:, 1600:2400].any()
+    voiced = torch.cat([told[0, :1600], told[0, 2400:]])
+    torch.testing.assert_close((voiced**2).sum(-1), torch.full((3200,), 3.0))
+    phase = measured_phase(wave, f0, 4)[0, :1600]
+    for k in (1, 2, 3):
+        torch.testing.assert_close(told[0, :1600, k - 1], (k * phase).cos(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(told[0, :1600, k + 2], (k * phase).sin(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("bands", [1, 4])
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_walk_in_blocks_is_the_walk_at_once(bands, cut):
+    whole, walk = PhaseWalk(bands, 3)(F0), PhaseWalk(bands, 3)
+    assert whole.shape == (1, F0.shape[1] * FRAME // bands, 6)
+    parts = [walk(part) for part in F0.split(cut, 1)]
+    torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("bands", [1, 4])
+def test_a_walk_ends_where_the_integral_of_f0_says(bands):
+    found = PhaseWalk(bands, 2)(F0).unflatten(1, (F0.shape[1], -1))
+    gone = (F0[0].double() * 0.01).cumsum(0) % 1.0
+    for frame, voiced in enumerate(F0[0] > 0):
+        if voiced:
+            assert float(cycles_of(found[:, frame])[-1]) == pytest.approx(
+                float(gone[frame]), abs=1e-5
+            )
+        else:
+            assert not found[:, frame].any()
+
+
+def test_after_an_hour_the_phase_is_still_right():
+    f0 = torch.tensor(np.random.default_rng(0).uniform(60, 400, (1, 6000)), dtype=torch.float32)
+    walk = PhaseWalk(4, 1)
+    for _ in range(60):
+        found = walk(f0)
+    gone = 60 * math.fsum(f0[0].tolist()) * 0.01
+    apart = float(cycles_of(found)[-1]) - gone
+    assert abs(apart - round(apart)) < 1e-3

@@ -1,0 +1,104 @@
+"""recipes/base/phonemes.py: transcripts by the corpus's names, and what is noted of each."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tones import RATE, vowel
+
+from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.corpus import find_utterances
+from vqspeech.data.pack import pack
+from vqspeech.data.tracks import UNKNOWN, load_phonemes
+from vqspeech.phonemes import PHONEMES
+
+SCRIPT = Path(__file__).resolve().parents[2] / "recipes" / "base" / "phonemes.py"
+SAID = {"anna/one": "Oh.", "anna/2": "", "bert/3": "she hadde", "bert/4": "oh"}
+"""By the names of the corpus; the last one's recording was not packed."""
+SPOKEN = {PHONEMES.index(name) for name in ("OW", "SIL")}
+
+
+@pytest.fixture(scope="module")
+def phonemes():
+    # Not by its name: others have modules of that name.
+    about = importlib.util.spec_from_file_location("base_phonemes", SCRIPT)
+    module = importlib.util.module_from_spec(about)
+    about.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """With a manifest of what was said, and the packed corpus."""
+    root, rows = tmp_path_factory.mktemp("said"), ["speaker\tfile\tutterance\ttranscript"]
+    for i, (name, transcript) in enumerate(SAID.items()):
+        speaker, utterance = name.split("/")
+        soundfile.write(root / f"{i}.wav", vowel(1.0, 120.0, seed=i), RATE)
+        rows.append(f"{speaker}\t{i}.wav\t{utterance}\t{transcript}")
+    (root / "manifest.tsv").write_text("\n".join(rows) + "\n")
+    found = find_utterances(root, root / "manifest.tsv")
+    pack(found[:-1], root / "packed", 1, 0.3, 0, progress=False)
+    return root
+
+
+def test_transcripts_have_the_names_of_the_corpus(phonemes, folder):
+    found = phonemes.transcripts_by_name(folder / "manifest.tsv")
+    assert found == SAID
+    names = PackedCorpus(folder / "packed").index["utterances"]["name"]
+    assert sorted(names) == sorted(SAID)[:-1]
+
+
+def test_a_manifest_without_transcripts(phonemes, folder, tmp_path):
+    (tmp_path / "plain.tsv").write_text("speaker\tfile\nanna\tx/0.wav\n")
+    assert phonemes.transcripts_by_name(tmp_path / "plain.tsv") == {"anna/x/0": ""}
+
+
+def test_labels(phonemes, folder, monkeypatch):
+    pytest.importorskip("pocketsphinx")
+    packed = folder / "packed"
+    corpus = PackedCorpus(packed)
+    for row, name in enumerate(corpus.index["utterances"]["name"]):
+        found, reason = phonemes.labels((packed, row, SAID[name]))
+        assert found.dtype == np.int8 and len(found) == -(-len(corpus.audio(row)) // 160)
+        if name == "anna/one":
+            assert reason == "" and PHONEMES.index("OW") in found
+            assert set(found.tolist()) <= SPOKEN
+        else:
+            assert set(found.tolist()) == {UNKNOWN}
+            assert {"anna/2": "no transcript", "bert/3": "dictionary"}[name] in reason
+    monkeypatch.setattr("vqspeech.evaluation.forced_alignment.MAX_SECONDS", 0.5)
+    found, reason = phonemes.labels((packed, 0, "oh"))
+    assert set(found.tolist()) == {UNKNOWN} and reason == "longer than 0.5 s"
+
+
+def run(*arguments):
+    command = [sys.executable, SCRIPT, *arguments, "--jobs", "1"]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_whole_recipe(folder):
+    pytest.importorskip("pocketsphinx")
+    packed = folder / "packed"
+    assert load_phonemes(PackedCorpus(packed)) is None
+    done = run(folder / "manifest.tsv", packed)
+    assert done.returncode == 0, done.stderr
+    assert "0.00 h aligned" in done.stdout
+    assert "no transcript: 1" in done.stdout and "dictionary lacks: 1" in done.stdout
+    corpus = PackedCorpus(packed)
+    known = load_phonemes(corpus)
+    for row, name in enumerate(corpus.index["utterances"]["name"]):
+        values = set(known.of(row).tolist())
+        assert values <= SPOKEN if name == "anna/one" else values == {UNKNOWN}
+    again = run(folder / "manifest.tsv", packed)
+    assert again.returncode == 0 and "has its phonemes already" in again.stdout
+
+
+def test_what_is_no_corpus(folder, tmp_path):
+    pytest.importorskip("pocketsphinx")
+    done = run(folder / "manifest.tsv", tmp_path)
+    assert done.returncode == 2
+    assert "is not a prepared corpus" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,87 @@
+"""Excitation: the phase of a voice's fundamental, given to the WaveNet step by step.
+
+Periods are what a sampled WaveNet learns last and loses first: over hundreds of steps it must count
+them by itself. So it is told where in its period the voice is, as the sines and cosines of the
+first harmonics (as in the neural source-filter model, Wang et al. 2019, whose source is a sine).
+When decoding, the phase runs on from the F0 that the codes predict; in training it is that of the
+recording, so that what the network learns is how a period of this voice sounds.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vqspeech.config import FILTER_BANK_HOP
+from vqspeech.dsp import SAMPLE_RATE
+
+WINDOW = 481
+"""Samples (30 ms) over which the fundamental's phase is measured: its neighbour, the second
+harmonic, is then outside of the main lobe for any voice above 67 Hz."""
+
+
+def held(f0: Tensor, steps: int) -> Tensor:
+    """F0 [B, n], a frame every 10 ms, for each of `steps` WaveNet steps: [B, steps]."""
+    return f0.repeat_interleave(steps // f0.shape[1], 1)
+
+
+def harmonics(phase: Tensor, voiced: Tensor, count: int) -> Tensor:
+    """Phase [B, N] in radians to [B, N, 2 count]: cosines and sines of its first multiples.
+
+    Zeros where `voiced` [B, N] is False.
+    """
+    angles = phase[..., None] * torch.arange(1, count + 1, device=phase.device)
+    found = torch.cat([angles.cos(), angles.sin()], -1)
+    return found * voiced[..., None]
+
+
+def advance(f0: Tensor, bands: int) -> Tensor:
+    """F0 in Hz at each step [B, N] to the phase gone through since before the first: [B, N].
+
+    In cycles, float64: after an hour too it must be exact.
+    """
+    return (f0.double() * (bands / SAMPLE_RATE)).cumsum(1)
+
+
+def measured_phase(wave: Tensor, f0: Tensor, bands: int) -> Tensor:
+    """The phase of the fundamental of `wave` [B, T] at every step: [B, T / bands], radians.
+
+    f0: [B, n], T = 160 n, in Hz, 0 where there is no voice (there the phase means nothing). The
+    recording is brought down by the phase of F0 as tracked, which leaves the fundamental a slow
+    complex amplitude: its angle is what the track is off by.
+    """
+    steps = wave.shape[1] // bands
+    cycles = advance(held(f0, wave.shape[1]), 1)
+    angle = (2 * math.pi * (cycles % 1.0)).to(wave.dtype)
+    window = torch.hann_window(WINDOW, periodic=False, device=wave.device, dtype=wave.dtype)
+    lowered = torch.stack([wave * angle.cos(), -wave * angle.sin()], 1).reshape(
+        -1, 1, wave.shape[1]
+    )
+    slow = F.conv1d(lowered, window[None, None], stride=bands, padding=WINDOW // 2)
+    slow = slow[..., :steps].view(len(wave), 2, steps)
+    return angle[:, ::bands] + torch.atan2(slow[:, 1], slow[:, 0])
+
+
+def teacher_excitation(wave: Tensor, f0: Tensor, bands: int, count: int) -> Tensor:
+    """What training tells the WaveNet of a recording: [B, T / bands, 2 count].
+
+    wave: [B, T]. f0: [B, T / 160], Hz, 0 where unvoiced.
+    """
+    phase = measured_phase(wave.float(), f0, bands)
+    return harmonics(phase, held(f0, phase.shape[1]) > 0, count)
+
+
+class PhaseWalk:
+    """Free-running excitation of one recording, in blocks: the phase goes on where it was."""
+
+    def __init__(self, bands: int, count: int):
+        self._bands, self._count, self._cycles = bands, count, 0.0
+
+    def __call__(self, f0: Tensor) -> Tensor:
+        """The next F0 frames [1, n] (Hz, 0 unvoiced) to [1, n * 160 / bands, 2 count]."""
+        frequency = held(f0, f0.shape[1] * FILTER_BANK_HOP // self._bands)
+        cycles = self._cycles + advance(frequency, self._bands)
+        self._cycles = float(cycles[0, -1] % 1.0)
+        phase = (2 * math.pi * (cycles % 1.0)).float()
+        return harmonics(phase, frequency > 0, self._count)
