@@ -32,8 +32,15 @@ def ready(config):
     model = VQVAE(config, 3).train()
     with torch.no_grad():
         model(crops(config), with_decoder=False)
-        if model.decoder.excite is not None:
-            model.decoder.excite.weight.mul_(20)  # so that what it is told shows in its nats
+    return model
+
+
+def outspoken(config):
+    """A model whose nats show what its decoder is told."""
+    model = ready(config).eval()
+    with torch.no_grad():
+        model.decoder.excite.weight.mul_(4)
+        model.decoder.output.weight.mul_(8)
     return model
 
 
@@ -55,7 +62,7 @@ def test_terms_of_every_preset(narrow):
     assert (losses.pitch is not None) == narrow.conditioning.pitch
     assert (losses.phonemes is not None) == narrow.conditioning.phonemes
     # An untrained network knows next to nothing: ln 256 nats a sample.
-    assert float(losses.nats) == pytest.approx(math.log(256), rel=0.2)
+    assert float(losses.nats) == pytest.approx(math.log(256), rel=0.1)
     assert float(losses.usage.sum()) == 80
     for term in (losses.codebook, losses.commitment, losses.pitch, losses.phonemes):
         assert term is None or (term.dim() == 0 and float(term) > 0)
@@ -106,7 +113,7 @@ def test_terms_by_hand(narrow):
 
 @torch.no_grad()
 def test_window_counts_only_steps_with_their_whole_past(narrow_base):
-    model, batch = ready(narrow_base).eval(), crops(narrow_base)
+    model, batch = outspoken(narrow_base), crops(narrow_base)
     first, last = 12, 30
     steps, reach = narrow_base.steps_per_frame, narrow_base.decoder.receptive_field
     losses = model(batch, window=(first, last))
@@ -120,7 +127,7 @@ def test_window_counts_only_steps_with_their_whole_past(narrow_base):
 
 @torch.no_grad()
 def test_likelihood_depends_on_the_phase_of_f0(narrow_base, monkeypatch):
-    model, batch = ready(narrow_base).eval(), crops(narrow_base)
+    model, batch = outspoken(narrow_base), crops(narrow_base)
     hidden, window = hidden_of(model, batch), (0, 40)
     with pytest.raises((TypeError, AttributeError)):
         model.nats(batch.wave, hidden, window)
@@ -129,7 +136,7 @@ def test_likelihood_depends_on_the_phase_of_f0(narrow_base, monkeypatch):
     # Half a period later.
     monkeypatch.setattr(vqvae, "teacher_excitation", lambda *args: -teacher_excitation(*args))
     later = model.nats(batch.wave, hidden, window, batch.f0)
-    assert len({round(float(nats), 6) for nats in (right, unvoiced, later)}) == 3
+    assert len({round(float(nats), 3) for nats in (right, unvoiced, later)}) == 3
 
 
 @torch.no_grad()
