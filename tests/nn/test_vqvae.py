@@ -115,6 +115,9 @@ def test_terms_by_hand(narrow):
 def test_window_counts_only_steps_with_their_whole_past(narrow_base):
     model, batch = outspoken(narrow_base), crops(narrow_base)
     first, last = 12, 30
+    f0 = torch.full_like(batch.f0, 150.0)
+    f0[:, : 2 * first] = 0  # so that it matters from where on the decoder is told
+    batch = batch._replace(f0=f0)
     steps, reach = narrow_base.steps_per_frame, narrow_base.decoder.receptive_field
     losses = model(batch, window=(first, last))
     target = model.decoder.encode(batch.wave)
