@@ -10,3 +10,6 @@ PHONEMES = (
     SILENCE,
 )
 """ARPAbet without stress, 39 of them, and silence."""
+
+UNKNOWN = -1
+"""In the place of a phoneme's number, where nobody knows it."""

@@ -196,7 +196,7 @@ def kept(corpus, name):
     return (
         np.full(lengths.sum(), value, dtype),
         np.cumsum(lengths),
-        {"corpus": tracks._hash(corpus)},
+        {"corpus": tracks.corpus_hash(corpus)},
     )
 
 

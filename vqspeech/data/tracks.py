@@ -21,14 +21,13 @@ from safetensors.numpy import save_file
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.index import INDEX
 from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.phonemes import PHONEMES
+from vqspeech.phonemes import PHONEMES, UNKNOWN
 from vqspeech.pitch import QUICK_HOP, at_samples, track
 
 F0_FILE, PHONEME_FILE = "f0.safetensors", "phonemes.safetensors"
 PHONEME_HOP = 160
 """Samples that a phoneme label stands for."""
 HIGHEST_F0 = 2000.0
-UNKNOWN = -1
 PIECE_SECONDS = 60
 """Of speech tracked at once: the tracker's memory grows with it."""
 ROWS_AT_ONCE = 16
@@ -135,7 +134,8 @@ def _tracks_of(folder: Path, rows: range) -> list[np.ndarray]:
     return found
 
 
-def _hash(corpus: PackedCorpus) -> str:
+def corpus_hash(corpus: PackedCorpus) -> str:
+    """16 hex digits that name a packed corpus: what was made of it is of no other."""
     return hashlib.blake2b((corpus.folder / INDEX).read_bytes(), digest_size=8).hexdigest()
 
 
@@ -144,7 +144,7 @@ def _keep(corpus: PackedCorpus, name: str, values: Sequence[np.ndarray]) -> Path
     path, partial = corpus.folder / name, corpus.folder / f".{name}.{os.getpid()}.partial"
     try:
         tensors = {"values": np.concatenate(values), "ends": ends}
-        save_file(tensors, partial, {"corpus": _hash(corpus)})
+        save_file(tensors, partial, {"corpus": corpus_hash(corpus)})
         os.replace(partial, path)
     except SafetensorError as error:  # what it makes of a full disk
         raise OSError(errno.EIO, " ".join(str(error).split()), str(path)) from None
@@ -166,7 +166,7 @@ def _kept(
             parts = [file.get_slice(part) for part in ("values", "ends")]
             found = [(part.get_dtype(), part.get_shape()) for part in parts]
             fits = found == [(dtype, [int(wanted[-1])]), ("I64", [len(wanted)])]
-            if not fits or (file.metadata() or {}).get("corpus") != _hash(corpus):
+            if not fits or (file.metadata() or {}).get("corpus") != corpus_hash(corpus):
                 return None
             values, ends = file.get_tensor("values"), file.get_tensor("ends")
     except (OSError, SafetensorError):

@@ -11,10 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.nn.timeconv import TimeConv
-from vqspeech.phonemes import PHONEMES
-
-UNKNOWN = -1
-"""Of frames whose phoneme nobody knows."""
+from vqspeech.phonemes import PHONEMES, UNKNOWN
 
 
 class PhonemeReader(nn.Module):

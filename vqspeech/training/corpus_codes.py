@@ -1,6 +1,5 @@
 """The codes of a packed corpus: extracted once, kept in one file, cut into training crops."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from safetensors.numpy import save_file
 
 from vqspeech.chunks import ChunkEncoder
 from vqspeech.data.batches import PackedCorpus
-from vqspeech.data.index import INDEX, SPLITS
+from vqspeech.data.index import SPLITS
+from vqspeech.data.tracks import corpus_hash
 from vqspeech.nn.vqvae import VQVAE
 
 CODES_FILE = "codes.safetensors"
@@ -55,7 +55,7 @@ def corpus_codes(
     progress: called with the utterances done and their number. Raises OSError if the folder cannot
     be written.
     """
-    about = {"codes": identity, "corpus": _corpus_hash(corpus)}
+    about = {"codes": identity, "corpus": corpus_hash(corpus)}
     path = folder / CODES_FILE
     tensors = _kept(path, about)
     if tensors is None:
@@ -72,10 +72,6 @@ def corpus_codes(
         )
         for split in SPLITS
     }
-
-
-def _corpus_hash(corpus: PackedCorpus) -> str:
-    return hashlib.blake2b((corpus.folder / INDEX).read_bytes(), digest_size=8).hexdigest()
 
 
 def _kept(path: Path, about: dict[str, str]) -> dict[str, np.ndarray] | None:
