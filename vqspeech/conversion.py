@@ -82,16 +82,22 @@ class Move(NamedTuple):
     f0: float
 
 
-def planned(blocks: Iterable[np.ndarray], pitch: str | float, target: float) -> Move:
+def planned(
+    blocks: Iterable[np.ndarray], pitch: str | float, target: float, sets_f0: bool = True
+) -> Move:
     """How the pitch of a recording is to change; its first minute tells where it is.
 
-    blocks: at 16 kHz. pitch: as in `Codec.convert`. target: F0 in Hz, 0 if not known. Raises
-    InputError.
+    blocks: at 16 kHz. pitch: as in `Codec.convert`. target: F0 in Hz, 0 if not known. sets_f0:
+    whether `Move.f0` is of use; without, the pitch is looked for only where the step depends on
+    it. Raises InputError.
     """
     if isinstance(pitch, str) and pitch not in ("target", "keep"):
         raise InputError(_WRONG_PITCH.format(pitch))
     if not isinstance(pitch, str) and not abs(pitch) <= LARGEST_SEMITONES:
         raise InputError(_WRONG_PITCH.format(pitch))
+    step = float(pitch) if not isinstance(pitch, str) else 0.0
+    if not (target if pitch == "target" else sets_f0):
+        return Move(step, 0.0)
     heard, samples = [], 0
     for block in blocks:
         heard.append(block)
@@ -101,10 +107,9 @@ def planned(blocks: Iterable[np.ndarray], pitch: str | float, target: float) -> 
     source = median_f0(np.concatenate(heard)[: round(PITCH_SECONDS * SAMPLE_RATE)])
     source = source if np.isfinite(source) else 0.0
     if pitch == "target":
-        step = 12 * np.log2(target / source) if source and target else 0.0
+        step = 12 * np.log2(target / source) if source else 0.0
         step = float(np.clip(step, -LARGEST_SEMITONES, LARGEST_SEMITONES))
         return Move(step if abs(step) >= SMALLEST_SEMITONES else 0.0, target)
-    step = 0.0 if pitch == "keep" else float(pitch)
     return Move(step, source * 2 ** (step / 12))
 
 
@@ -126,7 +131,7 @@ def encode_for(
     """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`: its codes, and the semitones
     that are to be added when these are decoded. pitch: as in `Codec.convert`. Raises InputError.
     """
-    move = planned([wave], pitch, codec.speaker_f0(speaker))
+    move = planned([wave], pitch, codec.speaker_f0(speaker), codec.predicts_pitch)
     codes = codec.encode_blocks(transposed_blocks([wave], move.step), level_gain(wave))
     return codes, missing(codec, codes, speaker, move)
 
@@ -154,7 +159,8 @@ def convert_file(
 ) -> int:
     """`Codec.convert_file`: see there."""
     level = audio.measure_level(source)
-    move = planned(audio.read_blocks(source, quiet=True), pitch, codec.speaker_f0(speaker))
+    heard, target = audio.read_blocks(source, quiet=True), codec.speaker_f0(speaker)
+    move = planned(heard, pitch, target, codec.predicts_pitch)
     moved = transposed_blocks(audio.read_blocks(source), move.step)
     codes = codec.encode_blocks(moved, level.gain())
     options["semitones"] = missing(codec, codes, speaker, move)

@@ -29,7 +29,12 @@ from vqspeech.evaluation import extras
 from vqspeech.evaluation.transcripts import read_transcripts
 from vqspeech.phonemes import PHONEMES
 
-_aligner = None
+
+@cache
+def _aligner():
+    from vqspeech.evaluation.forced_alignment import ForcedAligner
+
+    return ForcedAligner()
 
 
 @cache
@@ -43,10 +48,8 @@ def labels(job: tuple[Path, int, str]) -> tuple[np.ndarray, str]:
     job: the corpus's folder, the row and its transcript.
     """
     from vqspeech.evaluation.alignment import NotAligned
-    from vqspeech.evaluation.forced_alignment import MAX_SECONDS, ForcedAligner
+    from vqspeech.evaluation.forced_alignment import MAX_SECONDS
 
-    global _aligner
-    _aligner = _aligner or ForcedAligner()
     folder, row, transcript = job
     audio = _corpus_in(folder).audio(row)
     found = np.full(-(-len(audio) // PHONEME_HOP), UNKNOWN, np.int8)
@@ -55,7 +58,7 @@ def labels(job: tuple[Path, int, str]) -> tuple[np.ndarray, str]:
     if len(audio) > MAX_SECONDS * SAMPLE_RATE:
         return found, f"longer than {MAX_SECONDS:g} s"
     try:
-        alignment = _aligner(audio.astype(np.float32) / 32768, transcript)
+        alignment = _aligner()(audio.astype(np.float32) / 32768, transcript)
     except NotAligned as reason:
         return found, str(reason)
     middles = (np.arange(len(found)) * PHONEME_HOP + PHONEME_HOP // 2) / SAMPLE_RATE

@@ -162,7 +162,7 @@ def test_long_utterances_are_tracked_in_pieces(monkeypatch, samples):
     monkeypatch.setattr(tracks, "PIECE_SECONDS", 1)
     monkeypatch.setattr(tracks, "track", sampled)
     corpus = type("Corpus", (), {"audio": lambda self, row: audio})
-    monkeypatch.setattr(tracks, "PackedCorpus", lambda folder: corpus())
+    monkeypatch.setattr(tracks, "_opened", lambda folder: corpus())
     (found,) = tracks._tracks_of("folder", range(1))
     wanted = np.append(audio / 32768, 0)[::320]
     assert found.dtype == np.float16 and max(sizes) <= 16_000

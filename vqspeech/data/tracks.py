@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -119,8 +120,13 @@ def track_f0(
     return load_f0(corpus)
 
 
+@cache
+def _opened(folder: Path) -> PackedCorpus:
+    return PackedCorpus(folder)  # once a worker: a large corpus has a large index
+
+
 def _tracks_of(folder: Path, rows: range) -> list[np.ndarray]:
-    corpus, size = PackedCorpus(folder), PIECE_SECONDS * SAMPLE_RATE
+    corpus, size = _opened(folder), PIECE_SECONDS * SAMPLE_RATE
     found = []
     for row in rows:
         audio = corpus.audio(row)

@@ -59,8 +59,7 @@ class Float32Format:
         """
         from vqspeech.sampling import kernels
 
-        if drive is None:
-            drive = np.zeros((len(samples), self._net.embedding.shape[2]), np.float32)
+        drive = _or_zeros(drive, len(samples), self._net)
         out = np.empty((len(samples), len(self._net.output_bias)), np.float32)
         kernels.run_forced(self._net, state, bias, drive, hold, samples, out)
         return out.reshape(*samples.shape, -1)
@@ -109,8 +108,7 @@ class Int8Format:
 
         bias, drive: as in `Work`; without a drive it is zeros.
         """
-        if drive is None:
-            drive = np.zeros((len(samples), self._net.embedding.shape[2]), np.float32)
+        drive = _or_zeros(drive, len(samples), self._net)
         work = [Work(state, bias, drive, np.zeros(samples.shape, np.float32), 1.0)]
         logits = np.empty((1, len(samples), len(self._net.output_bias)), np.float32)
         self._run(work, hold, samples[None].copy(), logits)
@@ -145,6 +143,11 @@ class Int8Format:
             for mine, all_streams in zip(item.state, together, strict=True):
                 mine[...] = all_streams[i]
         return [out[i, :count] for i, count in enumerate(counts)]
+
+
+def _or_zeros(drive: np.ndarray | None, steps: int, net) -> np.ndarray:
+    """The drive, or what adds nothing to the inputs of a packed network: float32 [steps, R]."""
+    return np.zeros((steps, net.embedding.shape[2]), np.float32) if drive is None else drive
 
 
 def stacked(arrays: list[np.ndarray]) -> np.ndarray:
