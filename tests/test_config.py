@@ -8,7 +8,7 @@ import pytest
 from vqspeech.config import DecoderConfig, from_dict, load_preset, preset_names
 from vqspeech.errors import InputError
 
-BIT_RATES = {"base": 450, "paper": 2250, "paper-128": 1125, "phonemes": 175}
+BIT_RATES = {"base": 500, "paper": 2250, "paper-128": 1125, "phonemes": 175}
 
 
 def changed(path, value):

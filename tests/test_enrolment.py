@@ -43,7 +43,8 @@ def test_the_new_voice_explains_speech_kept_out_better(codec, speech):
     assert held.better and held.mel < held.nearest_mel
     assert np.isfinite([held.nats, held.nearest_nats]).all()
     assert voice.name == "Eva" and voice.model == codec.fingerprint
-    assert voice.seconds + held.seconds == pytest.approx(10, abs=2.1) and held.seconds >= 2
+    assert voice.seconds == pytest.approx(10, abs=2.1), "in the end every piece is fitted"
+    assert 2 <= held.seconds <= voice.seconds - 4
     assert 130 < voice.f0 < 150
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
     for name, value in codec.model.state_dict().items():

@@ -2,11 +2,13 @@
 
 The vector minimises what training minimises: the L1 of the auxiliary log-mel and, where the model
 has a trained WaveNet, -log p(x | codes, speaker). It starts from the trained speakers that explain
-the speech best. Every fifth piece of the speech is kept out of the fit and tells how well it went.
+the speech best. Every fifth piece of the speech is kept out of the fit and tells how well it went;
+then the fit goes on with all of them.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,6 +37,8 @@ STARTS = (1, 3, 8)
 MEL_STEPS, MEL_BATCH, MEL_RATE = 200, 8, 0.02
 NATS_STEPS, NATS_BATCH, NATS_RATE = 30, 2, 0.005
 """Steps, pieces a step and Adam's first learning rate: with the log-mel alone, then with both."""
+AGAIN = 0.5
+"""Of the steps and rates, when the fit goes on with the pieces that were kept out."""
 NATS_SECONDS = 0.64
 """Of each piece that the WaveNet is run on."""
 ROWS_AT_ONCE = 16
@@ -82,12 +86,12 @@ def enroll(
         raise InputError(f"model {codec.name} is not trained: train it, then enrol voices")
     speech = _read(files)
     fit = _Fit(codec, speech, seed, has_nats, progress or (lambda share: None))
-    with torch.enable_grad():
-        vector = fit.run()
+    vector = fit.run()
+    held = fit.check(vector)
+    vector = fit.go_on(vector)
     f0 = median_f0(speech[: round(PITCH_SECONDS * SAMPLE_RATE)])
     known = f0 if np.isfinite(f0) else 0.0
-    voice = Voice(name, vector.numpy(), codec.fingerprint, fit.seconds, known)
-    return voice, fit.check(vector)
+    return Voice(name, vector.numpy(), codec.fingerprint, fit.seconds, known), held
 
 
 def _read(files: Sequence[str | os.PathLike]) -> np.ndarray:
@@ -141,6 +145,18 @@ def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
 def levelled(wave: np.ndarray) -> np.ndarray:
     """`wave` [T] at the codec's level, without rumble: what the encoder is given."""
     return HighPass()(wave * np.float32(level_gain(wave)))
+
+
+@contextmanager
+def frozen(model: torch.nn.Module) -> Iterator[None]:
+    """No gradient to the weights of `model`."""
+    before = [parameter.requires_grad for parameter in model.parameters()]
+    model.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, needs in zip(model.parameters(), before, strict=True):
+            parameter.requires_grad_(needs)
 
 
 class _Fit:
@@ -207,35 +223,46 @@ class _Fit:
         return sorted(range(len(rows)), key=errors.__getitem__)
 
     def run(self) -> torch.Tensor:
-        """The fitted vector [S]."""
+        """The vector [S] fitted to all but the held-out pieces."""
         order = self._nearest()
         self.nearest = order[0]
         rows = self.model.speakers.weight.detach()
         starts = [rows[order[:count]].mean(0, keepdim=True) for count in STARTS]
-        vector = starts[0].clone()
-        parameters = [p.requires_grad for p in self.model.parameters()]
-        self.model.requires_grad_(False)
-        try:
+        vector = starts[0]
+        if self.has_mel:
+            part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
+            with torch.no_grad():
+                vector = min(starts, key=lambda v: float(self._mel_and_pitch(part, v)))
+        return self._fit(vector, 1.0, (0.3, 0.75))
+
+    def go_on(self, vector: torch.Tensor) -> torch.Tensor:
+        """`vector` [S] of `run` fitted to every piece, held out or not."""
+        self.fitted = tuple(map(torch.cat, zip(self.fitted, self.held, strict=True)))
+        self.seconds = self.fitted[0].numel() / SAMPLE_RATE
+        return self._fit(vector[None].to(self.codec.device), AGAIN, (0.75, 1.0))
+
+    def _fit(self, vector, scale: float, shares: tuple[float, float]) -> torch.Tensor:
+        """`vector` [1, S] fitted with `scale` times the steps and the rates: [S] on the CPU."""
+        vector = vector.clone()
+        middle = shares[1]
+        if self.has_nats:
+            middle = (shares[0] + shares[1]) / 2 if self.has_mel else shares[0]
+        with torch.enable_grad(), frozen(self.model):
             if self.has_mel:
-                with torch.no_grad():
-                    error = self._mel_and_pitch
-                    part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
-                    vector = min(starts, key=lambda v: float(error(part, v))).clone()
-                middle = 0.65 if self.has_nats else 1.0
-                self._descend(vector, error, MEL_STEPS, MEL_BATCH, MEL_RATE, (0.3, middle))
+                steps, rate = round(scale * MEL_STEPS), scale * MEL_RATE
+                span = (shares[0], middle)
+                self._descend(vector, self._mel_and_pitch, steps, MEL_BATCH, rate, span)
             if self.has_nats:
-                weight = self.config.training.auxiliary_weight if self.has_mel else 0.0
-
-                def both(part, vector):
-                    loss = self._nats(part, vector)
-                    return loss + weight * self._mel_and_pitch(part, vector) if weight else loss
-
-                start = 0.65 if self.has_mel else 0.3
-                self._descend(vector, both, NATS_STEPS, NATS_BATCH, NATS_RATE, (start, 1.0))
-        finally:
-            for parameter, needs in zip(self.model.parameters(), parameters, strict=True):
-                parameter.requires_grad_(needs)
+                steps, rate = round(scale * NATS_STEPS), scale * NATS_RATE
+                span = (middle, shares[1])
+                self._descend(vector, self._all_terms, steps, NATS_BATCH, rate, span)
         return vector.detach()[0].cpu()
+
+    def _all_terms(self, part, vector: torch.Tensor) -> torch.Tensor:
+        loss = self._nats(part, vector)
+        if weight := self.config.training.auxiliary_weight * self.has_mel:
+            loss = loss + weight * self._mel_and_pitch(part, vector)
+        return loss
 
     def _descend(self, vector, error, steps, batch, rate, shares) -> None:
         """Adam on `vector`, in place, over random pieces; the rate falls to zero as a cosine."""

@@ -29,6 +29,9 @@ def main() -> int:
         stages = ", ".join(f"{name}: {steps:,}" for name, steps in about.trained.items())
         hours = sum(float(speaker["minutes"]) for speaker in about.speakers) / 60
         card = CARD.read_text().format(
+            rate=model.config.frame_rate,
+            codes=model.config.quantizer.codes,
+            bits=model.config.bit_rate,
             stages=stages,
             hours=f"{hours:.1f}",
             speakers=len(about.speakers),

@@ -1,28 +1,35 @@
-"""Use the page as a visitor would, in a real browser, and keep pictures of it.
+"""Use the page as visitors would, in a real browser, and keep pictures of it.
 
     python recipes/demo/screenshots.py [--out exp/demo] [--chromium PROGRAM] [--model FOLDER]
 
-Converts an example on a wide screen, again on a phone's, and opens the other tabs. Needs playwright
-and a Chromium. Writes demo-desktop.webp, demo-phone.webp and demo-<tab>.webp; fails where the page
-reports an error or is wider than its screen.
+Converts an example on a wide screen and on a phone's, uses every other tab, uploads what is no
+recording, and has two visitors at once. Needs playwright and a Chromium. Writes demo-desktop.webp,
+demo-phone.webp, demo-<tab>.webp and demo-refused.webp; ends with an error where the page does not
+do what it should or is wider than its screen.
 """
 
 import argparse
 import io
 import sys
+import tempfile
 from pathlib import Path
 
+import numpy as np
+import soundfile
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from vqspeech import demo
 
 SCREENS = {"desktop": (1200, 900), "phone": (400, 860)}
 EXAMPLE = "a woman, to a man's voice"
 PATIENCE_MS = 180_000
+DRAWN_MS = 3000
+"""Waveforms are drawn after they are there."""
 
 
 def keep(page: Page, path: Path) -> None:
+    page.wait_for_timeout(DRAWN_MS)
     width, screen = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     if width > screen:
         raise RuntimeError(f"{path.name}: the page is {width} wide on a screen of {screen}")
@@ -30,12 +37,77 @@ def keep(page: Page, path: Path) -> None:
     print(f"wrote {path}")
 
 
-def convert(page: Page) -> None:
-    page.get_by_text(EXAMPLE).click()
-    page.wait_for_timeout(3000)
-    page.get_by_role("button", name="Convert", exact=True).click()
-    page.wait_for_selector(".vq-done", timeout=PATIENCE_MS)
-    page.wait_for_timeout(3000)  # waveforms are drawn after they are there
+def visit(browser: Browser, address: str, screen: str = "desktop") -> Page:
+    width, height = SCREENS[screen]
+    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(address)
+    return page
+
+
+def press(page: Page, button: str) -> None:
+    page.get_by_role("button", name=button, exact=True).locator("visible=true").click()
+
+
+def wait(page: Page, state: str) -> str:
+    """The line under the buttons of the open tab, once it is `done` or `failed`."""
+    line = page.locator(f".vq-{state} >> visible=true")
+    line.wait_for()
+    return line.inner_text()
+
+
+def take_example(page: Page, name: str) -> None:
+    page.get_by_text(name, exact=True).locator("visible=true").click()
+    page.wait_for_timeout(DRAWN_MS)
+
+
+def other_tabs(page: Page, out: Path) -> None:
+    page.get_by_role("tab", name="Codec").click()
+    take_example(page, "a man")
+    press(page, "Encode and decode")
+    print(wait(page, "done"))
+    keep(page, out / "demo-codec.webp")
+    page.get_by_role("tab", name="Generate").click()
+    press(page, "Generate")
+    first = wait(page, "done")
+    press(page, "Again, with the next seed")
+    page.locator(".vq-done >> visible=true", has_text="seed 1 ").wait_for()
+    print(first, wait(page, "done"), sep="\n")
+    keep(page, out / "demo-generate.webp")
+    page.get_by_role("tab", name="About").click()
+    keep(page, out / "demo-about.webp")
+
+
+def refusals(browser: Browser, address: str, out: Path) -> None:
+    """Upload what the page must refuse, each as a visitor of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: Path(folder, f"{name}.wav") for name in ("long", "empty", "text", "silent")}
+        hum = 0.1 * np.sin(np.arange(40 * 16_000) * 0.05)
+        soundfile.write(files["long"], hum, 16_000)
+        soundfile.write(files["silent"], hum[:0], 16_000)
+        files["empty"].touch()
+        files["text"].write_text("this is no recording\n" * 100)
+        for name, file in files.items():
+            page = visit(browser, address)
+            page.locator("input[type=file]").first.set_input_files(file)
+            page.wait_for_timeout(DRAWN_MS)
+            press(page, "Convert")
+            print(f"{name}: {wait(page, 'failed')}")
+            if name == "long":
+                keep(page, out / "demo-refused.webp")
+            page.context.close()
+
+
+def two_at_once(browser: Browser, address: str) -> None:
+    pages = [visit(browser, address) for _ in range(2)]
+    for page, example in zip(pages, (EXAMPLE, "a man, to a woman's voice"), strict=True):
+        take_example(page, example)
+    for page in pages:
+        press(page, "Convert")
+    said = [wait(page, "done") for page in pages]
+    if not (said[0].startswith("woman") and said[1].startswith("man")):
+        raise RuntimeError(f"two visitors at once got {said}")
+    print("two at once:", *said, sep="\n  ")
 
 
 def main() -> int:
@@ -49,18 +121,17 @@ def main() -> int:
     try:
         with sync_playwright() as play:
             browser = play.chromium.launch(executable_path=args.chromium, args=["--no-sandbox"])
-            for name, (width, height) in SCREENS.items():
-                page = browser.new_page(viewport={"width": width, "height": height})
-                page.set_default_timeout(PATIENCE_MS)
-                page.goto(address)
-                convert(page)
-                keep(page, args.out / f"demo-{name}.webp")
-                if name == "desktop":
-                    for tab in ("Codec", "Generate", "About"):
-                        page.get_by_role("tab", name=tab).click()
-                        page.wait_for_timeout(1500)
-                        keep(page, args.out / f"demo-{tab.lower()}.webp")
-                page.close()
+            for screen in SCREENS:
+                page = visit(browser, address, screen)
+                take_example(page, EXAMPLE)
+                press(page, "Convert")
+                print(wait(page, "done"))
+                keep(page, args.out / f"demo-{screen}.webp")
+                if screen == "desktop":
+                    other_tabs(page, args.out)
+                page.context.close()
+            refusals(browser, address, args.out)
+            two_at_once(browser, address)
             browser.close()
     finally:
         close()
