@@ -21,7 +21,7 @@ def run(name, *arguments):
 def test_encode_folder(tmp_path, capsys):
     run("encode_folder", EGS, tmp_path / "codes")
     assert np.load(tmp_path / "codes" / "sentence.npy").shape == (225,)
-    assert "sentence.flac: 4.50 s, 225 codes, 254 bytes" in capsys.readouterr().out
+    assert "sentence.flac: 4.50 s, 225 codes, 282 bytes" in capsys.readouterr().out
 
 
 def test_convert_voice(tmp_path):

@@ -24,9 +24,14 @@ from vqspeech.evaluation.signals import match
 from vqspeech.sampling import postfilter
 
 TEMPERATURES = (1.0, 0.85, 0.7)
-SHARPNESSES = (1.0, 1.5, 2.0, 2.5)
-PHASE_ROUNDS = (0, 2, 4, 8)
-LAST_FITS = (0, 1, 2)
+SETTINGS = {
+    "SHARPNESS": ("sharpness", (1.0, 1.5, 2.0, 2.5)),
+    "PEAK_DB": ("dB at peaks", (0.0, 1.0, 2.0)),
+    "HUSH_DB": ("dB in pauses", (0.0, 1.0, 2.0)),
+    "PHASE_ROUNDS": ("phase rounds", (0, 2, 4, 8)),
+    "LAST_FITS": ("last fits", (0, 1, 2)),
+}
+"""Of the post-filter: what they are called, and what is tried."""
 
 
 class Recording:
@@ -87,7 +92,7 @@ def main() -> int:
         Recording(codec, row, audio[:samples].astype(np.float32) / 32768, seed)
         for seed, (_, row, audio) in enumerate(held_out)
     ]
-    usual, sharp, rounds = 0.7, postfilter.SHARPNESS, postfilter.PHASE_ROUNDS
+    usual = 0.7
 
     def row(name: str, decode) -> None:
         found = np.mean([scores(one, decode(one)) for one in recordings], 0)
@@ -99,21 +104,15 @@ def main() -> int:
         row(f"sampled, T {temperature:g}", lambda one, t=temperature: one.sampled(t))
     for temperature in TEMPERATURES:
         row(f"filtered, T {temperature:g}", lambda one, t=temperature: one.filtered(t))
-    for postfilter.SHARPNESS in SHARPNESSES:
-        if sharp != postfilter.SHARPNESS:
-            row(f"sharpness {postfilter.SHARPNESS:g}", lambda one: one.filtered(usual))
-    postfilter.SHARPNESS = sharp
-    for postfilter.PHASE_ROUNDS in PHASE_ROUNDS:
-        if rounds != postfilter.PHASE_ROUNDS:
-            row(f"{postfilter.PHASE_ROUNDS} phase rounds", lambda one: one.filtered(usual))
-    postfilter.PHASE_ROUNDS, fits = rounds, postfilter.LAST_FITS
-    for postfilter.LAST_FITS in LAST_FITS:
-        if fits != postfilter.LAST_FITS:
-            row(f"{postfilter.LAST_FITS} last fits", lambda one: one.filtered(usual))
-    print(
-        f"\n{len(recordings)} utterances; T {usual:g}, sharpness {sharp:g}, {rounds} phase rounds "
-        f"and {fits} last fit(s) where nothing else is said"
-    )
+    shipped = {name: getattr(postfilter, name) for name in SETTINGS}
+    for name, (label, values) in SETTINGS.items():
+        for value in values:
+            if value != shipped[name]:
+                setattr(postfilter, name, value)
+                row(f"{value:g} {label}", lambda one: one.filtered(usual))
+        setattr(postfilter, name, shipped[name])
+    values = ", ".join(f"{shipped[name]:g} {label}" for name, (label, _) in SETTINGS.items())
+    print(f"\n{len(recordings)} utterances; T {usual:g}, {values} where nothing else is said")
     return 0
 
 

@@ -1,11 +1,13 @@
 """The post-filter: what it does to noise, to what is right already, and to blocks."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from vqspeech.nn.features import LogMel
-from vqspeech.sampling.postfilter import MARGIN, PIECE, PostFilter, postfilter
+from vqspeech.sampling.postfilter import MARGIN, PIECE, PostFilter, postfilter, with_contrast
 
 MELS, HOP = 80, 160
 
@@ -40,6 +42,12 @@ def test_noise_gets_the_envelope_and_what_is_right_keeps_it():
     assert distance(postfilter(clean, target), target) < 2
     # The hum's own waveform is still there: its phases were the sampled ones.
     assert np.corrcoef(made, clean)[0, 1] > 0.9
+
+
+def test_peaks_are_louder_pauses_quieter_and_the_rest_stays():
+    log_mel = torch.tensor([-9.2, -8.9, -5.5, -2.0, -1.0])
+    moved = 20 / math.log(10) * (with_contrast(log_mel) - log_mel)
+    assert torch.allclose(moved, torch.tensor([-1.0, -1.0, 0.0, 1.0, 1.0]), atol=0.04)
 
 
 def test_pitch_is_that_of_the_samples_not_of_the_target():

@@ -10,6 +10,7 @@ Speech coders have had such filters since Chen and Gersho 1995, "Adaptive postfi
 enhancement of coded speech"; theirs follow the linear predictor, this one the predicted mel.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -20,12 +21,20 @@ from vqspeech.config import FILTER_BANK_HOP
 from vqspeech.nn.features import FFT, WINDOW
 from vqspeech.sampling.preview import between_frames, mel_filters
 
+PEAK_DB, PEAK_LEVEL = 1.0, -3.5
+"""Bands predicted louder than PEAK_LEVEL (natural log; 5 % of speech and nine tenths of its power)
+get so much more. The log-mel is learned by L1, so what it predicts is a median, the power of which
+is less than speech has: 1.3 to 2.6 dB there."""
+HUSH_DB, HUSH_LEVEL = 1.0, -7.5
+"""Bands predicted quieter than HUSH_LEVEL, most of them in pauses, get so much less."""
+FADE = 0.4
+"""Both set in over some FADE to either side of their levels."""
 SHARPNESS = 2.0
 """Power of the WaveNet's magnitudes; above 1, valleys between harmonics get deeper."""
 FIT_ROUNDS = 2
 """Gains overlap, so that the envelope is right after two rounds of them."""
-PHASE_ROUNDS = 4
-LAST_FITS = 1
+PHASE_ROUNDS = 8
+LAST_FITS = 2
 """Times that the envelope is made right again at the end, as phases that disagree have moved it."""
 MOMENTUM = 0.99
 """Of Perraudin et al. 2013, "A fast Griffin-Lim algorithm"."""
@@ -33,9 +42,9 @@ TINY = 1e-5
 """Mel magnitudes below this (the codec's floor is 1e-4) count as this."""
 PIECE = 100
 """Frames filtered at a time (1 s)."""
-MARGIN = 19
+MARGIN = 32
 """Frames to either side that a frame depends on: half a window for each analysis and synthesis,
-2 + 2 PHASE_ROUNDS + 2 LAST_FITS of them (15 frames), and 2 for the interpolation of the log-mel."""
+2 + 2 PHASE_ROUNDS + 2 LAST_FITS of them (28 frames), and 2 for the interpolation of the log-mel."""
 
 
 @lru_cache(maxsize=4)
@@ -72,13 +81,19 @@ def _with_phase_of(magnitude: Tensor, spectrum: Tensor) -> Tensor:
     return spectrum * (magnitude / spectrum.abs().clamp_min(1e-12))
 
 
+def with_contrast(log_mel: Tensor) -> Tensor:
+    """A predicted log-mel (natural log, any shape) with louder peaks and quieter pauses."""
+    louder = PEAK_DB * torch.sigmoid((log_mel - PEAK_LEVEL) / FADE)
+    quieter = HUSH_DB * torch.sigmoid((HUSH_LEVEL - log_mel) / FADE)
+    return log_mel + math.log(10) / 20 * (louder - quieter)
+
+
 @torch.no_grad()
 def postfilter(wave: np.ndarray, log_mel: np.ndarray) -> np.ndarray:
     """Samples [n * 160] to samples with the envelope of log-mel [mels, n] frames of `LogMel`."""
-    target = torch.from_numpy(between_frames(log_mel).astype(np.float32)).exp()
+    target = with_contrast(torch.from_numpy(between_frames(log_mel).astype(np.float32))).exp()
     filters, averages = _bands(len(log_mel))
     sampled = _analyse(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)))
-    magnitude = sampled.abs().clamp_min(1e-7) ** SHARPNESS
 
     def fitted(magnitude: Tensor) -> Tensor:
         for _ in range(FIT_ROUNDS):
@@ -86,7 +101,7 @@ def postfilter(wave: np.ndarray, log_mel: np.ndarray) -> np.ndarray:
             magnitude = magnitude * (averages @ gain).exp()
         return magnitude
 
-    magnitude = fitted(magnitude)
+    magnitude = fitted(sampled.abs().clamp_min(1e-7) ** SHARPNESS)
     magnitude[averages.sum(1) == 0] = 0  # bins of no band: 0 Hz
     spectrum, before = _with_phase_of(magnitude, sampled), None
     for _ in range(PHASE_ROUNDS):
