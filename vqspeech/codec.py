@@ -187,13 +187,13 @@ class Codec(Decoding, WithPrior):
         decoder, hold = self.model.decoder, self.config.steps_per_frame
         level = HighPass()(wave * np.float32(audio.level_gain(wave)))
         level = np.pad(level, (0, codes.frames * self.hop - len(level)))
-        target = decoder.encode(torch.from_numpy(level)[None].to(self.device))
+        whole = torch.from_numpy(level)[None].to(self.device)
+        target = decoder.encode(whole)
         hidden = torch.cat(list(self._hidden_blocks(codes, vector, codes.frames)), -1)
         past = frames_for(decoder.stack.receptive_field, hold)
         told = None
         if decoder.excite is not None:
             f0 = torch.from_numpy(f0_frames(level))[None].to(self.device)
-            whole = torch.from_numpy(level)[None].to(self.device)
             told = teacher_excitation(whole, f0, decoder.bands, decoder.harmonics)
         total, size = 0.0, self._frames(2.0)
         for start in range(0, codes.frames, size):

@@ -68,9 +68,6 @@ def _gain(source: LevelMeter, decoded: LevelMeter) -> float:
     return float(10 ** (min(step, highest) / 20))
 
 
-_WRONG_PITCH = f"pitch {{!r}} must be target, keep, or semitones within +-{LARGEST_SEMITONES:g}"
-
-
 class Move(NamedTuple):
     """How the pitch of a recording is to change.
 
@@ -91,11 +88,12 @@ def planned(
     whether `Move.f0` is of use; without, the pitch is looked for only where the step depends on
     it. Raises InputError.
     """
-    if isinstance(pitch, str) and pitch not in ("target", "keep"):
-        raise InputError(_WRONG_PITCH.format(pitch))
-    if not isinstance(pitch, str) and not abs(pitch) <= LARGEST_SEMITONES:
-        raise InputError(_WRONG_PITCH.format(pitch))
-    step = float(pitch) if not isinstance(pitch, str) else 0.0
+    named = isinstance(pitch, str)
+    if not (pitch in ("target", "keep") if named else abs(pitch) <= LARGEST_SEMITONES):
+        raise InputError(
+            f"pitch {pitch!r} must be target, keep, or semitones within +-{LARGEST_SEMITONES:g}"
+        )
+    step = 0.0 if named else float(pitch)
     if not (target if pitch == "target" else sets_f0):
         return Move(step, 0.0)
     heard, samples = [], 0

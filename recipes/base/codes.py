@@ -10,8 +10,8 @@ codes are chosen by. MODEL: a folder, or `shipped`. Needs the `eval` extra.
   frames on which both agree that there is a voice.
 - words: % of the transcript's that pocketsphinx hears in the preview (Griffin-Lim).
 - phonemes: % of frames whose code's most frequent phoneme is theirs, and the same without silence;
-  learned on one half of 250 aligned utterances and judged on the other, both ways. PACKED must have
-  its phonemes (recipes/base/phonemes.py).
+  learned on one half of 250 aligned utterances of the training speech and judged on the other, both
+  ways. PACKED must have its phonemes (recipes/base/phonemes.py).
 """
 
 import argparse
@@ -28,11 +28,12 @@ from vqspeech import Codec
 from vqspeech.codes import Codes
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.tracks import UNKNOWN, load_phonemes, track_f0
-from vqspeech.dsp import SAMPLE_RATE, frames_for
+from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.evaluation import words
+from vqspeech.evaluation.phonemes import Frames, cross_accuracy
 from vqspeech.nn.quantizer import perplexity
-from vqspeech.phonemes import PHONEMES, SILENCE
+from vqspeech.phonemes import PHONEMES
 from vqspeech.pitch import HOP, PitchTrack, compare
 
 MIN_SECONDS = 2.0
@@ -87,22 +88,20 @@ def on_phonemes(codec: Codec, corpus: PackedCorpus, phonemes) -> str:
     """Columns: accuracy of all frames, and of those that are no silence, in %."""
     rows = [row for row in corpus.rows("train") if (phonemes.of(row) != UNKNOWN).any()]
     rows = rows[:: max(1, len(rows) // ALIGNED)][:ALIGNED]
-    counts = np.zeros((2, codec.codebook_size, len(PHONEMES)))
-    for number, row in enumerate(rows):
-        frames = frames_for(len(corpus.audio(row)), codec.hop)
-        labels = phonemes.at(row, np.arange(frames) * codec.hop + codec.hop // 2)
-        indices = codec.model.encode(padded(corpus, row, codec.hop))[0].numpy()
-        known = labels != UNKNOWN
-        np.add.at(counts[number % 2], (indices[known], labels[known]), 1)
-    spoken = np.arange(len(PHONEMES)) != PHONEMES.index(SILENCE)
-    found = []
-    for learned, judged in (counts, counts[::-1]):
-        best = learned.argmax(1)
-        right = judged[np.arange(len(best)), best]
-        found.append(
-            (right.sum() / judged.sum(), right[spoken[best]].sum() / judged[:, spoken].sum())
-        )
-    return " | ".join(f"{100 * share:.1f}" for share in np.mean(found, 0))
+    codes, labels = [], []
+    for row in rows:
+        codes.append(codec.model.encode(padded(corpus, row, codec.hop))[0].numpy())
+        middles = np.arange(len(codes[-1])) * codec.hop + codec.hop // 2
+        labels.append(phonemes.at(row, middles))
+    known = np.concatenate(labels) != UNKNOWN
+    first = np.repeat(np.arange(len(rows)) % 2 == 0, [len(one) for one in codes])[known]
+    indices = {"codes": np.concatenate(codes)[known]}
+    frames = Frames(np.concatenate(labels)[known], first, indices, PHONEMES)
+    found = [
+        cross_accuracy(some.codes["codes"], *some[:2], codec.codebook_size, len(PHONEMES)).mean
+        for some in (frames, frames.without_silence())
+    ]
+    return " | ".join(f"{100 * share:.1f}" for share in found)
 
 
 @torch.inference_mode()

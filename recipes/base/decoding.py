@@ -92,7 +92,7 @@ def main() -> int:
         Recording(codec, row, audio[:samples].astype(np.float32) / 32768, seed)
         for seed, (_, row, audio) in enumerate(held_out)
     ]
-    usual = 0.7
+    usual = codec.config.decoder.temperature
 
     def row(name: str, decode) -> None:
         found = np.mean([scores(one, decode(one)) for one in recordings], 0)

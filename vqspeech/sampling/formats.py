@@ -21,7 +21,27 @@ TOGETHER = 4
 core's second cache with what they remember."""
 
 
-class Float32Format:
+class _Format:
+    """What the formats on a CPU share."""
+
+    def logits(
+        self,
+        state,
+        bias: np.ndarray,
+        hold: int,
+        samples: np.ndarray,
+        drive: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Teacher-forced logits [N, bands, 256] of given samples [N, bands] uint8.
+
+        bias, drive: as in `Work`; without a drive it is zeros.
+        """
+        if drive is None:
+            drive = np.zeros((len(samples), self._net.embedding.shape[2]), np.float32)
+        return self._forced(state, bias, drive, hold, samples).reshape(*samples.shape, -1)
+
+
+class Float32Format(_Format):
     """Weights as they were trained."""
 
     def __init__(self, decoder: WaveNetDecoder):
@@ -45,27 +65,15 @@ class Float32Format:
 
         return list(mapped_ahead(run, work, threads))
 
-    def logits(
-        self,
-        state,
-        bias: np.ndarray,
-        hold: int,
-        samples: np.ndarray,
-        drive: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Teacher-forced logits [N, bands, 256] of given samples [N, bands] uint8.
-
-        bias, drive: as in `Work`; without a drive it is zeros.
-        """
+    def _forced(self, state, bias, drive, hold: int, samples: np.ndarray) -> np.ndarray:
         from vqspeech.sampling import kernels
 
-        drive = _or_zeros(drive, len(samples), self._net)
         out = np.empty((len(samples), len(self._net.output_bias)), np.float32)
         kernels.run_forced(self._net, state, bias, drive, hold, samples, out)
-        return out.reshape(*samples.shape, -1)
+        return out
 
 
-class Int8Format:
+class Int8Format(_Format):
     """Weights quantised to int8, inputs to int16. Raises InputError for layers too wide."""
 
     def __init__(self, decoder: WaveNetDecoder):
@@ -96,23 +104,11 @@ class Int8Format:
             found.update(zip(share, out, strict=True))
         return [found[i] for i in range(len(work))]
 
-    def logits(
-        self,
-        state,
-        bias: np.ndarray,
-        hold: int,
-        samples: np.ndarray,
-        drive: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Teacher-forced logits [N, bands, 256] of given samples [N, bands] uint8.
-
-        bias, drive: as in `Work`; without a drive it is zeros.
-        """
-        drive = _or_zeros(drive, len(samples), self._net)
+    def _forced(self, state, bias, drive, hold: int, samples: np.ndarray) -> np.ndarray:
         work = [Work(state, bias, drive, np.zeros(samples.shape, np.float32), 1.0)]
         logits = np.empty((1, len(samples), len(self._net.output_bias)), np.float32)
         self._run(work, hold, samples[None].copy(), logits)
-        return logits.reshape(*samples.shape, -1)
+        return logits[0]
 
     def _run(self, work: list[Work], hold: int, samples=None, logits=None) -> list[np.ndarray]:
         from vqspeech.sampling import narrow_kernels
@@ -143,11 +139,6 @@ class Int8Format:
             for mine, all_streams in zip(item.state, together, strict=True):
                 mine[...] = all_streams[i]
         return [out[i, :count] for i, count in enumerate(counts)]
-
-
-def _or_zeros(drive: np.ndarray | None, steps: int, net) -> np.ndarray:
-    """The drive, or what adds nothing to the inputs of a packed network: float32 [steps, R]."""
-    return np.zeros((steps, net.embedding.shape[2]), np.float32) if drive is None else drive
 
 
 def stacked(arrays: list[np.ndarray]) -> np.ndarray:

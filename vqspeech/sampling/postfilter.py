@@ -22,9 +22,9 @@ from vqspeech.nn.features import FFT, WINDOW
 from vqspeech.sampling.preview import between_frames, mel_filters
 
 PEAK_DB, PEAK_LEVEL = 1.0, -3.5
-"""Bands predicted louder than PEAK_LEVEL (natural log; 5 % of speech and nine tenths of its power)
-get so much more. The log-mel is learned by L1, so what it predicts is a median, the power of which
-is less than speech has: 1.3 to 2.6 dB there."""
+"""Bands predicted louder than PEAK_LEVEL (natural log), those that have most of the power, get so
+much more: the log-mel is learned by L1, so what it predicts is a median, and has less power than
+speech (recipes/base/README.md has what it changes)."""
 HUSH_DB, HUSH_LEVEL = 1.0, -7.5
 """Bands predicted quieter than HUSH_LEVEL, most of them in pauses, get so much less."""
 FADE = 0.4
@@ -42,9 +42,9 @@ TINY = 1e-5
 """Mel magnitudes below this (the codec's floor is 1e-4) count as this."""
 PIECE = 100
 """Frames filtered at a time (1 s)."""
-MARGIN = 32
-"""Frames to either side that a frame depends on: half a window for each analysis and synthesis,
-2 + 2 PHASE_ROUNDS + 2 LAST_FITS of them (28 frames), and 2 for the interpolation of the log-mel."""
+MARGIN = (1 + PHASE_ROUNDS + LAST_FITS) * WINDOW // FILTER_BANK_HOP + 3
+"""Frames to either side that a frame depends on: half a window for each analysis and
+synthesis, and 2 for the interpolation of the log-mel."""
 
 
 @lru_cache(maxsize=4)

@@ -25,7 +25,7 @@ from vqspeech.training.average import WeightAverage
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CorpusCodes, corpus_codes
 from vqspeech.training.folder import MODEL_FOLDER
-from vqspeech.training.log import RunLog
+from vqspeech.training.log import RunLog, every_quarter_minute
 from vqspeech.training.prior_crops import CodeCrops, bits_per_code
 from vqspeech.training.run import Options
 from vqspeech.training.schedule import learning_rate
@@ -121,13 +121,7 @@ class _Fit:
         for split in ("train", "valid"):
             if not len(corpus.rows(split)):
                 raise InputError(f"{corpus.folder}: has no audio for {split}; prepare a larger one")
-        told = [time.monotonic()]
-
-        def tell(done: int, total: int) -> None:
-            if time.monotonic() - told[0] > 15 or done == total:
-                told[0] = time.monotonic()
-                self.log.say(f"extracting codes: {done} of {total} utterances")
-
+        tell = every_quarter_minute(self.log.say, "extracting codes")
         model = self.loaded.model.to(self.device)
         return corpus_codes(model, self.identity, corpus, self.options.out, tell)
 

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,18 @@ from vqspeech.dsp import SAMPLE_RATE
 
 FILE_INTERVAL = 60.0
 """Seconds between two states of the progress bar where nobody watches (stderr is a file)."""
+
+
+def every_quarter_minute(say: Callable[[str], None], what: str) -> Callable[[int, int], None]:
+    """Called with (utterances done, their number), says so every 15 s and at the end."""
+    told = [time.monotonic()]
+
+    def tell(done: int, total: int) -> None:
+        if time.monotonic() - told[0] > 15 or done == total:
+            told[0] = time.monotonic()
+            say(f"{what}: {done} of {total} utterances")
+
+    return tell
 
 
 class RunLog:

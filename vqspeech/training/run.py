@@ -17,7 +17,7 @@ from vqspeech.data.index import OTHER
 from vqspeech.data.tracks import load_phonemes, track_f0
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE, Batch
-from vqspeech.training.log import RunLog
+from vqspeech.training.log import RunLog, every_quarter_minute
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "no", "bf16")
@@ -82,7 +82,9 @@ class Run:
         tracks, wanted = {}, self.config.conditioning
         if wanted.pitch:
             with self.accelerator.main_process_first():  # it tracks, the others find what it kept
-                tracks["f0"] = track_f0(self.corpus, self._tell("tracking pitch, once"))
+                tracks["f0"] = track_f0(
+                    self.corpus, every_quarter_minute(self.say, "tracking pitch, once")
+                )
         if wanted.phonemes:
             found = load_phonemes(self.corpus)
             if found is None:
@@ -95,17 +97,6 @@ class Run:
     def has_phonemes(self) -> bool:
         """Whether crops come with phonemes."""
         return "phonemes" in self._tracks
-
-    def _tell(self, what: str):
-        """Says how far something is, every quarter of a minute."""
-        told = [time.monotonic()]
-
-        def tell(done: int, total: int) -> None:
-            if time.monotonic() - told[0] > 15 or done == total:
-                told[0] = time.monotonic()
-                self.say(f"{what}: {done} of {total} utterances")
-
-        return tell
 
     def speaker_table(self) -> list[dict]:
         """What a checkpoint says of each speaker: name, gender, minutes and, where pitch is tracked
