@@ -15,7 +15,8 @@ def main(source: str, speaker: str, target: str) -> None:
     codes = codec.encode(wave)
     panels = [Panel(source, wave), Panel(speaker, codec.decode(codes, speaker, preview=True))]
     colours = code_colours(codec.model.quantizer.codebook.numpy(force=True))
-    page = f'<meta charset="utf-8"><style>{CSS}</style>{picture(panels, codes.indices, colours)}'
+    strip = colours[codec.codebook_rows(codes)]
+    page = f'<meta charset="utf-8"><style>{CSS}</style>{picture(panels, codes.indices, strip)}'
     Path(target).write_text(page, encoding="utf-8")
     print(f"{target}: {codes.frames} codes of {codes.seconds:.2f} s")
 

@@ -56,6 +56,21 @@ def tiny_model(tiny_config, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def paired_model(tmp_path_factory):
+    """Folder of a tiny model whose frames take two codebooks in turn."""
+    import torch
+
+    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    table = TINY | {"quantizer": TINY["quantizer"] | {"codebooks": 2}}
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "paired"
+    save_checkpoint(VQVAE(from_dict(table), 3), SPEAKERS, folder, {"codes": 10, "waveform": 10})
+    return folder
+
+
+@pytest.fixture(scope="session")
 def pitched_model(tmp_path_factory):
     """Folder of a tiny model that predicts pitch, of every code another, and decodes by it."""
     import torch
@@ -65,6 +80,7 @@ def pitched_model(tmp_path_factory):
 
     parts = {
         "encoder": {"low_bins": 8, "warp": 0.1},
+        "quantizer": {"codebooks": 2},
         "conditioning": {"pitch": True, "phonemes": True},
         "decoder": {"harmonics": 3},
     }
@@ -97,12 +113,13 @@ def tiny_prior_model(tiny_model, tmp_path_factory):
 
     folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("models") / "tiny-prior")
     torch.manual_seed(1)
+    loaded = load_checkpoint(folder)
     config = PriorConfig(residual_channels=8, skip_channels=8, layers=4, cycle=2, speaker_dim=4)
-    prior = Prior(config, 4, 3)
+    prior = Prior(config, loaded.about.config.quantizer, 3)
     with torch.no_grad():
         prior.output.weight.mul_(8)
         prior.speakers.weight.mul_(5)
-    codes = codes_identity(load_checkpoint(folder).model.state_dict())
+    codes = codes_identity(loaded.model.state_dict())
     save_prior(prior, [speaker["name"] for speaker in SPEAKERS], folder, codes)
     return folder
 

@@ -18,14 +18,15 @@ def with_codes_in_use(folder):
     quantizer = codec.model.quantizer
     with torch.no_grad():
         level = noise(16_000) * np.float32(audio.level_gain(noise(16_000)))
-        z = quantizer.norm(codec.model.encoder(torch.from_numpy(level)[None]))[0]
-        quantizer.codebook.copy_(z[:, [10, 20, 30, 40]].t())
+        z = quantizer.normalised(codec.model.encoder(torch.from_numpy(level)[None]))[0]
+        frames = [n + book for book in range(codec.codebooks) for n in (10, 20, 30, 40)]
+        quantizer.codebook.copy_(z[:, frames].t())
     return codec
 
 
-@pytest.fixture(scope="module")
-def codec(tiny_model):
-    return with_codes_in_use(tiny_model)
+@pytest.fixture(scope="module", params=["tiny_model", "paired_model"])
+def codec(request):
+    return with_codes_in_use(request.getfixturevalue(request.param))
 
 
 def noise(samples, seed=0):

@@ -153,6 +153,7 @@ def test_decoder_window_must_exceed_the_receptive_field():
     assert "400 WaveNet steps" in message and "511" in message
     table = changed("training.stages.1.decoder_seconds", 0.1)
     table["training"]["stages"][1]["crop_seconds"] = 0.1  # the whole crop: all steps count
+    table["quantizer"]["codebooks"] = 1  # of an odd number of frames
     assert from_dict(table)
 
 
@@ -194,6 +195,7 @@ def test_what_older_configurations_do_not_say():
     table = load_preset("base").to_dict()
     for part, keys in {
         "encoder": ("low_bins", "warp"),
+        "quantizer": ("codebooks",),
         "conditioning": ("pitch", "phonemes"),
         "decoder": ("harmonics",),
     }.items():
@@ -202,12 +204,28 @@ def test_what_older_configurations_do_not_say():
     old = from_dict(table)
     assert (old.encoder.low_bins, old.encoder.warp, old.decoder.harmonics) == (0, 0.0, 0)
     assert not old.conditioning.pitch and not old.conditioning.phonemes
+    assert old.quantizer.codebooks == 1
 
 
 def test_one_frame_cannot_be_normalised():
     table = changed("training.stages.0.batch", 1)
-    table["training"]["stages"][0].update(crop_seconds=0.02, decoder_seconds=0.02)
-    with pytest.raises(InputError, match="normalise"):
+    stage, quantizer = table["training"]["stages"][0], table["quantizer"]
+    for books in (1, 2):  # one frame of each
+        quantizer["codebooks"] = books
+        stage.update(crop_seconds=0.02 * books, decoder_seconds=0.02)
+        with pytest.raises(InputError, match="normalise"):
+            from_dict(table)
+
+
+def test_crops_hold_whole_turns_of_the_codebooks():
+    table = changed("quantizer.codebooks", 2)
+    table["training"]["stages"][0].update(crop_seconds=1.3)
+    with pytest.raises(InputError, match=r"65 frames.*codebooks = 2"):
+        from_dict(table)
+    table["quantizer"]["codebooks"] = 1
+    from_dict(table)
+    table["quantizer"]["codebooks"] = 3
+    with pytest.raises(InputError, match="1, 2, 4, 8"):
         from_dict(table)
 
 

@@ -18,8 +18,10 @@ class ChunkEncoder:
 
     def __init__(self, model: VQVAE):
         self._model, self._hop = model, model.config.hop
-        self._context = model.encoder.context_frames
-        self._size = max(1, round(CHUNK_SECONDS * SAMPLE_RATE / self._hop))
+        # Chunks begin, as the whole does, with the first codebook's turn.
+        books = model.config.quantizer.codebooks
+        self._context = frames_for(model.encoder.context_frames, books) * books
+        self._size = max(1, round(CHUNK_SECONDS * SAMPLE_RATE / self._hop / books)) * books
         self._held = np.zeros(0, np.float32)
         self._done = 0  # frames at the front of `held` that are encoded and only context now
 

@@ -55,7 +55,18 @@ class Codec(Decoding, WithPrior):
 
     @property
     def codebook_size(self) -> int:
+        """Codes that a frame has to choose from."""
         return self.config.quantizer.codes
+
+    @property
+    def codebooks(self) -> int:
+        """How many codebooks the frames take in turn."""
+        return self.config.quantizer.codebooks
+
+    def codebook_rows(self, codes: Codes) -> np.ndarray:
+        """Each frame's row, int64 [F], in the table of all codebooks, of `config.quantizer.entries`
+        rows: its index, and which codebook's turn it is."""
+        return codes.indices + self.config.quantizer.offsets(codes.frames)
 
     @property
     def frame_rate(self) -> float:

@@ -195,10 +195,10 @@ class Decoding:
     @torch.inference_mode()
     def _hidden_blocks(self, codes: Codes, vector, frames: int) -> Iterator[torch.Tensor]:
         """Hidden frames [1, H, <= frames], piece by piece, as if computed at once."""
-        context = self.model.conditioning.context_frames
+        context, books = self.model.conditioning.context_frames, self.config.quantizer.codebooks
         indices = torch.from_numpy(codes.indices.astype(np.int64))
         for start in range(0, codes.frames, frames):
-            left = max(0, start - context)
+            left = max(0, start - context) // books * books  # the first codebook's turn
             part = indices[None, left : start + frames + context].to(self.device)
             yield self.model.hidden(part, vector)[..., start - left : start - left + frames]
 

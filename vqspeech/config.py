@@ -14,6 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from vqspeech.config_training import PriorConfig, StageConfig, TrainingConfig
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
@@ -23,6 +25,9 @@ FILTER_BANK_HOP = 160
 """Samples between two frames of the log-mel filter bank (10 ms)."""
 MOST_WARPED_MELS = 128
 """With more, some low mel bands share their FFT bins, and nothing lies between them."""
+
+CODEBOOKS = (1, 2, 4, 8)
+"""How many codebooks there may be: what a block of a `.vqs` file holds is a multiple of each."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,15 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class QuantizerConfig:
-    """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1)."""
+    """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1).
+
+    codebooks: how many the frames take in turn, frame n the one of number n mod codebooks. With
+    one, as in the paper, every frame has the same job and says much that its neighbours say too;
+    with two, the frames of a pair share theirs out.
+    """
 
     codes: int = 512
+    codebooks: int = 1
     dim: int = 64
     update: Literal["ema", "gradient"] = "ema"
     decay: float = 0.99
@@ -87,11 +98,25 @@ class QuantizerConfig:
 
     def __post_init__(self):
         within("quantizer", 2, 65536, codes=self.codes)
+        require(
+            self.codebooks in CODEBOOKS,
+            "quantizer",
+            f"codebooks = {self.codebooks} must be one of {', '.join(map(str, CODEBOOKS))}",
+        )
         within("quantizer", 1, 4096, dim=self.dim)
         within("quantizer", 0.0, 0.99999, decay=self.decay)
         within("quantizer", 0.0, 100.0, commitment=self.commitment)
         within("quantizer", 0.0, 0.9, jitter=self.jitter)
         within("quantizer", 0.0, 1.0, revive_below=self.revive_below)
+
+    @property
+    def entries(self) -> int:
+        """Vectors in all codebooks together."""
+        return self.codes * self.codebooks
+
+    def offsets(self, frames: int) -> np.ndarray:
+        """What takes a frame's index to its row among all entries, int64 [frames]."""
+        return np.arange(frames) % self.codebooks * self.codes
 
 
 @dataclass(frozen=True)
@@ -99,7 +124,9 @@ class ConditioningConfig:
     """Codes and speaker to the hidden frames that the WaveNet sees, and what is read from these.
 
     auxiliary: the log-mel head. pitch: a head for F0 and voicing. phonemes: in training, phonemes
-    are read from the codes alone, with a loss where the corpus has phonemes.
+    are read from the codes alone, with a loss where the corpus has phonemes. dropout: in training,
+    share of inner activations that are left out, there and where phonemes are read: a second of
+    codes would do to know a training recording by, and to recite it.
     """
 
     channels: int = 256
@@ -108,8 +135,10 @@ class ConditioningConfig:
     auxiliary: bool = True
     pitch: bool = False
     phonemes: bool = False
+    dropout: float = 0.0
 
     def __post_init__(self):
+        within("conditioning", 0.0, 0.9, dropout=self.dropout)
         within("conditioning", 1, 4096, channels=self.channels, speaker_dim=self.speaker_dim)
         for dilation in self.dilations:
             within("conditioning", 1, 1024, dilation=dilation)
@@ -214,10 +243,18 @@ class Config:
 
     def _check_stage(self, stage: StageConfig) -> None:
         where = f"training.stages: {stage.name}"
+        books, frames = self.quantizer.codebooks, self.crop_frames(stage)
         require(
-            not self.quantizer.normalise or stage.batch * self.crop_frames(stage) > 1,
+            frames % books == 0,
             where,
-            "quantizer.normalise needs more than one frame a batch: raise batch or crop_seconds",
+            f"crop_seconds = {stage.crop_seconds} is {frames} frames, which must be a multiple of "
+            f"quantizer.codebooks = {books}",
+        )
+        require(
+            not self.quantizer.normalise or stage.batch * frames > books,
+            where,
+            "quantizer.normalise needs more than one frame a batch and codebook: raise batch or "
+            "crop_seconds",
         )
         if stage.name == "codes":
             require(self.conditioning.auxiliary, where, "needs conditioning.auxiliary = true")

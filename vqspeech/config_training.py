@@ -89,18 +89,20 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Stages in their order and the weights of the auxiliary terms in each: log-mel, F0 with
-    voicing, phonemes."""
+    """Stages in their order and the weights of the auxiliary terms in each: log-mel, its cepstra
+    (`nn.cepstra`), F0 with voicing, phonemes."""
 
     stages: tuple[StageConfig, ...] = ()
     auxiliary_weight: float = 1.0
+    cepstrum_weight: float = 0.0
     pitch_weight: float = 0.5
     phoneme_weight: float = 0.1
     weight_decay: float = 0.0
 
     def __post_init__(self):
         weights = {"auxiliary_weight": self.auxiliary_weight, "pitch_weight": self.pitch_weight}
-        within("training", 0.0, 1000.0, phoneme_weight=self.phoneme_weight, **weights)
+        weights |= {"cepstrum_weight": self.cepstrum_weight, "phoneme_weight": self.phoneme_weight}
+        within("training", 0.0, 1000.0, **weights)
         within("training", 0.0, 1.0, weight_decay=self.weight_decay)
         names = [stage.name for stage in self.stages]
         require(

@@ -27,7 +27,7 @@ class PriorCodec:
     @property
     def codes(self) -> int:
         """Size of the codebook."""
-        return len(self._net.output_bias)
+        return self._net.output_bias.shape[1]
 
     def _bias(self, speaker: str | None) -> np.ndarray:
         """Biases of the gates; a name that the prior does not know is "any speaker"."""

@@ -103,16 +103,16 @@ def _load(path: Path, file, model: VQVAE) -> StoredPrior:
         raise InputError(f"{path}: {reason}; get the model again") from None
     if not isinstance(speakers, list) or not all(isinstance(name, str) for name in speakers):
         raise InputError(f"{path}: does not name its speakers; get the model again")
-    codes = model.config.quantizer.codes
+    quantizer = model.config.quantizer
     with torch.device("meta"):  # shapes only: no memory is taken for what the file may not hold
         expected = {
             name: (value.shape, value.dtype)
-            for name, value in Prior(config, codes, len(speakers)).state_dict().items()
+            for name, value in Prior(config, quantizer, len(speakers)).state_dict().items()
         }
     stored, weights = checked_tensors(path, file, expected)
     name = fingerprint(stored)
     if name != about.get("fingerprint"):
         raise InputError(f"{path}: its weights are not those it names; get the model again")
-    prior = Prior(config, codes, len(speakers))
+    prior = Prior(config, quantizer, len(speakers))
     prior.load_state_dict(weights)
     return StoredPrior(prior.eval(), speakers, name)

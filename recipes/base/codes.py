@@ -55,13 +55,13 @@ def padded(corpus: PackedCorpus, row: int, hop: int) -> torch.Tensor:
 def on_held_out(codec: Codec, corpus: PackedCorpus, f0, texts: dict[str, str]) -> str:
     """Columns: log-mel, F0, voicing, words, perplexity, codes used."""
     model, errors, pitch, jobs = codec.model, [], [], []
-    usage = torch.zeros(codec.codebook_size)
+    usage = torch.zeros(codec.config.quantizer.entries)
     columns = corpus.index["utterances"]
     for row in corpus.rows("valid"):
         wave = padded(corpus, row, codec.hop)
         speaker = corpus.speakers[columns["speaker"][row]]
         indices = model.encode(wave)
-        usage += torch.bincount(indices[0], minlength=len(usage))
+        usage += torch.bincount(model.quantizer.rows(indices)[0], minlength=len(usage))
         hidden = model.hidden(indices, codec.speaker_vector(speaker))
         off = model.conditioning.log_mel(hidden) - model.target_mel(wave)
         errors.append(float(off.abs().mean()))
@@ -79,7 +79,8 @@ def on_held_out(codec: Codec, corpus: PackedCorpus, f0, texts: dict[str, str]) -
     correlation, agreement = np.nanmean(pitch, 0) if pitch else (np.nan, np.nan)
     return (
         f"{np.mean(errors):.3f} | {correlation:.3f} | {agreement:.1f} | "
-        f"{100 * right / max(said, 1):.1f} of {said} | {float(perplexity(usage)):.0f} | "
+        f"{100 * right / max(said, 1):.1f} of {said} | "
+        f"{float(perplexity(usage)) / codec.codebooks:.0f} | "
         f"{int((usage > 0).sum())}"
     )
 
@@ -90,15 +91,17 @@ def on_phonemes(codec: Codec, corpus: PackedCorpus, phonemes) -> str:
     rows = rows[:: max(1, len(rows) // ALIGNED)][:ALIGNED]
     codes, labels = [], []
     for row in rows:
-        codes.append(codec.model.encode(padded(corpus, row, codec.hop))[0].numpy())
+        indices = codec.model.encode(padded(corpus, row, codec.hop))
+        codes.append(codec.model.quantizer.rows(indices)[0].numpy())
         middles = np.arange(len(codes[-1])) * codec.hop + codec.hop // 2
         labels.append(phonemes.at(row, middles))
     known = np.concatenate(labels) != UNKNOWN
     first = np.repeat(np.arange(len(rows)) % 2 == 0, [len(one) for one in codes])[known]
-    indices = {"codes": np.concatenate(codes)[known]}
-    frames = Frames(np.concatenate(labels)[known], first, indices, PHONEMES)
+    rows_known = {"codes": np.concatenate(codes)[known]}
+    frames = Frames(np.concatenate(labels)[known], first, rows_known, PHONEMES)
+    entries = codec.config.quantizer.entries
     found = [
-        cross_accuracy(some.codes["codes"], *some[:2], codec.codebook_size, len(PHONEMES)).mean
+        cross_accuracy(some.codes["codes"], *some[:2], entries, len(PHONEMES)).mean
         for some in (frames, frames.without_silence())
     ]
     return " | ".join(f"{100 * share:.1f}" for share in found)

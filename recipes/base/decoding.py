@@ -26,6 +26,7 @@ from vqspeech.sampling import postfilter
 TEMPERATURES = (1.0, 0.85, 0.7)
 SETTINGS = {
     "SHARPNESS": ("sharpness", (1.0, 1.5, 2.0, 2.5)),
+    "ONSET_GAIN": ("times onsets", (0.0, 0.5, 1.0)),
     "PEAK_DB": ("dB at peaks", (0.0, 1.0, 2.0)),
     "HUSH_DB": ("dB in pauses", (0.0, 1.0, 2.0)),
     "PHASE_ROUNDS": ("phase rounds", (0, 2, 4, 8)),

@@ -11,6 +11,7 @@
 #   --stop-stage N      last stage                                  (default: 5)
 #   --max-minutes M     stop training (resumably) after M minutes
 #   --steps STAGE=N     another number of steps for a training stage; may be given more than once
+#   --init MODEL        begin with the weights of another model     (default: with random ones)
 #   --device D          auto, cpu or cuda                           (default: auto)
 set -euo pipefail
 
@@ -18,13 +19,13 @@ repository="$(cd "$(dirname "$0")/../.." && pwd)"
 speech="" exp="exp/base" splits="train,train-single" stage=1 stop_stage=5 device=auto
 train_options=()
 
-usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,16s/^# \{0,1\}//p' "$0"; }
 fail() { echo "recipes/base/run.sh: error: $*" >&2; exit 2; }
 
 while [ $# -gt 0 ]; do
   case "$1" in
     -h|--help) usage; exit 0 ;;
-    --speech|--exp|--splits|--stage|--stop-stage|--max-minutes|--steps|--device)
+    --speech|--exp|--splits|--stage|--stop-stage|--max-minutes|--steps|--init|--device)
       [ $# -ge 2 ] || fail "$1 needs a value" ;;&
     --speech) speech="$2"; shift 2 ;;
     --exp) exp="$2"; shift 2 ;;
@@ -32,7 +33,7 @@ while [ $# -gt 0 ]; do
     --stage) stage="$2"; shift 2 ;;
     --stop-stage) stop_stage="$2"; shift 2 ;;
     --device) device="$2"; shift 2 ;;
-    --max-minutes|--steps) train_options+=("$1" "$2"); shift 2 ;;
+    --max-minutes|--steps|--init) train_options+=("$1" "$2"); shift 2 ;;
     *) fail "unknown option $1 (see --help)" ;;
   esac
 done

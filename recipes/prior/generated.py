@@ -20,7 +20,7 @@ from vqspeech import Codec, audio
 from vqspeech.data.corpus import find_utterances
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.training.corpus_codes import CODES_FILE
+from vqspeech.training.corpus_codes import CODES_FILE, CorpusCodes
 
 VOICES = 10
 REFERENCES = 3
@@ -43,14 +43,16 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     try:
         codec = Codec.from_pretrained(args.model, device="cpu")
-        real = load_file(args.run / CODES_FILE)
+        kept = load_file(args.run / CODES_FILE)
+        real = CorpusCodes(*(kept[f"train.{part}"] for part in ("indices", "ends", "speakers")))
         return generate(codec, real, args)
     except InputError as error:
         print(f"generated.py: error: {error}", file=sys.stderr)
         return 2
 
 
-def generate(codec: Codec, real: dict[str, np.ndarray], args: argparse.Namespace) -> int:
+def generate(codec: Codec, real: CorpusCodes, args: argparse.Namespace) -> int:
+    quantizer = codec.config.quantizer
     voices = most_heard(codec, VOICES)
     waves, lists, speakers = [], [], []
     for seed in range(args.count):
@@ -58,16 +60,17 @@ def generate(codec: Codec, real: dict[str, np.ndarray], args: argparse.Namespace
         options = {"temperature": args.temperature, "top_p": args.top_p}
         codes = codec.generate_codes(speaker, args.seconds, seed=seed, **options)
         waves.append(codec.decode(codes, speaker, seed=seed, preview=not args.wavenet))
-        lists.append(codes.indices)
+        lists.append(codec.codebook_rows(codes))
         speakers.append(speaker)
         audio.write(args.out / f"{seed:03d}-{speaker}.wav", waves[-1])
     levels = [20 * np.log10(np.sqrt(np.mean(wave**2)) + 1e-9) for wave in waves]
-    runs = [max(len(list(group)) for _, group in groupby(one)) for one in lists]
+    runs = [longest_repetition(one, codec.codebooks) for one in lists]
     print(f"{len(waves)} utterances of {args.seconds:g} s, {len(voices)} speakers")
     print(f"quietest: {min(levels):.1f} dB re full scale (the nominal level is -26)")
-    print(f"longest run of one code: {max(runs) / codec.frame_rate:.2f} s")
-    print(f"code histogram: {divergence(real, lists, codec.codebook_size):.3f} bits KL from real")
-    same, other = shared_triples(lists), shared_with_real(lists, real)
+    print(f"longest repetition of codes: {max(runs) / codec.frame_rate:.2f} s")
+    kl = divergence(real.rows(quantizer), np.concatenate(lists), quantizer.entries)
+    print(f"code histogram: {kl:.3f} bits KL from real")
+    same, other = shared_triples(lists), shared_with_real(lists, real.rows(quantizer))
     print(f"triples of codes that another utterance has too: {100 * same:.1f} %")
     print(f"triples that real speech has: {100 * other:.1f} %")
     own, others = voice_similarity(args.speech, waves, speakers, voices)
@@ -81,10 +84,16 @@ def most_heard(codec: Codec, number: int) -> list[str]:
     return [row["name"] for row in sorted(rows, key=lambda row: -row["minutes"])[:number]]
 
 
-def divergence(real: dict[str, np.ndarray], lists: list[np.ndarray], size: int) -> float:
+def longest_repetition(rows: np.ndarray, books: int) -> int:
+    """Frames for which each code is what the last one of its codebook was."""
+    same = rows[books:] == rows[:-books]
+    return max((len(list(group)) for alike, group in groupby(same) if alike), default=0) + books
+
+
+def divergence(real: np.ndarray, generated: np.ndarray, size: int) -> float:
     """KL(generated || real) of the code histograms, in bits; a count of 1/2 is added to each."""
-    p = np.bincount(np.concatenate(lists), minlength=size) + 0.5
-    q = np.bincount(real["train.indices"], minlength=size) + 0.5
+    p = np.bincount(generated, minlength=size) + 0.5
+    q = np.bincount(real, minlength=size) + 0.5
     p, q = p / p.sum(), q / q.sum()
     return float((p * np.log2(p / q)).sum())
 
@@ -100,8 +109,8 @@ def shared_triples(lists: list[np.ndarray]) -> float:
     return float(np.mean([len(a & b) / len(a) for a, b in zip(found, following, strict=True)]))
 
 
-def shared_with_real(lists: list[np.ndarray], real: dict[str, np.ndarray]) -> float:
-    known = triples(real["train.indices"])
+def shared_with_real(lists: list[np.ndarray], real: np.ndarray) -> float:
+    known = triples(real)
     return float(np.mean([len(triples(one) & known) / len(triples(one)) for one in lists]))
 
 

@@ -56,7 +56,8 @@ def measure(codec: Codec, train: CorpusCodes, speech: Path, split: str, wavenet:
     lengths = [one.frames for one in codes]
     joined = np.concatenate([one.indices for one in codes])
     rows = np.zeros(len(codes), np.int64)
-    bits = baseline_bits(train, CorpusCodes(joined, np.cumsum(lengths), rows), codec.codebook_size)
+    held_out = CorpusCodes(joined, np.cumsum(lengths), rows)
+    bits = baseline_bits(train, held_out, codec.config.quantizer)
     frames, seconds = sum(lengths), sum(one.seconds for one in codes)
     print(f"\n## {split}: {len(codes)} utterances, {seconds:.0f} s\n")
     told = sum(codec.bits_per_code(c, s) * c.frames for c, s in zip(codes, names, strict=True))

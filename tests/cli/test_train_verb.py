@@ -112,6 +112,7 @@ def test_bad_configurations(refused, config, corpus, tmp_path):
         (TOML.replace("mels = 16", "mells = 16"), "mells"),
         (TOML.replace("hop = 320", "hop = 300"), "160"),
         (TOML.replace("codes = 4", "codes = 'four'"), "four"),
+        (TOML.replace("codes = 4", "codes = 4\ncodebooks = 3"), "1, 2, 4, 8"),
         (TOML.replace("codes = 4", "codes = 1" + "0" * 5000), "TOML"),
         (TOML + "[[", "TOML"),
     ):
@@ -129,6 +130,12 @@ def test_bad_stages_and_steps(refused, config, corpus, tmp_path):
     refused([*train, "--max-minutes", "nan"], "--max-minutes")
     refused([*train, "--mixed-precision", "fp16"], "fp16", "bf16")
     refused([*train, "--seed", 2**32], "--seed")
+
+
+def test_a_model_to_begin_with(refused, config, corpus, tmp_path, tiny_model):
+    train = ["train", "--config", config, "--data", corpus, "--out", tmp_path / "run"]
+    refused([*train, "--init", tmp_path / "none"], "none", "no such model")
+    refused([*train, "--init", tiny_model, "--stage", "prior"], "--init", "prior")
 
 
 def test_a_folder_that_is_no_corpus(cli, config, tmp_path):

@@ -19,7 +19,7 @@ def test_a_picture_has_panels_pitch_and_codes():
     wave, colours = vowel(1.0, 200.0), code_colours(np.random.default_rng(0).normal(size=(8, 4)))
     indices = np.array([0, 1, 7, 7, 2])
     html = picture(
-        [Panel("<source>", wave), Panel("result", np.zeros(8000, "f4"))], indices, colours
+        [Panel("<source>", wave), Panel("result", np.zeros(8000, "f4"))], indices, colours[indices]
     )
     assert html.count("<figure") == 3 and "&lt;source&gt;" in html and "<source>" not in html
     assert "no pitch found" in html and "<polyline" in html

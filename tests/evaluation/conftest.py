@@ -21,7 +21,7 @@ class FakeCodec:
     The noise is drawn by the seed, and the WaveNet's grows with the temperature.
     """
 
-    name, fingerprint, codebook_size = "fake", "0123456789abcdef", 16
+    name, fingerprint, codebook_size, codebooks = "fake", "0123456789abcdef", 16, 1
     speakers = ("anna", "bert", "other")
     config = SimpleNamespace(decoder=SimpleNamespace(temperature=1.0, bands=4))
     has_prior, has_preview = False, True

@@ -17,7 +17,15 @@ def report():
     about |= {"seconds_of_speech": 12.0, "speakers": 1, "unknown_speaker_utterances": 1}
     about |= {"unknown_speakers_decoded_as": "other", "cut_to_first_minute": 0}
     about |= {"seeds": 1, "temperature": 0.9, "targets": [], "samples_per_step": 4}
-    codes = {"codes": 600, "codebook_size": 512, "used": 480, "dead": 32, "perplexity": 301.2}
+    codes = {
+        "codes": 600,
+        "codebook_size": 512,
+        "codebooks": 1,
+        "entries": 512,
+        "used": 480,
+        "dead": 32,
+        "perplexity": 301.2,
+    }
     codes |= {"bits_per_second": 450.0, "entropy_bits_per_second": 411.6}
     rows = [
         {"scores": {"original": {"estoi": 1.0, "pesq": 4.64}, "preview": {"estoi": 0.5}}},

@@ -21,7 +21,15 @@ def report():
     about |= {"machine": {"processor": "abacus", "cores": 2, "system": "Linux"}}
     about |= {"seconds_of_speech": 12.0, "speakers": 1, "unknown_speaker_utterances": 0}
     about |= {"unknown_speakers_decoded_as": "", "cut_to_first_minute": 0, "samples_per_step": 4}
-    codes = {"codes": 600, "codebook_size": 512, "used": 480, "dead": 32, "perplexity": 301.2}
+    codes = {
+        "codes": 600,
+        "codebook_size": 512,
+        "codebooks": 1,
+        "entries": 512,
+        "used": 480,
+        "dead": 32,
+        "perplexity": 301.2,
+    }
     codes |= {"bits_per_second": 450.0, "entropy_bits_per_second": 411.6}
     scores = {method: {"estoi": 0.9 - 0.1 * i} for i, method in enumerate(METHODS)}
     scores["convert-preview"] = {"target_similarity": 0.7}

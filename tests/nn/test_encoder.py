@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vqspeech.config import EncoderConfig
+from vqspeech.dsp import frames_for
 from vqspeech.nn.encoder import Encoder
 
 DIM = 6
@@ -65,9 +66,11 @@ def test_batch_is_its_items_alone(narrow):
 
 
 @torch.no_grad()
-def test_chunks_with_context_are_the_whole(narrow):
-    encoder, hop, context = encoder_of(narrow), narrow.hop, encoder_of(narrow).context_frames
-    frames, size = 4 * context + 7, context + 3
+@pytest.mark.parametrize("books", [1, 2])
+def test_chunks_with_context_are_the_whole(narrow, books):
+    encoder, hop = Encoder(narrow.encoder, narrow.hop, DIM, books).eval(), narrow.hop
+    context = frames_for(encoder.context_frames, books) * books
+    frames, size = 4 * context + 7, context + 4 + context % 2
     wave = noise(1, frames * hop - 5)
     whole = encoder(wave)
     for start in range(0, frames, size):
@@ -76,6 +79,18 @@ def test_chunks_with_context_are_the_whole(narrow):
         torch.testing.assert_close(
             part[..., start - left : end - left], whole[..., start:end], rtol=1e-4, atol=1e-5
         )
+
+
+@torch.no_grad()
+def test_every_codebook_has_a_projection_of_its_own(narrow):
+    encoder, wave = Encoder(narrow.encoder, narrow.hop, DIM, 2).eval(), noise(1, 9 * narrow.hop)
+    before = encoder(wave)
+    encoder.project.weight[DIM:] += 1
+    after = encoder(wave)
+    assert torch.equal(before[..., ::2], after[..., ::2])
+    assert not torch.allclose(before[..., 1::2], after[..., 1::2])
+    encoder.turn.weight[:, 1] += 1  # the coarse layers know whose turn it is
+    assert not torch.allclose(encoder(wave), after)
 
 
 def test_receptive_field_is_exactly_context_frames(narrow):

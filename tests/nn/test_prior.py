@@ -1,17 +1,21 @@
+import pytest
 import torch
 
+from vqspeech.config import QuantizerConfig
 from vqspeech.config_training import PriorConfig
 from vqspeech.nn.prior import Prior
 
 
-def small(dropout=0.0):
+def small(dropout=0.0, books=1):
     torch.manual_seed(0)
     sizes = {"residual_channels": 6, "skip_channels": 5, "layers": 3, "cycle": 2, "speaker_dim": 3}
-    return Prior(PriorConfig(**sizes, dropout=dropout), codes=7, speakers=2)
+    quantizer = QuantizerConfig(codes=7, codebooks=books)
+    return Prior(PriorConfig(**sizes, dropout=dropout), quantizer, speakers=2)
 
 
-def test_a_distribution_for_every_code():
-    prior = small()
+@pytest.mark.parametrize("books", [1, 2])
+def test_a_distribution_for_every_code(books):
+    prior = small(books=books)
     indices = torch.randint(7, (2, 9))
     speaker, inside = torch.tensor([0, 2]), torch.tensor([False, True])
     logits = prior(indices, speaker, inside)
@@ -19,6 +23,22 @@ def test_a_distribution_for_every_code():
     nats = prior.nats(indices, speaker, inside)
     expected = -torch.log_softmax(logits, -1).gather(-1, indices[..., None])[..., 0]
     assert torch.allclose(nats, expected)
+
+
+def test_codebooks_have_rows_of_their_own():
+    prior = small(books=2)
+    arguments = torch.randint(7, (1, 9)), torch.tensor([0]), torch.tensor([False])
+    before = prior(*arguments)
+    with torch.no_grad():
+        prior.output.weight[7:] += 1
+    after = prior(*arguments)
+    assert torch.equal(before[:, ::2], after[:, ::2])
+    assert not torch.allclose(before[:, 1::2], after[:, 1::2])
+    with torch.no_grad():
+        prior.embedding.weight[7:14] += 1  # what the second codebook said is seen from frame 2 on
+    seen = prior(*arguments)
+    assert torch.equal(after[:, :2], seen[:, :2])
+    assert not torch.allclose(after[:, 2:], seen[:, 2:])
 
 
 def test_a_code_is_not_seen_before_its_time():

@@ -56,6 +56,58 @@ def test_lookup_inverts_encode_for_the_codes_themselves():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("frames", [1, 7, 40])
+@pytest.mark.parametrize("books", [2, 4])
+def test_frames_take_the_codebooks_in_turn(books, frames):
+    quantizer, z = make(codebooks=books).eval(), torch.randn(3, D, frames)
+    found = quantizer(z)
+    for frame in range(frames):
+        own = quantizer.codebook.view(books, K, D)[frame % books]
+        distances = torch.cdist(z[..., frame].double(), own.double())
+        assert torch.equal(found.indices[:, frame], distances.argmin(1))
+        torch.testing.assert_close(found.z_q[..., frame], own[distances.argmin(1)])
+    assert torch.equal(quantizer.encode(z), found.indices)
+    assert found.usage.shape == (books * K,) and int(found.usage.sum()) == 3 * frames
+    assert torch.equal(
+        found.usage, torch.bincount(quantizer.rows(found.indices).flatten(), minlength=books * K)
+    )
+
+
+def test_each_codebook_has_statistics_of_its_own():
+    quantizer = make(initialised=False, codebooks=2, normalise=True, decay=0.5)
+    z = torch.randn(2, D, 400)
+    z[..., 1::2] = 50 + 9 * z[..., 1::2]
+    for _ in range(40):
+        found = quantizer(z)
+    assert float(found.codebook_loss) < 1.5, "one scale for both"
+    normal = quantizer.normalised(z)
+    assert float(normal.detach().mean((0, 2)).abs().max()) < 1e-4
+    before = quantizer.codebook.detach().clone()
+    rows = quantizer.rows(found.indices).flatten()
+    quantizer._track(normal.detach(), rows, found.usage)
+    for row in (3, K + 3):  # the codes go on to the means of their own frames
+        mean = flat(normal.detach())[rows == row]
+        if len(mean):
+            off = (quantizer.codebook.detach()[row] - mean.mean(0)).norm()
+            assert float(off) <= float((before[row] - mean.mean(0)).norm()) + 1e-6
+
+
+def test_codebooks_begin_and_revive_with_frames_of_their_own():
+    quantizer = make(initialised=False, codebooks=2, decay=0.9, revive_below=0.1)
+    z = torch.randn(2, D, 60)
+    z[..., 1::2] += 1000
+    quantizer(z)
+    books = quantizer.codebook.detach().view(2, K, D)
+    assert float(books[0].max()) < 500 < float(books[1].min())
+    with torch.no_grad():
+        books[1, 5] = -1000.0
+        quantizer.sums.view(2, K, D)[1, 5] = -1000.0
+    for _ in range(60):
+        quantizer(z)
+    assert float(quantizer.codebook.detach().view(2, K, D)[1].min()) > 500
+
+
+@torch.no_grad()
 def test_mixed_precision_does_not_move_frames_to_other_codes():
     quantizer, z = make(codes=512).eval(), torch.randn(2, D, 200)
     with torch.autocast("cpu", torch.bfloat16):
@@ -237,6 +289,14 @@ def test_jitter_takes_neighbours_as_often_as_asked(probability):
         share = float((moved == step).float().mean())
         assert abs(share - probability / 2) < 4 * deviation
     assert not torch.equal(moved[0], moved[1]), "the same frames in every item"
+
+
+@torch.no_grad()
+def test_jitter_stays_within_a_codebook():
+    x = torch.arange(999).float()[None, None]
+    out = jitter_frames(x, 0.5, 2)
+    assert set((out - x).unique().tolist()) == {-2.0, 0.0, 2.0}
+    assert float(out.min()) >= 0 and float(out.max()) <= 998
 
 
 def test_jitter_hands_the_gradient_to_the_frame_that_was_taken():

@@ -90,7 +90,7 @@ def test_phonemes_count_only_where_they_are_given(narrow_base, narrow_paper):
 def test_terms_by_hand(narrow):
     model, batch = ready(narrow).eval(), crops(narrow)
     losses = model(batch)
-    z = model.quantizer.norm(model.encoder(batch.wave))
+    z = model.quantizer.normalised(model.encoder(batch.wave))
     z_q = model.quantizer.lookup(model.encode(batch.wave))
     distance = (z - z_q).square().mean()
     torch.testing.assert_close(losses.codebook, distance, rtol=1e-4, atol=1e-6)
@@ -175,7 +175,7 @@ def test_frozen_codes_do_not_move_even_in_training_mode(narrow_base):
     assert all(parameter.grad is None for parameter in frozen.parameters())
     assert bool(model.conditioning.stem.linear.weight.grad.any())
     # They are those that encoding gives: no frequency is warped.
-    codes = model.eval().encode(batch.wave).flatten()
+    codes = model.quantizer.rows(model.eval().encode(batch.wave)).flatten()
     assert torch.equal(losses.usage, torch.bincount(codes, minlength=len(losses.usage)).float())
     model.train()
     model(batch)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from vqspeech.config import QuantizerConfig
 from vqspeech.config_training import PriorConfig
 from vqspeech.errors import InputError
 from vqspeech.nn.prior import Prior
@@ -20,18 +21,18 @@ from vqspeech.sampling.tables import power_table, tanh_table
 CODES, SPEAKERS = 20, 2
 
 
-def make_prior(width=10):
+def make_prior(width=10, books=1):
     torch.manual_seed(3)
     config = PriorConfig(residual_channels=width, skip_channels=12, layers=4, cycle=2)
-    prior = Prior(config, CODES, SPEAKERS).eval()
+    prior = Prior(config, QuantizerConfig(codes=CODES, codebooks=books), SPEAKERS).eval()
     with torch.no_grad():
         prior.output.weight.mul_(40)
     return prior
 
 
-@pytest.fixture(scope="module")
-def prior():
-    return make_prior()
+@pytest.fixture(scope="module", params=[1, 2])
+def prior(request):
+    return make_prior(books=request.param)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from vqspeech.nn.features import LogMel
-from vqspeech.sampling.postfilter import MARGIN, PIECE, PostFilter, postfilter, with_contrast
+from vqspeech.sampling.postfilter import (
+    MARGIN,
+    PIECE,
+    PostFilter,
+    postfilter,
+    with_contrast,
+    with_onsets,
+)
 
 MELS, HOP = 80, 160
 
@@ -74,6 +81,19 @@ def test_blocks_are_the_whole(frames, block):
     made = np.concatenate([*made, stream.finish()])
     assert made.shape == whole.shape
     np.testing.assert_allclose(made, whole, atol=2e-5)
+
+
+def test_onsets_get_steeper_and_what_stays_stays():
+    step = torch.zeros(3, 40)
+    step[:, 20:] = 1.0
+    made = with_onsets(step)
+    torch.testing.assert_close(made[:, :15], step[:, :15])
+    torch.testing.assert_close(made[:, 25:], step[:, 25:])
+    rise = float(made[0, 20] - made[0, 19])
+    assert 1.2 < rise < 2 and float(made.max()) > 1 and float(made.min()) < 0
+    level = torch.full((3, 7), -4.0)
+    torch.testing.assert_close(with_onsets(level), level)
+    assert with_onsets(level[:, :1]).shape == (3, 1)
 
 
 def test_silence_and_its_prediction():

@@ -10,7 +10,7 @@ import torch
 from tiny_runs import CONFIG
 
 from vqspeech.checkpoint import codes_identity, load_checkpoint
-from vqspeech.config import from_dict
+from vqspeech.config import QuantizerConfig, from_dict
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.prior_file import load_prior
@@ -145,11 +145,31 @@ def test_crops():
     assert all(np.array_equal(a, b) for a, b in zip(again, crops.batch_at(39), strict=True))
 
 
+def test_crops_begin_with_the_first_codebooks_turn():
+    codes = some([3, 41, 8])
+    codes.indices[:] = np.concatenate([np.arange(n) % 2 for n in (3, 41, 8)])
+    crops = CodeCrops(codes, 10, 64, seed=1, books=2)
+    assert all(not crops.batch_at(step)[0][:, 0].any() for step in range(40))
+
+
 def test_baselines():
     train, held_out = some([2000] * 3), some([500] * 2, seed=1)
-    bits = baseline_bits(train, held_out, 5)
+    one = QuantizerConfig(codes=5)
+    bits = baseline_bits(train, held_out, one)
     assert bits["uniform"] == pytest.approx(np.log2(5))
     assert bits["unigram"] == pytest.approx(np.log2(5), abs=0.01)
     assert bits["bigram"] == pytest.approx(np.log2(5), abs=0.02)
     cycle = CorpusCodes((np.arange(600) % 5).astype(np.uint16), np.array([600]), np.array([0]))
-    assert baseline_bits(cycle, cycle, 5)["bigram"] < 0.2
+    assert baseline_bits(cycle, cycle, one)["bigram"] < 0.2
+
+
+def test_baselines_of_two_codebooks():
+    """Codes 0 and 1 in even frames, 2 and 3 in odd ones: a codebook's own histogram knows it."""
+    own = np.random.default_rng(0).integers(2, size=4000) + 2 * (np.arange(4000) % 2)
+    codes = CorpusCodes(own.astype(np.uint16), np.array([1999, 4000]), np.array([0, 0]))
+    codes.indices[1999:] = np.roll(codes.indices[1999:], -1)  # starts with an even frame too
+    two = QuantizerConfig(codes=4, codebooks=2)
+    bits = baseline_bits(codes, codes, two)
+    assert bits["uniform"] == 2
+    assert bits["unigram"] == pytest.approx(1, abs=0.02)
+    assert codes.rows(two).max() == 7

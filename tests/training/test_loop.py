@@ -39,7 +39,15 @@ def test_all_stages_leave_a_model(whole_run, config):
 
 def test_log_has_the_terms_of_each_stage(whole_run, config):
     log = Runs.log(whole_run)
-    common = {"mel", "codebook", "commitment", "perplexity", "gradient_norm", "learning_rate"}
+    common = {
+        "mel",
+        "cepstra",
+        "codebook",
+        "commitment",
+        "perplexity",
+        "gradient_norm",
+        "learning_rate",
+    }
     common |= {"epoch_perplexity", "epoch_codes_used", "dead_codes"}
     for stage in config.training.stages:
         steps = [key[2] for key in log if key[:2] == ("train", stage.name)]

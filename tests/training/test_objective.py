@@ -109,12 +109,12 @@ def test_the_waveform_stage_leaves_the_phonemes_alone(everything):
     assert reading == {"codes": {True}, "waveform": {False}, "joint": {True}}
 
 
-def made_up(nats=1.0, mel=10.0, pitch=None, phonemes=None):
+def made_up(nats=1.0, mel=10.0, cepstra=6.0, pitch=None, phonemes=None):
     def number(value):
         return None if value is None else torch.tensor(value)
 
     codebook, commitment, usage = torch.tensor(100.0), torch.tensor(1000.0), torch.ones(4)
-    terms = [number(value) for value in (mel, pitch, phonemes)]
+    terms = [number(value) for value in (mel, cepstra, pitch, phonemes)]
     return Losses(number(nats), codebook, commitment, *terms, usage)
 
 
@@ -137,11 +137,15 @@ def test_total_is_the_three_terms_of_the_paper_and_the_auxiliary_one(config, nam
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_weights_of_pitch_and_phonemes(config, name):
-    weights = {"pitch_weight": 0.5, "phoneme_weight": 3.0}
-    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **weights))
+def test_weights_of_the_other_auxiliary_terms(config, name):
     stage = config.training.stage(name)
+    plain = float(total_loss(config, stage, made_up(cepstra=0.0)))
+    assert float(total_loss(config, stage, made_up())) == plain, "not asked for"
+    weights = {"pitch_weight": 0.5, "phoneme_weight": 3.0, "cepstrum_weight": 0.25}
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **weights))
+    assert float(total_loss(config, stage, made_up(cepstra=0.0))) == plain
     plain = float(total_loss(config, stage, made_up()))
+    assert float(total_loss(config, stage, made_up(cepstra=0.0))) == plain - 0.25 * 6
     pitch = float(total_loss(config, stage, made_up(pitch=7.0)))
     phonemes = float(total_loss(config, stage, made_up(phonemes=5.0)))
     assert pitch == plain + 0.5 * 7
@@ -151,13 +155,16 @@ def test_weights_of_pitch_and_phonemes(config, name):
 def test_total_without_the_auxiliary_term(config):
     config = with_update(config, "gradient")
     stage = config.training.stage("joint")
-    assert float(total_loss(config, stage, made_up(mel=None))) == 1 + 0.25 * 1000 + 100
+    assert (
+        float(total_loss(config, stage, made_up(mel=None, cepstra=None))) == 1 + 0.25 * 1000 + 100
+    )
 
 
 def test_figures_are_numbers_of_the_terms_there_are():
     figures = step_figures(made_up(nats=None), torch.tensor(7.0))
     assert figures == pytest.approx(
-        {"mel": 10, "codebook": 100, "commitment": 1000, "perplexity": 4, "gradient_norm": 7}
+        {"mel": 10, "cepstra": 6, "codebook": 100}
+        | {"commitment": 1000, "perplexity": 4, "gradient_norm": 7}
     )
     assert set(step_figures(made_up(), torch.tensor(0.0))) == set(figures) | {"nats"}
     told = step_figures(made_up(pitch=3.0, phonemes=2.0), torch.tensor(0.0))

@@ -24,14 +24,14 @@ HOW = {"device": "cpu", "mixed_precision": "no", "quiet": True}
 
 
 def batches():
-    """Frames [WORLD, 6, 25] of every step."""
+    """Frames [WORLD, 6, 26] of every step."""
     generator = torch.Generator().manual_seed(5)
-    return [torch.randn(WORLD, 6, 25, generator=generator) for _ in range(STEPS)]
+    return [torch.randn(WORLD, 6, 26, generator=generator) for _ in range(STEPS)]
 
 
 def quantizer(revive_below):
     torch.manual_seed(1)
-    options = {"codes": 16, "dim": 6, "decay": 0.7, "normalise": False}
+    options = {"codes": 8, "codebooks": 2, "dim": 6, "decay": 0.7, "normalise": False}
     quantizer = VectorQuantizer(QuantizerConfig(**options, revive_below=revive_below))
     quantizer.initialised.fill_(revive_below == 0)
     return quantizer
@@ -40,7 +40,7 @@ def quantizer(revive_below):
 def learn(quantizer, share):
     """State after all steps on `share` of each batch, the use of the codes in the last, draws."""
     draw, draws = quantizer._draw, []
-    quantizer._draw = lambda flat, number: draws.append(number) or draw(flat, number)
+    quantizer._draw = lambda z, book, number: draws.append(number) or draw(z, book, number)
     for batch in batches():
         out = quantizer(batch[share])
     return quantizer.state_dict() | {"usage": out.usage, "draws": torch.tensor(draws)}
@@ -51,7 +51,7 @@ def normalise(share):
     norm = SharedBatchNorm(6)
     x = (3 * batches()[0] + 1).requires_grad_()
     out = norm(x[share])
-    (out[:, :3].square() * torch.linspace(-1, 1, 25)).mean().backward()
+    (out[:, :3].square() * torch.linspace(-1, 1, 26)).mean().backward()
     state = {name: value.clone() for name, value in norm.state_dict().items()}
     return state | {"out": out.detach().contiguous(), "gradient": x.grad[share].contiguous()}
 
@@ -102,7 +102,7 @@ def test_statistics_are_those_of_one_process_with_the_whole_batch(results):
         part = load_file(results / f"plain-{rank}")
         for name, value in whole.items():
             torch.testing.assert_close(part[name], value, rtol=1e-4, atol=1e-5)
-    assert float(whole["usage"].sum()) == WORLD * 25
+    assert float(whole["usage"].sum()) == WORLD * 26
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ CONFIG = {
 }
 
 EVERYTHING = CONFIG | {
+    "quantizer": CONFIG["quantizer"] | {"codebooks": 2},
     "encoder": CONFIG["encoder"] | {"low_bins": 8, "warp": 0.15},
     "conditioning": CONFIG["conditioning"] | {"pitch": True, "phonemes": True},
     "decoder": CONFIG["decoder"] | {"harmonics": 2},

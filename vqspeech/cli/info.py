@@ -38,7 +38,7 @@ def about_model(name: str | None) -> dict[str, str]:
 
     loaded = load_checkpoint(name)
     about, model = loaded.about, loaded.model
-    config = about.config
+    config, books = about.config, about.config.quantizer.codebooks
     parameters = sum(parameter.numel() for parameter in model.parameters())
     seen = (2 * model.encoder.context_frames + 1) * config.hop / SAMPLE_RATE
     steps = model.decoder.stack.receptive_field
@@ -48,7 +48,8 @@ def about_model(name: str | None) -> dict[str, str]:
         "folder": str(loaded.folder),
         "fingerprint": about.fingerprint,
         "hop": f"{config.hop} samples at {SAMPLE_RATE} Hz ({config.frame_rate:g} codes/s)",
-        "codes": str(config.quantizer.codes),
+        "codes": str(config.quantizer.codes)
+        + (f" in each of {books} codebooks, taken in turn" if books > 1 else ""),
         "bit rate": f"{config.bit_rate:g} bit/s",
         "speakers": f"{len(about.speakers)} (`vqspeech speakers` lists them)",
         "parameters": f"{parameters:,}",
@@ -79,9 +80,11 @@ def about_codes(path: str, model: str | None) -> dict[str, str]:
     from vqspeech.codes import load_npy
 
     config = read_about(resolve(model)).config
-    size = config.quantizer.codes
+    quantizer = config.quantizer
+    size = quantizer.codes
     codes = load_npy(path, config.hop, size)
-    counts = np.bincount(codes.indices, minlength=size)
+    rows = codes.indices + quantizer.offsets(codes.frames)
+    counts = np.bincount(rows, minlength=quantizer.entries)
     share = counts[counts > 0] / codes.frames
     perplexity = np.exp(-(share * np.log(share)).sum())
     return {
@@ -89,7 +92,7 @@ def about_codes(path: str, model: str | None) -> dict[str, str]:
         "frames": f"{codes.frames:,}",
         "seconds": f"{codes.seconds:.2f}",
         "bit rate": f"{codes.bits_per_second(size):g} bit/s",
-        "codes used": f"{len(share)} of {size} (perplexity {perplexity:.0f})",
+        "codes used": f"{len(share)} of {quantizer.entries} (perplexity {perplexity:.0f})",
         "range": f"{codes.indices.min()} to {codes.indices.max()}",
     }
 

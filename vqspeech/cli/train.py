@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on with the run in OUT, or start it"
     )
     parser.add_argument(
+        "--init",
+        metavar="MODEL",
+        help="begin with the weights of another model (`shipped`: the one in the package), where "
+        "names and shapes agree, and with its speakers of the same names",
+    )
+    parser.add_argument(
         "--max-minutes",
         type=real(SMALLEST_MINUTES, MAX_MINUTES),
         metavar="M",
@@ -95,6 +101,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("the stage 'prior' goes alone, once the others are done")
     if args.model is not None and not with_prior:
         raise InputError("--model is for --stage prior; continue a run with --out and --resume")
+    if args.init is not None and with_prior:
+        raise InputError("--init is not for --stage prior, which is fitted to codes from nothing")
     for stage in args.stages or ():
         if not with_prior:
             config.training.stage(stage)
@@ -108,6 +116,7 @@ def run(args: argparse.Namespace) -> None:
         out=Path(args.out),
         stages=args.stages,
         resume=args.resume,
+        init=args.init,
         max_minutes=args.max_minutes,
         save_minutes=args.save_minutes,
         device=args.device,

@@ -50,10 +50,10 @@ class Panel(NamedTuple):
 
 
 def picture(panels: Sequence[Panel], indices: np.ndarray, colours: np.ndarray) -> str:
-    """HTML: the panels one above the other, then the codes [F] in `colours` (uint8 [K, 3])."""
+    """HTML: the panels one above the other, then the codes [F] in `colours` (uint8 [F, 3])."""
     seconds = max(len(panel.wave) for panel in panels) / SAMPLE_RATE
     parts = [_panel(panel) for panel in panels]
-    strip = image(colours[indices][None], "PNG")
+    strip = image(colours[None], "PNG")
     parts.append(
         f'<figure class="vq-panel"><figcaption>codes<span>{len(indices)} codes, '
         f"{len(np.unique(indices))} different; alike sounds, alike colours</span></figcaption>"

@@ -197,7 +197,9 @@ class Studio:
         result = wave.astype(np.float32) / 32768
         panels = [] if recording is None else [pictures.Panel("source", recording.wave)]
         return pictures.picture(
-            [*panels, pictures.Panel(title, result)], codes.indices, self.colours
+            [*panels, pictures.Panel(title, result)],
+            codes.indices,
+            self.colours[self.codec.codebook_rows(codes)],
         )
 
     def sizes(self, recording: Recording, codes: Codes) -> list[tuple[str, int, float]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.evaluation.phonemes import Score
+from vqspeech.evaluation.usage import in_words
 from vqspeech.evaluation.writing import make_folder, write_whole
 from vqspeech.phonemes import SILENCE
 
@@ -80,8 +81,7 @@ class PhonemeReport:
             f"{about['frames_of_speech']} of them of speech ({about['frames_without_phoneme']} "
             "outside of every interval not counted)",
             f"- {len(spoken)} phonemes{silence}, from {about['aligned_by']}",
-            f"- Codebook: {codes['used']} of {codes['codebook_size']} codes used, perplexity "
-            f"{codes['perplexity']:.0f}",
+            f"- {in_words(codes)}",
             f"- {machine['processor']}, {machine['cores']} cores, {machine['system']}",
         ]
 

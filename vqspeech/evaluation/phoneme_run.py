@@ -66,15 +66,18 @@ def measure_phonemes(
     paths = [one.utterance.path for one in corpus]
     random = untrained(codec, paths[:CODEBOOK_UTTERANCES], seed)
     codes = {
-        "codes": [one.codes.indices for one in corpus],
-        "untrained": [random.encode_file(path).indices for path in progress(paths, len(paths))],
+        "codes": [codec.codebook_rows(one.codes) for one in corpus],
+        "untrained": [
+            random.codebook_rows(random.encode_file(path)) for path in progress(paths, len(paths))
+        ],
     }
-    usage = CodebookUsage(codec.codebook_size)
+    usage = CodebookUsage(codec.codebook_size, codec.codebooks)
     for one in corpus:
         rate = one.codes.bits_per_second(codec.codebook_size)
         usage.add(one.codes.indices, one.codes.samples, rate)
     frames = gather(labels, codes, seed)
-    check_enough(frames, codec.codebook_size, codec.frame_rate)
+    entries = codec.config.quantizer.entries
+    check_enough(frames, entries, codec.frame_rate)
     speech = frames.without_silence()
     about = _about(codec, seed, aligned_by)
     about |= {
@@ -88,8 +91,8 @@ def measure_phonemes(
     return PhonemeReport(
         about=about,
         codes=usage.summary(),
-        everything=accuracies(frames, codec.codebook_size, seed),
-        speech=accuracies(speech, codec.codebook_size, seed),
+        everything=accuracies(frames, entries, seed),
+        speech=accuracies(speech, entries, seed),
         skipped=dict(skipped.most_common()),
     )
 

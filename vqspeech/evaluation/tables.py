@@ -8,6 +8,7 @@ from vqspeech.evaluation.methods import CONVERTING, HEADINGS, MODEL, SAMPLED
 from vqspeech.evaluation.metrics import CONVERSION_METRICS, METRICS, Metric
 from vqspeech.evaluation.rates import PACKED, PRIOR
 from vqspeech.evaluation.summary import Average, Spread
+from vqspeech.evaluation.usage import in_words
 
 if TYPE_CHECKING:
     from vqspeech.evaluation.report import Report
@@ -36,9 +37,7 @@ def facts(report: "Report") -> list[str]:
         f"{about['utterances']} utterances, {about['seconds_of_speech']:.0f} s of speech, "
         f"{about['speakers']} speakers",
         f"{codes['bits_per_second']:.0f} bit/s of plain codes "
-        f"({codes['entropy_bits_per_second']:.0f} by their histogram); codebook: "
-        f"{codes['used']} of {codes['codebook_size']} codes used, {codes['dead']} dead, "
-        f"perplexity {codes['perplexity']:.0f}",
+        f"({codes['entropy_bits_per_second']:.0f} by their histogram); {in_words(codes)}",
     ]
     files = {PACKED: "packed", PRIOR: "with the prior"}
     measured = [

@@ -10,6 +10,7 @@ from vqspeech.audio import measure_level, read_blocks
 from vqspeech.checkpoint import About, Checkpoint
 from vqspeech.codec import Codec
 from vqspeech.dsp import HighPass
+from vqspeech.nn.books import by_book
 from vqspeech.nn.vqvae import VQVAE
 
 
@@ -23,20 +24,20 @@ def untrained(codec: Codec, paths: Iterable[Path], seed: int) -> Codec:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = VQVAE(codec.config, 1).eval().to(codec.device)
-    outputs = []
+    outputs, books = [], codec.config.quantizer.codebooks
     for path in paths:
         wave = HighPass()(
             next(read_blocks(path, quiet=True)) * np.float32(measure_level(path).gain())
         )
-        outputs.append(model.encoder(torch.from_numpy(wave)[None].to(codec.device))[0].T)
-    z = torch.cat(outputs)
-    quantizer = model.quantizer
+        z = model.encoder(torch.from_numpy(wave)[None].to(codec.device))
+        outputs.append(by_book(z[..., : z.shape[2] // books * books], books)[0].T)
+    z, quantizer = torch.cat(outputs), model.quantizer
     if codec.config.quantizer.normalise:
         quantizer.norm.running_mean.copy_(z.mean(0))
         quantizer.norm.running_var.copy_(z.var(0))
     picks = np.random.default_rng(seed).integers(len(z), size=codec.codebook_size)
     chosen = quantizer.norm(z[torch.from_numpy(picks).to(z.device)].T[None])[0].T
-    quantizer.codebook.copy_(chosen)
+    quantizer.codebook.copy_(torch.cat(chosen.chunk(books, 1)))
     return Codec(
         Checkpoint(model, About(codec.config, [], {}, ""), codec.folder), codec.device.type
     )

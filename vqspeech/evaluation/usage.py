@@ -1,4 +1,6 @@
-"""How a codebook is used over a set of recordings, and what that costs in bits."""
+"""How the codebooks are used over a set of recordings, and what that costs in bits."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -6,32 +8,50 @@ from vqspeech.dsp import SAMPLE_RATE
 
 
 class CodebookUsage:
-    """Counts codes recording by recording."""
+    """Counts codes recording by recording, of `books` codebooks that frames take in turn."""
 
-    def __init__(self, size: int):
-        self._counts = np.zeros(size, np.int64)
+    def __init__(self, size: int, books: int = 1):
+        self._size, self._books = size, books
+        self._counts = np.zeros(size * books, np.int64)
         self._samples = self._bits = 0.0
 
     def add(self, indices: np.ndarray, samples: int, bits_per_second: float) -> None:
         """One recording of `samples` samples at 16 kHz: its indices [F]."""
-        self._counts += np.bincount(indices, minlength=len(self._counts))
+        rows = indices + np.arange(len(indices)) % self._books * self._size
+        self._counts += np.bincount(rows, minlength=len(self._counts))
         self._samples += samples
         self._bits += bits_per_second * samples / SAMPLE_RATE
 
     def summary(self) -> dict[str, float]:
-        """Over all codes together: `codes` (counted), `used` and `dead` entries, `perplexity`
-        (exp of the entropy of the histogram), `bits_per_second` of plain indices, and
-        `entropy_bits_per_second`, the least that a memoryless code for these files could take."""
+        """Over all codes together: `codes` (counted), `entries` of all codebooks, of which `used`
+        and `dead` ones, `perplexity` (exp of the entropy of a codebook's histogram, of several the
+        mean entropy), `bits_per_second` of plain indices, and `entropy_bits_per_second`, the least
+        that a memoryless code for these files could take."""
         total = int(self._counts.sum())
-        share = self._counts[self._counts > 0] / max(1, total)
-        entropy = -float((share * np.log(share)).sum())
+        used, entropy = int((self._counts > 0).sum()), 0.0
+        for counts in self._counts.reshape(self._books, -1):
+            own = counts[counts > 0] / max(1, counts.sum())
+            entropy -= float((own * np.log(own)).sum()) * counts.sum() / max(1, total)
         seconds = max(self._samples, 1) / SAMPLE_RATE
         return {
             "codes": total,
-            "codebook_size": len(self._counts),
-            "used": len(share),
-            "dead": len(self._counts) - len(share),
+            "codebook_size": self._size,
+            "codebooks": self._books,
+            "entries": len(self._counts),
+            "used": used,
+            "dead": len(self._counts) - used,
             "perplexity": float(np.exp(entropy)),
             "bits_per_second": self._bits / seconds,
             "entropy_bits_per_second": total * entropy / np.log(2) / seconds,
         }
+
+
+def in_words(summary: Mapping[str, float]) -> str:
+    """One line of what `CodebookUsage.summary` found."""
+    several = summary["codebooks"] > 1
+    books = f"{summary['codebooks']} codebooks" if several else "codebook"
+    each = " each" if several else ""
+    return (
+        f"{books} of {summary['codebook_size']}{each}: {summary['used']} of {summary['entries']} "
+        f"codes used, {summary['dead']} dead, perplexity {summary['perplexity']:.0f}{each}"
+    )

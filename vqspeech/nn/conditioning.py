@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.config import FILTER_BANK_HOP, ConditioningConfig
+from vqspeech.nn.books import spread
 from vqspeech.nn.features import MEL_MEAN, MEL_SCALE
 from vqspeech.nn.timeconv import TimeConv
 
@@ -40,38 +41,49 @@ class Pitch(NamedTuple):
 class SpeakerBlock(nn.Module):
     """Residual dilated convolution, [B, F, H], whose inner layer is shifted by the speaker."""
 
-    def __init__(self, channels: int, dilation: int, speaker_dim: int):
+    def __init__(self, channels: int, dilation: int, speaker_dim: int, dropout: float = 0.0):
         super().__init__()
+        self.dropout = dropout
         self.dilated = TimeConv(channels, channels, 3, dilation=dilation, padding=dilation)
         self.speaker = nn.Linear(speaker_dim, channels, bias=False)
         self.mix = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
         h = self.dilated(F.gelu(x) * mask) + self.speaker(speaker)[:, None]
-        return (x + self.mix(F.gelu(h))) * mask
+        return (x + self.mix(F.dropout(F.gelu(h), self.dropout, self.training))) * mask
 
 
 class Conditioning(nn.Module):
-    """z_q [B, D, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
+    """z_q [B, D, F] and speaker vectors [B, S] to hidden frames [B, H, F].
 
-    def __init__(self, config: ConditioningConfig, dim: int, mels: int, hop: int):
+    books: how many codebooks the frames take in turn, from the first on.
+    """
+
+    def __init__(self, config: ConditioningConfig, dim: int, mels: int, hop: int, books: int = 1):
         super().__init__()
         width = config.channels
-        self.stem = TimeConv(dim, width, 3, padding=1)
+        self.books = books
+        # Sees a frame's whole group, whatever its place there, and the groups beside it.
+        self.stem = TimeConv(books * dim, width, 2 * books + 1, padding=books)
+        self.turn = nn.Linear(books, width, bias=False) if books > 1 else None
         self.speaker = nn.Linear(config.speaker_dim, width)
         self.blocks = nn.ModuleList(
-            SpeakerBlock(width, dilation, config.speaker_dim) for dilation in config.dilations
+            SpeakerBlock(width, dilation, config.speaker_dim, config.dropout)
+            for dilation in config.dilations
         )
         self.mels = mels
         self.head = nn.Linear(width, mels * hop // FILTER_BANK_HOP) if config.auxiliary else None
         self.pitch_head = nn.Linear(width, 2 * hop // FILTER_BANK_HOP) if config.pitch else None
-        self.context_frames = 1 + sum(config.dilations)
+        self.context_frames = books + sum(config.dilations)
         """Frames to either side of a frame that it may depend on."""
 
     def forward(self, z_q: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
         """Hidden frames [B, H, F]. mask: [B, 1, F], zero beyond each item's own frames."""
         mask = mask.transpose(1, 2)
-        x = self.stem(z_q.transpose(1, 2) * mask) + self.speaker(speaker)[:, None]
+        z = spread(z_q.transpose(1, 2) * mask, self.books)
+        x = self.stem(z) + self.speaker(speaker)[:, None]
+        if self.turn is not None:
+            x = x + self.turn(spread(x.new_ones(1, x.shape[1], 1), self.books))
         x = x * mask
         for block in self.blocks:
             x = block(x, speaker, mask)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vqspeech.config import FILTER_BANK_HOP, EncoderConfig
 from vqspeech.dsp import frames_for
+from vqspeech.nn.books import picked, spread
 from vqspeech.nn.features import (
     LOW_MEAN,
     LOW_SCALE,
@@ -77,11 +78,14 @@ class FilterBanks(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Waveform [B, T] to z_e [B, D, F], F = ceil(T / hop)."""
+    """Waveform [B, T] to z_e [B, D, F], F = ceil(T / hop).
 
-    def __init__(self, config: EncoderConfig, hop: int, dim: int):
+    books: how many codebooks the frames take in turn, from the first on.
+    """
+
+    def __init__(self, config: EncoderConfig, hop: int, dim: int, books: int = 1):
         super().__init__()
-        self.hop = hop
+        self.hop, self.books = hop, books
         width = config.channels
         if config.kind == "logmel":
             self.factor = hop // FILTER_BANK_HOP
@@ -104,7 +108,9 @@ class Encoder(nn.Module):
                 rate //= stride
         self.down = nn.ModuleList(down)
         self.coarse = nn.ModuleList(ResidualBlock(width, d) for d in config.coarse_dilations)
-        self.project = nn.Linear(width, dim)
+        # Tells the coarse layers whose turn it is.
+        self.turn = nn.Linear(books, width, bias=False) if books > 1 else None
+        self.project = nn.Linear(width, books * dim)
         self.context_frames = frames_for(reach, self.factor) + sum(config.coarse_dilations)
         """Code frames to either side of a frame that it may depend on."""
 
@@ -138,6 +144,9 @@ class Encoder(nn.Module):
             rate //= layer.stride
             x = masked(layer(F.gelu(x) if i or self.banks is not None else x), mask(rate))
         here = mask(1)
+        if self.turn is not None:
+            x = masked(x + self.turn(spread(x.new_ones(1, frames, 1), self.books)), here)
         for block in self.coarse:
             x = block(x, here)
-        return masked(self.project(F.gelu(x)), here).transpose(1, 2)
+        z_e = picked(self.project(F.gelu(x)), self.books)
+        return masked(z_e, here).transpose(1, 2)

@@ -10,22 +10,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vqspeech.nn.books import spread
 from vqspeech.nn.timeconv import TimeConv
 from vqspeech.phonemes import PHONEMES, UNKNOWN
 
 
 class PhonemeReader(nn.Module):
-    """z_q [B, D, F] to logits [B, F, 40]: from a code and its two neighbours to either side."""
+    """z_q [B, D, F] to logits [B, F, 40]: from a code and its two neighbours to either side.
+
+    books: how many codebooks the frames take in turn, from the first on.
+    """
 
     CHANNELS, WIDTH = 256, 5
 
-    def __init__(self, dim: int):
+    def __init__(self, dim: int, books: int = 1, dropout: float = 0.0):
         super().__init__()
-        self.around = TimeConv(dim, self.CHANNELS, self.WIDTH, padding=self.WIDTH // 2)
+        self.books, self.dropout = books, dropout
+        self.around = TimeConv(books * dim, self.CHANNELS, self.WIDTH, padding=self.WIDTH // 2)
         self.out = nn.Linear(self.CHANNELS, len(PHONEMES))
 
     def forward(self, z_q: Tensor) -> Tensor:
-        return self.out(F.gelu(self.around(z_q.transpose(1, 2))))
+        x = F.gelu(self.around(spread(z_q.transpose(1, 2), self.books)))
+        return self.out(F.dropout(x, self.dropout, self.training))
 
     def loss(self, z_q: Tensor, phonemes: Tensor) -> Tensor:
         """Cross-entropy in nats a frame with known phoneme; phonemes: [B, F], UNKNOWN elsewhere.

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vqspeech.config import QuantizerConfig
 from vqspeech.config_training import PriorConfig
 from vqspeech.nn.wavenet import GatedStack
 
@@ -17,23 +18,24 @@ from vqspeech.nn.wavenet import GatedStack
 class Prior(nn.Module):
     """Past codes and a speaker to the distribution of the next code.
 
-    Beside the rows of the codes the embedding has two for what comes before the first one: row
-    `codes` where a recording begins there, `codes + 1` where it goes on from a past not shown.
-    The last of the speakers' rows is "any speaker".
+    quantizer: of the codes, whose codebooks have rows of their own in embedding and output. The
+    embedding has two more for what comes before the first code: where a recording begins there, and
+    where it goes on from a past not shown. The last of the speakers' rows is "any speaker".
+    Sequences begin with the first codebook's turn.
     """
 
-    def __init__(self, config: PriorConfig, codes: int, speakers: int):
+    def __init__(self, config: PriorConfig, quantizer: QuantizerConfig, speakers: int):
         super().__init__()
-        self.config, self.codes, self.any_speaker = config, codes, speakers
+        self.config, self.quantizer, self.any_speaker = config, quantizer, speakers
         width, skip = config.residual_channels, config.skip_channels
-        self.embedding = nn.Embedding(codes + 2, width)
+        self.embedding = nn.Embedding(quantizer.entries + 2, width)
         nn.init.normal_(self.embedding.weight, std=0.5)
         self.speakers = nn.Embedding(speakers + 1, config.speaker_dim)
         nn.init.normal_(self.speakers.weight, std=0.3)
         self.stack = GatedStack(width, skip, config.dilations, config.dropout)
         self.condition = nn.Linear(config.speaker_dim, config.layers * 2 * width)
         self.hidden = nn.Linear(skip, skip)
-        self.output = nn.Linear(skip, codes)
+        self.output = nn.Linear(skip, quantizer.entries)
 
     def forward(self, indices: Tensor, speaker: Tensor, inside: Tensor) -> Tensor:
         """Logits [B, F, K] of every code given those before it.
@@ -41,13 +43,25 @@ class Prior(nn.Module):
         indices: [B, F], the true codes. speaker: [B] rows. inside: [B], true where the first code
         is not the first of its recording.
         """
-        first = self.codes + inside.long()
-        past = torch.cat([first[:, None], indices[:, :-1]], 1)
+        first = self.quantizer.entries + inside.long()
+        offsets = torch.from_numpy(self.quantizer.offsets(indices.shape[1])).to(indices.device)
+        past = torch.cat([first[:, None], (indices + offsets)[:, :-1]], 1)
         x = F.dropout(self.embedding(past), self.config.dropout, self.training)
         bias = self.condition(self.speakers(speaker))
         bias = bias.view(len(bias), 1, self.config.layers, -1)
         skip = F.dropout(self.stack(x, bias), self.config.dropout, self.training)
-        return self.output(F.relu(self.hidden(skip)))
+        return self._own_output(F.relu(self.hidden(skip)))
+
+    def _own_output(self, x: Tensor) -> Tensor:
+        """[B, F, S] to the logits [B, F, K] of each frame's own codebook."""
+        books = self.quantizer.codebooks
+        if books == 1:
+            return self.output(x)
+        batch, frames, width = x.shape
+        x = F.pad(x, (0, 0, 0, -frames % books)).view(batch, -1, books, width)
+        weight = self.output.weight.view(books, -1, width)
+        out = torch.einsum("bnpi,poi->bnpo", x, weight) + self.output.bias.view(books, -1)
+        return out.flatten(1, 2)[:, :frames]
 
     def nats(self, indices: Tensor, speaker: Tensor, inside: Tensor) -> Tensor:
         """-log p of every code [B, F] in nats; arguments as `forward` has them."""

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.config import Config
 from vqspeech.dsp import frames_for
+from vqspeech.nn.cepstra import CepstralDistance
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.encoder import Encoder
@@ -21,14 +21,15 @@ class Losses(NamedTuple):
     """Terms of the loss of one batch, each a mean; absent terms are None.
 
     nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
-    mel: L1 of the auxiliary log-mel, in nats. pitch: of `conditioning.Pitch`. phonemes: nats a
-    frame. usage: [K] how often each code was chosen.
+    mel: L1 of the auxiliary log-mel, in nats. cepstra: of `cepstra.CepstralDistance`. pitch: of
+    `conditioning.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
     """
 
     nats: Tensor | None
     codebook: Tensor
     commitment: Tensor
     mel: Tensor | None
+    cepstra: Tensor | None
     pitch: Tensor | None
     phonemes: Tensor | None
     usage: Tensor
@@ -53,17 +54,20 @@ class VQVAE(nn.Module):
     def __init__(self, config: Config, speakers: int):
         super().__init__()
         self.config = config
-        dim = config.quantizer.dim
-        self.encoder = Encoder(config.encoder, config.hop, dim)
+        dim, books = config.quantizer.dim, config.quantizer.codebooks
+        self.encoder = Encoder(config.encoder, config.hop, dim, books)
         self.quantizer = VectorQuantizer(config.quantizer)
         vectors = torch.empty(speakers, config.conditioning.speaker_dim)
         if not vectors.is_meta:  # arithmetic on the meta device imports PyTorch's compiler: seconds
             nn.init.normal_(vectors, std=0.3)
         self.speakers = nn.Embedding.from_pretrained(vectors, freeze=False)
         mels = config.encoder.mels
-        self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop)
+        self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop, books)
         self.target_mel = LogMel(mels)
-        self.phonemes = PhonemeReader(dim) if config.conditioning.phonemes else None
+        self.cepstral_distance = CepstralDistance(mels)
+        self.phonemes = None
+        if config.conditioning.phonemes:
+            self.phonemes = PhonemeReader(dim, books, config.conditioning.dropout)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -102,10 +106,10 @@ class VQVAE(nn.Module):
             quantized = self.quantizer(self.encoder(wave))
         mask = torch.ones_like(quantized.z_q[:, :1])
         hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker), mask)
-        mel = pitch = phonemes = nats = None
+        mel = cepstra = pitch = phonemes = nats = None
         if self.conditioning.head is not None:
-            truth = self.target_mel(wave)
-            mel = F.l1_loss(self.conditioning.log_mel(hidden).float(), truth)
+            off = self.conditioning.log_mel(hidden).float() - self.target_mel(wave)
+            mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
         if self.conditioning.pitch_head is not None:
             pitch = self.conditioning.pitch(hidden).loss(batch.f0)
         if self.phonemes is not None and batch.phonemes is not None:
@@ -113,7 +117,8 @@ class VQVAE(nn.Module):
         if with_decoder:
             nats = self.nats(wave, hidden, window or (0, frames), batch.f0)
         codebook, commitment = quantized.codebook_loss, quantized.commitment_loss
-        return Losses(nats, codebook, commitment, mel, pitch, phonemes, quantized.usage)
+        auxiliary = (mel, cepstra, pitch, phonemes)
+        return Losses(nats, codebook, commitment, *auxiliary, quantized.usage)
 
     def nats(
         self, wave: Tensor, hidden: Tensor, window: tuple[int, int], f0: Tensor | None = None

@@ -61,7 +61,7 @@ def narrowed(x):
 def step(net, state, bias, logits):
     """Logits int64 [K] (units of 2^-28) of the code after `state.previous`.
 
-    bias: int64 [L, 2R], a speaker's. Moves `state` on by one code.
+    bias: int64 [L, 2R], a speaker's. Moves the layers of `state` on by one code; `tell` it which.
     """
     width, skip_width = net.embedding.shape[1], len(net.skip_bias)
     x, z = np.empty(width, np.int32), np.empty(width, np.int32)
@@ -91,8 +91,16 @@ def step(net, state, bias, logits):
     add_product(low, net.hidden, top)
     for j in range(skip_width):
         low[j] = max(narrowed(top[j]), 0)
-    logits[:] = net.output_bias
-    add_product(low, net.output, logits)
+    logits[:] = net.output_bias[state.turn[0]]
+    add_product(low, net.output[state.turn[0]], logits)
+
+
+@njit(inline="always", **FLAGS)
+def tell(net, state, code):
+    """What code the last `step` was about."""
+    books, codes = net.output_bias.shape
+    state.previous[0] = code + state.turn[0] * codes
+    state.turn[0] = (state.turn[0] + 1) % books
 
 
 @njit(**FLAGS)
@@ -125,11 +133,11 @@ def frequencies(logits, inverse, power, out):
 @njit(**FLAGS)
 def force(net, state, bias, codes, out):
     """Frequencies out int64 [F, K] of each of the given codes [F]; used where none are coded."""
-    logits = np.empty(len(net.output_bias), np.int64)
+    logits = np.empty(net.output_bias.shape[1], np.int64)
     for n in range(len(codes)):
         step(net, state, bias, logits)
         frequencies(logits, PLAIN, net.power, out[n])
-        state.previous[0] = codes[n]
+        tell(net, state, codes[n])
 
 
 @njit(**FLAGS)
@@ -155,8 +163,8 @@ def sample(net, state, bias, inverse, kept, randoms, out):
     the probability the likeliest codes must reach before the others are left out.
     """
     logits, found = (
-        np.empty(len(net.output_bias), np.int64),
-        np.empty(len(net.output_bias), np.int64),
+        np.empty(net.output_bias.shape[1], np.int64),
+        np.empty(net.output_bias.shape[1], np.int64),
     )
     for n in range(len(out)):
         step(net, state, bias, logits)
@@ -173,4 +181,4 @@ def sample(net, state, bias, inverse, kept, randoms, out):
                 target -= found[choice]
                 choice += 1
         out[n] = choice
-        state.previous[0] = choice
+        tell(net, state, choice)

@@ -22,10 +22,10 @@ MAX_INPUTS = 1 << 12
 class PackedPrior(NamedTuple):
     """Fixed-point weights, inputs first: row i of a matrix is what input i adds to all outputs.
 
-    In units of 2^-14, int32: embedding [K + 2, R]; gates [L, 2R, 2R]; residual [L, R, R] (zero in
-    the last layer); skip [L, R, S]; hidden [S, S]; output [S, K]. In units of 2^-28, int64: bias
-    [speakers + 1, L, 2R] of the gates; residual_bias [L, R]; skip_bias [S]; hidden_bias [S];
-    output_bias [K]. dilations int64 [L]; tanh and power are the tables.
+    In units of 2^-14, int32: embedding [P * K + 2, R] of P codebooks; gates [L, 2R, 2R]; residual
+    [L, R, R] (zero in the last layer); skip [L, R, S]; hidden [S, S]; output [P, S, K]. In units of
+    2^-28, int64: bias [speakers + 1, L, 2R] of the gates; residual_bias [L, R]; skip_bias [S];
+    hidden_bias [S]; output_bias [P, K]. dilations int64 [L]; tanh and power are the tables.
     """
 
     embedding: np.ndarray
@@ -48,14 +48,15 @@ class PriorState(NamedTuple):
     """Where one sequence stands; the kernels change it in place.
 
     rings int32 [sum of dilations, R]: each layer's last inputs. offsets [L]: a layer's first row
-    there. cursor [L]: the oldest row of each ring. previous [1]: the last code, or what stands
-    before the first.
+    there. cursor [L]: the oldest row of each ring. previous [1]: the embedding's row of the last
+    code, or of what stands before the first. turn [1]: the codebook of the next code.
     """
 
     rings: np.ndarray
     offsets: np.ndarray
     cursor: np.ndarray
     previous: np.ndarray
+    turn: np.ndarray
 
 
 def _fixed(tensor: Tensor, bits: int, limit: float, kind: type) -> np.ndarray:
@@ -83,7 +84,7 @@ def _bias(tensor: Tensor) -> np.ndarray:
 
 def pack_prior(prior: Prior) -> PackedPrior:
     """Round a prior's weights to fixed point, in kernel order. InputError: one is too large."""
-    stack, layers = prior.stack, prior.config.layers
+    stack, layers, books = prior.stack, prior.config.layers, prior.quantizer.codebooks
     width, last = stack.residual_channels, len(stack.residual)
     residual = np.zeros((layers, width, width), np.int32)
     residual_bias = np.zeros((layers, width), np.int64)
@@ -105,8 +106,8 @@ def pack_prior(prior: Prior) -> PackedPrior:
         skip_bias=_bias(stack.skip.bias),
         hidden=_matrix(prior.hidden.weight),
         hidden_bias=_bias(prior.hidden.bias),
-        output=_matrix(prior.output.weight),
-        output_bias=_bias(prior.output.bias),
+        output=np.stack([_matrix(own) for own in prior.output.weight.chunk(books)]),
+        output_bias=_bias(prior.output.bias).reshape(books, -1),
         dilations=np.array(stack.dilations, np.int64),
         tanh=tanh_table(),
         power=power_table(),
@@ -120,5 +121,6 @@ def new_state(net: PackedPrior, inside: bool = False) -> PriorState:
         rings=np.zeros((int(net.dilations.sum()), net.embedding.shape[1]), np.int32),
         offsets=offsets.astype(np.int64),
         cursor=np.zeros(len(net.dilations), np.int64),
-        previous=np.full(1, len(net.output_bias) + int(inside), np.int64),
+        previous=np.full(1, net.output_bias.size + int(inside), np.int64),
+        turn=np.zeros(1, np.int64),
     )

@@ -9,7 +9,7 @@ the last interval; a decoder reads zeros after it.
 import numpy as np
 from numba import njit
 
-from vqspeech.sampling.exact import FLAGS, FREQUENCY_BITS, PLAIN, frequencies, step
+from vqspeech.sampling.exact import FLAGS, FREQUENCY_BITS, PLAIN, frequencies, step, tell
 
 BITS = 48
 FULL, BOTTOM = 1 << BITS, 1 << (BITS - 8)
@@ -65,8 +65,8 @@ def encode(net, state, bias, codes, out):
     state: of `new_state`; it stands behind the last code then. bias: int64 [L, 2R].
     """
     logits, found = (
-        np.empty(len(net.output_bias), np.int64),
-        np.empty(len(net.output_bias), np.int64),
+        np.empty(net.output_bias.shape[1], np.int64),
+        np.empty(net.output_bias.shape[1], np.int64),
     )
     coder = np.zeros(3, np.int64)
     coder[1] = -1
@@ -84,7 +84,7 @@ def encode(net, state, bias, codes, out):
             put(coder, low >> TOP_BYTE, out)
             low = (low & (BOTTOM - 1)) << 8
             size <<= 8
-        state.previous[0] = code
+        tell(net, state, code)
     return finish(coder, low, size, out)
 
 
@@ -92,8 +92,8 @@ def encode(net, state, bias, codes, out):
 def decode(net, state, bias, data, out):
     """Bytes `data` uint8 [N] to codes out [F]. Any bytes give some codes: a checksum must tell."""
     logits, found = (
-        np.empty(len(net.output_bias), np.int64),
-        np.empty(len(net.output_bias), np.int64),
+        np.empty(net.output_bias.shape[1], np.int64),
+        np.empty(net.output_bias.shape[1], np.int64),
     )
     window, read = np.int64(0), 0
     for _ in range(CODE_BYTES):
@@ -120,4 +120,4 @@ def decode(net, state, bias, data, out):
             read += 1
             size <<= 8
         out[n] = code
-        state.previous[0] = code
+        tell(net, state, code)

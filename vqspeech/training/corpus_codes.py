@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from vqspeech.chunks import ChunkEncoder
+from vqspeech.config import QuantizerConfig
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.index import SPLITS
 from vqspeech.data.tracks import corpus_hash
@@ -35,6 +36,11 @@ class CorpusCodes:
     def starts(self) -> np.ndarray:
         """Where each utterance begins in `indices`, int64 [U]."""
         return np.concatenate([[0], self.ends[:-1]]).astype(np.int64)
+
+    def rows(self, quantizer: QuantizerConfig) -> np.ndarray:
+        """Each code's row among the entries of all codebooks, int64 [N]."""
+        place = np.arange(len(self.indices)) - np.repeat(self.starts, self.ends - self.starts)
+        return self.indices + place % quantizer.codebooks * quantizer.codes
 
     def utterances(self):
         """(codes uint16 [F], speaker row) of each utterance."""

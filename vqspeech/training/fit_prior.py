@@ -107,9 +107,9 @@ class _Fit:
         self.identity = codes_identity(loaded.model.state_dict())
         self.names = [speaker["name"] for speaker in loaded.about.speakers]
         self.codes = self._codes()
-        size = loaded.about.config.quantizer.codes
-        self.prior = Prior(config, size, len(self.names)).to(self.device)
-        self.baselines = baseline_bits(self.codes["train"], self.codes["valid"], size)
+        self.quantizer = loaded.about.config.quantizer
+        self.prior = Prior(config, self.quantizer, len(self.names)).to(self.device)
+        self.baselines = baseline_bits(self.codes["train"], self.codes["valid"], self.quantizer)
 
     def _codes(self) -> dict[str, CorpusCodes]:
         corpus = PackedCorpus(self.options.data)
@@ -132,7 +132,8 @@ class _Fit:
             f"{len(self.codes['train'].indices):,} codes; bits per held-out code: "
             + ", ".join(f"{name} {bits:.3f}" for name, bits in self.baselines.items())
         )
-        crops = CodeCrops(self.codes["train"], config.crop_frames, config.batch, self.options.seed)
+        size, books = (config.crop_frames, config.batch), self.quantizer.codebooks
+        crops = CodeCrops(self.codes["train"], *size, self.options.seed, books)
         optimizer = torch.optim.AdamW(
             self.prior.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay
         )

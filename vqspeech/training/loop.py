@@ -7,15 +7,20 @@ through the steps of one stage, and `StageRun.step` is one step.
 import sys
 import time
 
+from vqspeech.checkpoint import load_checkpoint
 from vqspeech.config import Config
 from vqspeech.config_training import StageConfig
 from vqspeech.data.batches import PackedCorpus, prefetch
 from vqspeech.errors import InputError
 from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_folder
+from vqspeech.training.inherit import inherit
 from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.run import Options, Run
 from vqspeech.training.stage import StageRun
-from vqspeech.training.state import Position, load_weights, require_same_speakers
+from vqspeech.training.state import Position, load_position, load_weights, require_same_speakers
+
+SHIPPED = "shipped"
+"""The name, for `init`, of the model inside the package."""
 
 
 def train(config: Config, options: Options) -> None:
@@ -29,6 +34,9 @@ def train(config: Config, options: Options) -> None:
     chosen = {config.training.stage(name).name for name in options.stages or names}
     keep_freed_memory()
     try:
+        other = None  # looked for before anything is made, as it may not be there
+        if options.init is not None and load_position(options.out) is None:
+            other = load_checkpoint(None if options.init == SHIPPED else options.init)
         position = open_folder(config, options)
         if position is not None and not stages_left(config, chosen, position):
             require_same_speakers(options.out, PackedCorpus(options.data).speakers)
@@ -39,6 +47,8 @@ def train(config: Config, options: Options) -> None:
         run = Run(config, options)
         try:
             run.require_agreement(position)
+            if other is not None:
+                run.say(inherit(run.model, run.corpus.speakers, other))
             finished = train_stages(run, chosen, position)
             if finished:
                 run.say(f"all stages done: {options.out / MODEL_FOLDER}")

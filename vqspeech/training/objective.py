@@ -18,6 +18,7 @@ def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
         loss = loss + losses.nats
     if losses.mel is not None:
         loss = loss + weights.auxiliary_weight * losses.mel
+        loss = loss + weights.cepstrum_weight * losses.cepstra
     if losses.pitch is not None:
         loss = loss + weights.pitch_weight * losses.pitch
     if stage.name != "waveform":
@@ -64,6 +65,7 @@ def step_figures(losses: Losses, norm: Tensor) -> dict[str, float]:
     terms = {
         "nats": losses.nats,
         "mel": losses.mel,
+        "cepstra": losses.cepstra,
         "pitch": losses.pitch,
         "phonemes": losses.phonemes,
         "codebook": losses.codebook,

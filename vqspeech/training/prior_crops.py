@@ -17,10 +17,14 @@ BATCH = 16
 
 
 class CodeCrops:
-    """Batches of random crops of codes: a pure function of seed and step."""
+    """Batches of random crops of codes: a pure function of seed and step.
 
-    def __init__(self, codes: CorpusCodes, frames: int, batch: int, seed: int):
+    books: crops begin with the turn of the first of so many codebooks.
+    """
+
+    def __init__(self, codes: CorpusCodes, frames: int, batch: int, seed: int, books: int = 1):
         self._codes, self._frames, self._batch, self._seed = codes, frames, batch, seed
+        self._books = books
         lengths = codes.ends - codes.starts
         self._early = round(EARLY * frames)
         self._places = np.cumsum(np.maximum(0, lengths - frames) + self._early)
@@ -35,7 +39,7 @@ class CodeCrops:
         rows = np.searchsorted(self._places, place, side="right")
         starts, ends = self._codes.starts[rows], self._codes.ends[rows]
         before = np.concatenate([[0], self._places])[rows]
-        offset = np.maximum(0, place - before - self._early)
+        offset = np.maximum(0, place - before - self._early) // self._books * self._books
         grid = (starts + offset)[:, None] + np.arange(self._frames)
         counts = grid < ends[:, None]
         indices = self._codes.indices[np.minimum(grid, ends[:, None] - 1)].astype(np.int64)

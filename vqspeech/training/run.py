@@ -30,6 +30,8 @@ class Options:
 
     data: folder made by `vqspeech prepare`. out: folder of the run. stages: which of the
     configuration's stages, None for all. resume: go on with the run in `out`, if there is one.
+    init: folder, hub name or "shipped": a model to begin with (`training.inherit`); a run that is
+    resumed has begun already.
     max_minutes: stop (resumably) after this long. save_minutes: time between checkpoints.
     """
 
@@ -37,6 +39,7 @@ class Options:
     out: Path
     stages: Sequence[str] | None = None
     resume: bool = False
+    init: str | None = None
     max_minutes: float | None = None
     save_minutes: float = 5.0
     device: str = "auto"

@@ -67,7 +67,7 @@ class StageRun:
         self.model.train()
         crops_a_step = stage.batch * run.accelerator.num_processes
         epoch = run.corpus.samples("train") // (crops_a_step * self.crops.samples)
-        usage = CodeUsage(config.quantizer.codes, epoch, position.step)
+        usage = CodeUsage(config.quantizer.entries, epoch, position.step)
         speakers = run.corpus.speakers
         self.parts = Parts(model, average, self.optimizer.optimizer, usage, run.names, speakers)
         if position.step:
@@ -138,7 +138,7 @@ class StageRun:
             codes = self.parts.usage.figures() | {"dead_codes": quantizer.dead_codes()}
             log.scalars("train", self.stage.name, self.position.step, figures | codes)
         if epoch_ended:
-            warning = collapse_warning(self.parts.usage.figures(), quantizer.config.codes)
+            warning = collapse_warning(self.parts.usage.figures(), quantizer.config.entries)
             if warning:
                 log.say(warning)
 

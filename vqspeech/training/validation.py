@@ -25,13 +25,13 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
     model, window = run.model, run.config.decoder_window(stage)
     crops = run.crops(stage, "valid", SEED, stage.batch)
     totals: dict[str, float] = {}
-    usage = torch.zeros(run.config.quantizer.codes)
+    usage = torch.zeros(run.config.quantizer.entries)
     for step in range(BATCHES):
         batch = to_batch(run, crops.batch_at(step))
         with run.accelerator.autocast():
             losses = model(batch, window=window, with_decoder=stage.name != "codes")
-            found = {"mel": losses.mel, "pitch": losses.pitch, "phonemes": losses.phonemes}
-            found["nats"] = losses.nats
+            terms = ("mel", "cepstra", "pitch", "phonemes", "nats")
+            found = {name: getattr(losses, name) for name in terms}
             if losses.nats is not None:
                 bands = run.config.decoder.bands
                 found["nats_per_step"] = losses.nats * bands

@@ -15,15 +15,16 @@ IGNORED_NATS = 0.02
 class CodeUsage:
     """How often each code was chosen, over the running epoch and over the last whole one.
 
-    `counts`: "running" and, once there was one, "epoch", each [K]. `step`: steps done already.
+    `counts`: "running" and, once there was one, "epoch", each [entries]. `step`: steps done
+    already.
     """
 
-    def __init__(self, codes: int, steps_per_epoch: int, step: int = 0):
+    def __init__(self, entries: int, steps_per_epoch: int, step: int = 0):
         self.steps_per_epoch, self._step = max(1, steps_per_epoch), step
-        self.counts: dict[str, Tensor] = {"running": torch.zeros(codes)}
+        self.counts: dict[str, Tensor] = {"running": torch.zeros(entries)}
 
     def add(self, usage: Tensor) -> bool:
-        """Count one batch [K]; True if it ended an epoch."""
+        """Count one batch [entries]; True if it ended an epoch."""
         self.counts["running"] += usage.cpu()
         self._step += 1
         if self._step % self.steps_per_epoch:
@@ -41,13 +42,13 @@ class CodeUsage:
         }
 
 
-def collapse_warning(figures: dict[str, float], codes: int) -> str | None:
+def collapse_warning(figures: dict[str, float], entries: int) -> str | None:
     """What to say if the codebook has collapsed, from an epoch's figures."""
     value = figures["epoch_perplexity"]
-    if value >= COLLAPSED_FRACTION * codes:
+    if value >= COLLAPSED_FRACTION * entries:
         return None
     return (
-        f"the codebook is collapsing: perplexity {value:.0f} of {codes} over the last epoch, "
+        f"the codebook is collapsing: perplexity {value:.0f} of {entries} over the last epoch, "
         f"{figures['epoch_codes_used']:.0f} codes used. Lower the learning rate or the commitment "
         "weight, or set quantizer.normalise = true and a higher quantizer.revive_below."
     )

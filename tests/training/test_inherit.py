@@ -1,0 +1,73 @@
+"""Beginning with another model's weights: what is taken over, what cannot be, what is refused."""
+
+import dataclasses
+
+import pytest
+import torch
+from tiny_runs import CONFIG, with_stage
+
+from vqspeech.checkpoint import load_checkpoint, save_checkpoint
+from vqspeech.config import from_dict
+from vqspeech.errors import InputError
+from vqspeech.nn.vqvae import VQVAE
+from vqspeech.training.inherit import inherit
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory):
+    """(model, its folder) of the speakers bert and carl."""
+    torch.manual_seed(7)
+    model = VQVAE(from_dict(CONFIG), 2)
+    model.quantizer.initialised.fill_(True)
+    folder = tmp_path_factory.mktemp("older") / "model"
+    table = [{"name": name, "gender": "", "minutes": 1.0} for name in ("bert", "carl")]
+    save_checkpoint(model, table, folder, {"codes": 3})
+    return model.state_dict(), folder
+
+
+def test_all_of_a_model_of_the_same_shape_with_speakers_by_name(older):
+    weights, folder = older
+    model = VQVAE(from_dict(CONFIG), 3)
+    anna = model.speakers.weight[0].clone()
+    said = inherit(model, ["anna", "carl", "bert"], load_checkpoint(folder))
+    for name, value in model.state_dict().items():
+        if name != "speakers.weight":
+            assert torch.equal(value, weights[name]), name
+    theirs = weights["speakers.weight"]
+    assert torch.equal(model.speakers.weight[1:], theirs[[1, 0]])
+    assert torch.equal(model.speakers.weight[0], anna)
+    count = len(weights) - 1
+    assert f"{count} of {count} tensors and 2 of 3 speakers" in said
+
+
+def test_of_other_shapes_the_rest_and_a_quantizer_whole_or_not_at_all(older):
+    weights, folder = older
+    config = from_dict(CONFIG | {"quantizer": CONFIG["quantizer"] | {"codebooks": 2}})
+    model = VQVAE(config, 1)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    inherit(model, ["dora"], load_checkpoint(folder))
+    after = model.state_dict()
+    assert torch.equal(after["decoder.output.weight"], weights["decoder.output.weight"])
+    assert torch.equal(after["encoder.stem.linear.weight"], weights["encoder.stem.linear.weight"])
+    for name in ("quantizer.codebook", "quantizer.initialised", "encoder.project.weight"):
+        assert torch.equal(after[name], before[name]), name
+    assert torch.equal(after["speakers.weight"], before["speakers.weight"])
+
+
+def test_a_run_begins_there_and_only_once(runs, config, whole_run):
+    still = with_stage(config, "codes", steps=2, learning_rate=1e-8, average=0.0)
+    given = runs.weights(whole_run)
+    out = runs.train(still, stages=("codes",), init=str(whole_run / "model"))
+    assert any("begin as those of" in said for said in runs.said)
+    own = runs.weights(out)
+    for name in ("encoder.stem.linear.weight", "decoder.output.weight", "speakers.weight"):
+        torch.testing.assert_close(own[name], given[name], rtol=0, atol=1e-6)
+    runs.said.clear()
+    longer = with_stage(still, "codes", steps=3)
+    runs.train(longer, stages=("codes",), init="/nowhere", resume=True)
+    assert not any("begin as those of" in said for said in runs.said)
+
+
+def test_no_such_model(runs, config):
+    with pytest.raises(InputError, match="no such model"):
+        runs.train(dataclasses.replace(config), init="/nowhere")

@@ -1,0 +1,38 @@
+"""Begin a training with what another model has learned, where the two are alike."""
+
+import torch
+
+from vqspeech.checkpoint import Checkpoint
+from vqspeech.nn.vqvae import VQVAE
+
+CODEBOOK = "quantizer."
+"""One thing: a codebook without its statistics, or with another's, would mean nothing."""
+
+
+@torch.no_grad()
+def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
+    """Copy the weights of another model into `model`; returns what was copied, in words.
+
+    Tensors of the same name and shape are taken over, those of the quantizer all or none; vectors
+    of `speakers` (the names of the model's rows) are found by their names.
+    """
+    found, own = other.model.state_dict(), model.state_dict()
+    fits = {key for key in own if key in found and found[key].shape == own[key].shape}
+    books = {key for key in own if key.startswith(CODEBOOK)}
+    if not books <= fits:
+        fits -= books
+    fits.discard("speakers.weight")
+    for key in fits:
+        own[key].copy_(found[key])
+    rows = {speaker["name"]: row for row, speaker in enumerate(other.about.speakers)}
+    known = [(row, rows[name]) for row, name in enumerate(speakers) if name in rows]
+    table, vectors = own["speakers.weight"], found["speakers.weight"]
+    if known and table.shape[1] == vectors.shape[1]:
+        here, there = map(list, zip(*known, strict=True))
+        table[here] = vectors[there]
+    else:
+        known = []
+    return (
+        f"{len(fits)} of {len(own) - 1} tensors and {len(known)} of {len(speakers)} speakers "
+        f"begin as those of {other.folder}"
+    )
