@@ -31,6 +31,7 @@ def main() -> int:
         card = CARD.read_text().format(
             rate=model.config.frame_rate,
             codes=model.config.quantizer.codes,
+            books=model.config.quantizer.codebooks,
             bits=model.config.bit_rate,
             stages=stages,
             hours=f"{hours:.1f}",
