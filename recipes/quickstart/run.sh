@@ -9,7 +9,7 @@ set -euo pipefail
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
 case "${1:-}" in -h|--help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 recording="${1:-$repository/egs/sentence.flac}" out="${2:-exp/quickstart}"
-speaker=libri-19 other=libri-26
+speaker=libri-19 other=libri-27
 
 [ -f "$recording" ] || { echo "quickstart: error: $recording: no such file" >&2; exit 2; }
 # shellcheck source=recipes/environment.sh
