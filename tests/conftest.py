@@ -112,8 +112,8 @@ def tiny_prior_model(tiny_model, tmp_path_factory):
     from vqspeech.prior_file import save_prior
 
     folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("models") / "tiny-prior")
-    torch.manual_seed(1)
     loaded = load_checkpoint(folder)
+    torch.manual_seed(1)
     config = PriorConfig(residual_channels=8, skip_channels=8, layers=4, cycle=2, speaker_dim=4)
     prior = Prior(config, loaded.about.config.quantizer, 3)
     with torch.no_grad():
