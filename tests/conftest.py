@@ -79,9 +79,9 @@ def pitched_model(tmp_path_factory):
     from vqspeech.nn.vqvae import VQVAE
 
     parts = {
-        "encoder": {"low_bins": 8, "warp": 0.1},
+        "encoder": {"low_bins": 8, "warp": 0.1, "colour": 0.1},
         "quantizer": {"codebooks": 2},
-        "conditioning": {"pitch": True, "phonemes": True},
+        "conditioning": {"pitch": True, "phonemes": True, "scales": True},
         "decoder": {"harmonics": 3},
     }
     table = TINY | {name: TINY[name] | values for name, values in parts.items()}
@@ -117,6 +117,9 @@ def tiny_prior_model(tiny_model, tmp_path_factory):
     config = PriorConfig(residual_channels=8, skip_channels=8, layers=4, cycle=2, speaker_dim=4)
     prior = Prior(config, loaded.about.config.quantizer, 3)
     with torch.no_grad():
+        prior.embedding.weight.mul_(8)  # so that the past matters
+        for layer in (*prior.stack.gates, prior.stack.skip):
+            layer.weight.mul_(4)
         prior.output.weight.mul_(8)
         prior.speakers.weight.mul_(5)
     codes = codes_identity(loaded.model.state_dict())

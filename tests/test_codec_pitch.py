@@ -8,9 +8,13 @@ from tones import vowel
 
 import vqspeech.codec_decoding as codec_module
 from vqspeech import Codec, Codes, chunks
+from vqspeech.codec_decoding import Change
 from vqspeech.enrolment import levelled
+from vqspeech.nn import emphasis
+from vqspeech.nn.emphasis import average_voice
 from vqspeech.nn.vqvae import Batch
 from vqspeech.pitch import f0_frames
+from vqspeech.sampling.postfilter import PostFilter
 from vqspeech.sampling.stream import WaveNetSampler
 
 
@@ -64,21 +68,45 @@ def test_semitones_move_the_pitch_and_not_the_voicing(codec, codes, given):
     plain = decoded(codec, codes)
     here = np.concatenate(given)
     given.clear()
-    higher = decoded(codec, codes, semitones=12)
+    higher = decoded(codec, codes, change=Change(semitones=12))
     np.testing.assert_allclose(np.concatenate(given), 2 * here, rtol=1e-5)
     assert plain.shape == higher.shape and not np.array_equal(plain, higher)
     given.clear()
-    np.testing.assert_array_equal(decoded(codec, codes, semitones=0.0), plain)
+    np.testing.assert_array_equal(decoded(codec, codes, change=Change()), plain)
+
+
+@torch.no_grad()
+def test_emphasis_is_the_envelopes_and_not_the_samplers(codec, codes, given, monkeypatch):
+    expected, expect = [], PostFilter.expect
+
+    def listening(postfilter, log_mel):
+        expected.append(log_mel)
+        expect(postfilter, log_mel)
+
+    monkeypatch.setattr(PostFilter, "expect", listening)
+    plain = decoded(codec, codes)
+    f0 = np.concatenate(given)
+    expected.clear()
+    given.clear()
+    louder = decoded(codec, codes, change=Change(emphasis=0.7))
+    np.testing.assert_array_equal(np.concatenate(given), f0)
+    assert len(expected) > 1 and not np.allclose(plain, louder, atol=1e-4)
+    model, indices = codec.model, torch.from_numpy(codes.indices.astype(np.int64))[None]
+    voices = codec.speaker_vector("anna"), average_voice(model.speakers.weight)
+    mels = [model.conditioning.log_mel(model.hidden(indices, voice)) for voice in voices]
+    wanted = emphasis.emphasised(*mels, 0.7)[0].numpy()
+    np.testing.assert_allclose(np.concatenate(expected, 1), wanted, atol=1e-4)
+    assert np.abs(wanted - mels[0][0].numpy()).max() > 1e-3, "the test tests nothing"
 
 
 @pytest.mark.parametrize("weights", ["int8", "float32"])
 def test_blocks_are_the_whole(codec, codes, monkeypatch, weights):
     """The phase goes on from block to block."""
-    options = {"weights": weights, "semitones": 3.0}
+    options = {"weights": weights, "change": Change(3.0, 0.5)}
     monkeypatch.setattr(codec_module, "DECODE_SECONDS", 10.0)
     whole = decoded(codec, codes, **options)
     monkeypatch.setattr(codec_module, "DECODE_SECONDS", 0.04)
-    np.testing.assert_allclose(decoded(codec, codes, **options), whole, atol=1e-5)
+    np.testing.assert_allclose(decoded(codec, codes, **options), whole, atol=2e-4)
 
 
 def test_recordings_side_by_side_are_recordings_alone(codec):

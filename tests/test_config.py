@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from vqspeech.config import DecoderConfig, from_dict, load_preset, preset_names
+from vqspeech.bitstream import BLOCK_CODES
+from vqspeech.config import CODEBOOKS, DecoderConfig, from_dict, load_preset, preset_names
 from vqspeech.errors import InputError
 
 BIT_RATES = {"base": 500, "paper": 2250, "paper-128": 1125, "phonemes": 175}
@@ -117,6 +118,9 @@ def test_numbers_must_be_finite(value):
         ("encoder.low_bins", 129),
         ("encoder.warp", -0.1),
         ("encoder.warp", 0.6),
+        ("encoder.low_warp", 0.6),
+        ("encoder.colour", -0.1),
+        ("encoder.colour", 2.1),
         ("encoder.fine_dilations", [0]),
         ("quantizer.codes", 1),
         ("quantizer.codes", 65537),
@@ -173,11 +177,18 @@ def test_warping_needs_bands_that_lie_apart():
     assert from_dict(changed("encoder.mels", 128))
 
 
-@pytest.mark.parametrize("change", [{"low_bins": 8}, {"warp": 0.1}])
+@pytest.mark.parametrize("change", [{"low_bins": 8}, {"warp": 0.1}, {"colour": 0.1}])
 def test_a_strided_encoder_has_no_bands(change):
     table = load_preset("paper").to_dict()
     table["encoder"] |= change
     with pytest.raises(InputError, match="logmel"):
+        from_dict(table)
+
+
+def test_a_second_spectrum_is_scaled_only_where_there_is_one():
+    table = changed("encoder.low_bins", 0)
+    table["encoder"]["low_warp"] = 0.1
+    with pytest.raises(InputError, match="low_bins above 0"):
         from_dict(table)
 
 
@@ -194,15 +205,16 @@ def test_pitch_needs_whole_frames_of_ten_milliseconds():
 def test_what_older_configurations_do_not_say():
     table = load_preset("base").to_dict()
     for part, keys in {
-        "encoder": ("low_bins", "warp"),
+        "encoder": ("low_bins", "warp", "low_warp", "colour"),
         "quantizer": ("codebooks",),
-        "conditioning": ("pitch", "phonemes"),
+        "conditioning": ("pitch", "phonemes", "scales"),
         "decoder": ("harmonics",),
     }.items():
         for key in keys:
             del table[part][key]
     old = from_dict(table)
     assert (old.encoder.low_bins, old.encoder.warp, old.decoder.harmonics) == (0, 0.0, 0)
+    assert (old.encoder.low_warp, old.encoder.colour) == (0.0, 0.0)
     assert not old.conditioning.pitch and not old.conditioning.phonemes
     assert old.quantizer.codebooks == 1
 
@@ -215,6 +227,10 @@ def test_one_frame_cannot_be_normalised():
         stage.update(crop_seconds=0.02 * books, decoder_seconds=0.02)
         with pytest.raises(InputError, match="normalise"):
             from_dict(table)
+
+
+def test_blocks_of_a_file_hold_whole_turns_of_the_codebooks():
+    assert all(BLOCK_CODES % books == 0 for books in CODEBOOKS)
 
 
 def test_crops_hold_whole_turns_of_the_codebooks():

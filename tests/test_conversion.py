@@ -153,13 +153,13 @@ def test_a_model_that_predicts_no_pitch_lacks_none(codec):
 
 @pytest.fixture
 def pitched(pitched_model, monkeypatch):
-    """(codec, the semitones that its decoder is asked for)."""
+    """(codec, the codes and the change that its decoder is asked for)."""
     codec, asked = Codec.from_pretrained(pitched_model, device="cpu"), []
     decode = codec.decode_blocks
 
-    def listening(codes, speaker, *, semitones=0.0, **options):
-        asked.append((codes, semitones))
-        return decode(codes, speaker, semitones=semitones, **options)
+    def listening(codes, speaker, *, change, **options):
+        asked.append((codes, change))
+        return decode(codes, speaker, change=change, **options)
 
     monkeypatch.setattr(codec, "decode_blocks", listening)
     return codec, asked
@@ -177,10 +177,11 @@ def test_what_the_codes_lack_is_added_when_they_are_decoded(
     codec.convert(wave, **options)
     codec.convert_file(tmp_path / "in.wav", tmp_path / "out.wav", **options)
     assert len(asked) == 2
-    for codes, semitones in asked:
+    for codes, change in asked:
         predicted = codec.predicted_f0(codes, "bert")
-        assert predicted * 2 ** (semitones / 12) == pytest.approx(wanted, rel=0.02)
-        assert abs(semitones) > 0.01, "the test tests nothing"
+        assert predicted * 2 ** (change.semitones / 12) == pytest.approx(wanted, rel=0.02)
+        assert abs(change.semitones) > 0.01, "the test tests nothing"
+        assert change.emphasis == conversion.EMPHASIS
     np.testing.assert_array_equal(asked[0][0].indices, asked[1][0].indices)
 
 
@@ -204,7 +205,8 @@ def test_a_wave_is_converted(codec, preview):
     assert abs(level_of(out).active_db - level_of(wave).active_db) < 0.2
 
 
-def test_moving_by_nothing_is_the_codec_itself(codec):
+def test_moving_by_nothing_is_the_codec_itself(codec, monkeypatch):
+    monkeypatch.setattr(conversion, "EMPHASIS", 0.0)
     wave = vowel(seconds=0.5)
     kept = codec.convert(wave, speaker="bert", preview=True, pitch="keep")
     plain = codec.decode(codec.encode(wave), "bert", preview=True)

@@ -58,15 +58,10 @@ class Codec(Decoding, WithPrior):
         """Codes that a frame has to choose from."""
         return self.config.quantizer.codes
 
-    @property
-    def codebooks(self) -> int:
-        """How many codebooks the frames take in turn."""
-        return self.config.quantizer.codebooks
-
     def codebook_rows(self, codes: Codes) -> np.ndarray:
         """Each frame's row, int64 [F], in the table of all codebooks, of `config.quantizer.entries`
         rows: its index, and which codebook's turn it is."""
-        return codes.indices + self.config.quantizer.offsets(codes.frames)
+        return self.config.quantizer.rows(codes.indices, np.arange(codes.frames))
 
     @property
     def frame_rate(self) -> float:
@@ -200,7 +195,7 @@ class Codec(Decoding, WithPrior):
         level = np.pad(level, (0, codes.frames * self.hop - len(level)))
         whole = torch.from_numpy(level)[None].to(self.device)
         target = decoder.encode(whole)
-        hidden = torch.cat(list(self._hidden_blocks(codes, vector, codes.frames)), -1)
+        [(hidden, _)] = self._said_blocks(codes, vector, codes.frames)
         past = frames_for(decoder.stack.receptive_field, hold)
         told = None
         if decoder.excite is not None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from vqspeech import audio
 from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
+from vqspeech.nn.emphasis import average_voice, emphasised
 from vqspeech.sampling.checks import check_sampling, check_streams
 from vqspeech.sampling.postfilter import PostFilter
 from vqspeech.sampling.preview import griffin_lim_pieces
@@ -23,6 +25,31 @@ PITCH_SECONDS = 60.0
 """Of a recording, from which its median F0 is taken."""
 PREVIEW_SECONDS = 20.0
 """Griffin-Lim runs on pieces of this length."""
+
+
+class Change(NamedTuple):
+    """What a conversion adds to what the codes say.
+
+    semitones: by which the WaveNet's pitch is moved, where the model predicts pitch. emphasis: how
+    much further the speaker's sound is moved away from the average voice's (`nn.emphasis`), where
+    the model predicts a log-mel.
+    """
+
+    semitones: float = 0.0
+    emphasis: float = 0.0
+
+
+NO_CHANGE = Change()
+
+
+class Said(NamedTuple):
+    """What a stretch of codes says as a speaker: hidden frames [1, H, F] and log-mel [mels, n].
+
+    log_mel is None where the model predicts none.
+    """
+
+    hidden: torch.Tensor
+    log_mel: np.ndarray | None
 
 
 class Decoding:
@@ -112,22 +139,19 @@ class Decoding:
         preview: bool = False,
         weights: str = "int8",
         postfilter: bool = True,
-        semitones: float = 0.0,
+        change: Change = NO_CHANGE,
     ) -> Iterator[np.ndarray]:
-        """`decode` in blocks, as they are made, in memory that does not grow with the length.
-
-        semitones: by which the WaveNet's pitch is moved, where the model predicts pitch.
-        """
+        """`decode` in blocks, as they are made, in memory that does not grow with the length."""
         if not preview:
             options = {"seed": seed, "temperature": temperature, "weights": weights}
-            options |= {"postfilter": postfilter, "semitones": semitones}
+            options |= {"postfilter": postfilter, "change": change}
             blocks = self.decode_many_blocks([(codes, speaker)], **options)
             return (block for _, block in blocks if block is not None)
         vector = self.speaker_vector(speaker)
         self.check_decodable(preview)
         self.check_codes(codes)
         check_sampling(seed, 0.0, weights)
-        return trimmed(self._preview_blocks(codes, vector, seed), codes.samples)
+        return trimmed(self._preview_blocks(codes, vector, seed, change), codes.samples)
 
     def decode_many_blocks(
         self,
@@ -137,7 +161,7 @@ class Decoding:
         temperature: float | None = None,
         weights: str = "int8",
         postfilter: bool = True,
-        semitones: float = 0.0,
+        change: Change = NO_CHANGE,
         streams: int = STREAMS,
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """`decode_many` in blocks: (number of the job, its next samples; None: its end)."""
@@ -154,7 +178,7 @@ class Decoding:
         filters = [PostFilter() for _ in jobs] if postfilter and self._predicts_mel else None
         sampler = self._sampler(weights)
         starts = (
-            (sampler.stream(seed, temperature), self._frames_of(*job, semitones, one))
+            (sampler.stream(seed, temperature), self._frames_of(*job, change, one))
             for job, one in zip(work, filters or [None] * len(work), strict=True)
         )
         blocks = self._filtered(sampler.together(starts, streams), filters)
@@ -193,14 +217,26 @@ class Decoding:
         return self.model.conditioning.head is not None
 
     @torch.inference_mode()
-    def _hidden_blocks(self, codes: Codes, vector, frames: int) -> Iterator[torch.Tensor]:
-        """Hidden frames [1, H, <= frames], piece by piece, as if computed at once."""
-        context, books = self.model.conditioning.context_frames, self.config.quantizer.codebooks
+    def _said_blocks(
+        self, codes: Codes, vector, frames: int, emphasis: float = 0.0
+    ) -> Iterator[Said]:
+        """What the codes say, `frames` at a time, as if computed at once."""
+        conditioning, books = self.model.conditioning, self.config.quantizer.codebooks
+        context = conditioning.context_frames
         indices = torch.from_numpy(codes.indices.astype(np.int64))
+        average = average_voice(self.model.speakers.weight)
         for start in range(0, codes.frames, frames):
             left = max(0, start - context) // books * books  # the first codebook's turn
             part = indices[None, left : start + frames + context].to(self.device)
-            yield self.model.hidden(part, vector)[..., start - left : start - left + frames]
+            own = slice(start - left, start - left + frames)
+            hidden, log_mel = self.model.hidden(part, vector)[..., own], None
+            if self._predicts_mel:
+                log_mel = conditioning.log_mel(hidden)
+                if emphasis:
+                    other = self.model.hidden(part, average)[..., own]
+                    log_mel = emphasised(log_mel, conditioning.log_mel(other), emphasis)
+                log_mel = log_mel[0].cpu().numpy()
+            yield Said(hidden, log_mel)
 
     def _sampler(self, weights: str) -> WaveNetSampler:
         if weights not in self._samplers:
@@ -209,16 +245,17 @@ class Decoding:
         return self._samplers[weights]
 
     @torch.inference_mode()
-    def _frames_of(self, codes: Codes, vector, semitones: float, postfilter: PostFilter | None):
+    def _frames_of(self, codes: Codes, vector, change: Change, postfilter: PostFilter | None):
         """What a stream is given, piece by piece: hidden frames [1, H, F] and F0 [1, n] or None."""
-        conditioning = self.model.conditioning
-        for hidden in self._hidden_blocks(codes, vector, self._frames(DECODE_SECONDS)):
+        frames, emphasis = self._frames(DECODE_SECONDS), change.emphasis if postfilter else 0.0
+        for said in self._said_blocks(codes, vector, frames, emphasis):
             if postfilter is not None:
-                postfilter.expect(conditioning.log_mel(hidden)[0].cpu().numpy())
+                postfilter.expect(said.log_mel)
             f0 = None
             if self.predicts_pitch:
-                f0 = conditioning.pitch(hidden).f0() * 2 ** (semitones / 12)
-            yield hidden, f0
+                f0 = self.model.conditioning.pitch(said.hidden).f0()
+                f0 = f0 * 2 ** (change.semitones / 12)
+            yield said.hidden, f0
 
     @staticmethod
     @torch.inference_mode()
@@ -242,15 +279,13 @@ class Decoding:
             return float("nan")
         frames = self._frames(PITCH_SECONDS)
         start = Codes(codes.indices[:frames], min(codes.samples, frames * codes.hop), codes.hop)
-        found = self._frames_of(start, self.speaker_vector(speaker), 0.0, None)
+        found = self._frames_of(start, self.speaker_vector(speaker), NO_CHANGE, None)
         f0 = torch.cat([f0[0] for _, f0 in found])
         return float(f0[f0 > 0].median()) if bool((f0 > 0).any()) else float("nan")
 
-    @torch.inference_mode()
-    def _preview_blocks(self, codes, vector, seed) -> Iterator[np.ndarray]:
-        pieces = self._hidden_blocks(codes, vector, self._frames(PREVIEW_SECONDS))
-        head = self.model.conditioning.log_mel
-        yield from griffin_lim_pieces((head(hidden)[0].cpu().numpy() for hidden in pieces), seed)
+    def _preview_blocks(self, codes, vector, seed, change: Change) -> Iterator[np.ndarray]:
+        pieces = self._said_blocks(codes, vector, self._frames(PREVIEW_SECONDS), change.emphasis)
+        yield from griffin_lim_pieces((said.log_mel for said in pieces), seed)
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self.frame_rate))

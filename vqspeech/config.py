@@ -14,8 +14,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from vqspeech.config_training import PriorConfig, StageConfig, TrainingConfig
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
@@ -39,9 +37,12 @@ class EncoderConfig:
     downsampling, followed by residual blocks at the code rate.
 
     low_bins: of a log-mel encoder, bins of a second spectrum beside the mel bands, with a window
-    long enough to part the harmonics of a low voice; 0 for none. warp: in training, frequencies of
-    what a log-mel encoder sees are scaled by up to exp(+-warp), an amount a recording, while the
-    target stays: so codes leave to the speaker identity what a vocal tract's length decides.
+    long enough to part the harmonics of a low voice; 0 for none.
+
+    How a log-mel encoder hears a recording in training, while the target stays, so that codes leave
+    to the speaker identity what it can tell (`nn.disguise`): warp: all frequencies scaled by up to
+    exp(+-warp). low_warp: those of the second spectrum, which tells of pitch, by up to
+    exp(+-low_warp) more. colour: through an equaliser of this deviation in nats.
     """
 
     kind: Literal["logmel", "strided"] = "logmel"
@@ -49,6 +50,8 @@ class EncoderConfig:
     mels: int = 80
     low_bins: int = 0
     warp: float = 0.0
+    low_warp: float = 0.0
+    colour: float = 0.0
     fine_dilations: tuple[int, ...] = (1, 2, 4)
     coarse_dilations: tuple[int, ...] = (1, 2, 4)
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
@@ -58,7 +61,13 @@ class EncoderConfig:
         within("encoder", 1, 4096, channels=self.channels)
         within("encoder", 8, 256, mels=self.mels)
         within("encoder", 0, 128, low_bins=self.low_bins)
-        within("encoder", 0.0, 0.5, warp=self.warp)
+        within("encoder", 0.0, 0.5, warp=self.warp, low_warp=self.low_warp)
+        within("encoder", 0.0, 2.0, colour=self.colour)
+        require(
+            self.low_warp == 0 or self.low_bins > 0,
+            "encoder",
+            "low_warp scales the second spectrum: it needs low_bins above 0",
+        )
         few = self.warp == 0 or self.mels <= MOST_WARPED_MELS
         require(few, "encoder", f"mels = {self.mels} must be {MOST_WARPED_MELS} or less to warp")
         for dilation in self.fine_dilations + self.coarse_dilations:
@@ -68,8 +77,8 @@ class EncoderConfig:
         within("encoder", 2, 64, window=self.window)
         fits = all(self.window >= s and (self.window - s) % 2 == 0 for s in self.strides)
         if self.kind == "strided":
-            plain = self.low_bins == 0 and self.warp == 0
-            require(plain, "encoder", "low_bins and warp are for kind = 'logmel'")
+            plain = not (self.low_bins or self.warp or self.colour)
+            require(plain, "encoder", "low_bins, warp and colour are for kind = 'logmel'")
             require(
                 bool(self.strides) and fits,
                 "encoder",
@@ -114,24 +123,28 @@ class QuantizerConfig:
         """Vectors in all codebooks together."""
         return self.codes * self.codebooks
 
-    def offsets(self, frames: int) -> np.ndarray:
-        """What takes a frame's index to its row among all entries, int64 [frames]."""
-        return np.arange(frames) % self.codebooks * self.codes
+    def rows(self, indices: Any, places: Any) -> Any:
+        """Indices of frames at these places in their recordings to rows among all entries.
+
+        Arrays or tensors of whole numbers, whose shapes fit each other; places count from 0.
+        """
+        return indices + places % self.codebooks * self.codes
 
 
 @dataclass(frozen=True)
 class ConditioningConfig:
     """Codes and speaker to the hidden frames that the WaveNet sees, and what is read from these.
 
-    auxiliary: the log-mel head. pitch: a head for F0 and voicing. phonemes: in training, phonemes
-    are read from the codes alone, with a loss where the corpus has phonemes. dropout: in training,
-    share of inner activations that are left out, there and where phonemes are read: a second of
-    codes would do to know a training recording by, and to recite it.
+    scales: a speaker scales the inner activations too, instead of only shifting them. auxiliary:
+    the log-mel head. pitch: a head for F0 and voicing. phonemes: in training, phonemes are read
+    from the codes alone, with a loss where the corpus has phonemes. dropout: in training, share of
+    inner activations that are left out, here and where phonemes are read.
     """
 
     channels: int = 256
     dilations: tuple[int, ...] = (1, 2, 4, 1)
     speaker_dim: int = 64
+    scales: bool = False
     auxiliary: bool = True
     pitch: bool = False
     phonemes: bool = False

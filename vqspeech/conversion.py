@@ -1,9 +1,10 @@
 """Voice conversion: the codes of a recording, decoded as somebody else, at the recording's level.
 
 Codes this few carry pitch: so the source's is moved to the target's before it is encoded, and what
-is still missing then is added to the F0 that the codes predict. They do not carry loudness, decoded
-speech has the codec's one level: so the decoded blocks wait in a temporary file until their own
-level is known, and then take the source's.
+is still missing then is added to the F0 that the codes predict. They carry some of the source's
+voice: so the target's is emphasised. They do not carry loudness, decoded speech has the codec's one
+level: so the decoded blocks wait in a temporary file until their own level is known, and then take
+the source's.
 """
 
 import os
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vqspeech import audio
-from vqspeech.codec_decoding import PITCH_SECONDS
+from vqspeech.codec_decoding import PITCH_SECONDS, Change
 from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
@@ -29,6 +30,8 @@ LARGEST_GAIN_DB = 30.0
 PEAK = 0.99
 """Of full scale: a loud source must not make the result clip."""
 BLOCK_SAMPLES = 1 << 16
+EMPHASIS = 0.5
+"""Of the target's voice: `codec_decoding.Change.emphasis`."""
 LARGEST_SEMITONES, SMALLEST_SEMITONES = 14.0, 0.5
 """Pitch is moved no further (a low man to a high woman), and by less it is not worth it."""
 
@@ -111,6 +114,11 @@ def planned(
     return Move(step, source * 2 ** (step / 12))
 
 
+def change_for(codec: "Codec", codes: Codes, speaker, move: Move) -> Change:
+    """How decoding is to change the codes of a recording that was moved by `move.step`."""
+    return Change(missing(codec, codes, speaker, move), EMPHASIS)
+
+
 def missing(codec: "Codec", codes: Codes, speaker, move: Move) -> float:
     """Semitones between the median F0 that `move` wants and what the codes have as `speaker`.
 
@@ -125,13 +133,13 @@ def missing(codec: "Codec", codes: Codes, speaker, move: Move) -> float:
 
 def encode_for(
     codec: "Codec", wave: np.ndarray, speaker, pitch: str | float
-) -> tuple[Codes, float]:
-    """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`: its codes, and the semitones
-    that are to be added when these are decoded. pitch: as in `Codec.convert`. Raises InputError.
+) -> tuple[Codes, Change]:
+    """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`: its codes, and what decoding
+    is to change. pitch: as in `Codec.convert`. Raises InputError.
     """
     move = planned([wave], pitch, codec.speaker_f0(speaker), codec.predicts_pitch)
     codes = codec.encode_blocks(transposed_blocks([wave], move.step), level_gain(wave))
-    return codes, missing(codec, codes, speaker, move)
+    return codes, change_for(codec, codes, speaker, move)
 
 
 def convert(
@@ -141,8 +149,8 @@ def convert(
     wave = np.concatenate(list(audio.resample_blocks([wave], rate)))
     level = LevelMeter()
     level.add(wave)
-    codes, semitones = encode_for(codec, wave, speaker, pitch)
-    blocks = codec.decode_blocks(codes, speaker, semitones=semitones, **options)
+    codes, change = encode_for(codec, wave, speaker, pitch)
+    blocks = codec.decode_blocks(codes, speaker, change=change, **options)
     return np.concatenate(list(at_level_of(level, blocks)))
 
 
@@ -161,7 +169,7 @@ def convert_file(
     move = planned(heard, pitch, target, codec.predicts_pitch)
     moved = transposed_blocks(audio.read_blocks(source), move.step)
     codes = codec.encode_blocks(moved, level.gain())
-    options["semitones"] = missing(codec, codes, speaker, move)
+    options["change"] = change_for(codec, codes, speaker, move)
     with audio.Writer(path) as file:
         for block in at_level_of(level, codec.decode_blocks(codes, speaker, **options), progress):
             file.add(block)

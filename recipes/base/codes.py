@@ -32,7 +32,7 @@ from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.evaluation import words
 from vqspeech.evaluation.phonemes import Frames, cross_accuracy
-from vqspeech.nn.quantizer import perplexity
+from vqspeech.evaluation.usage import CodebookUsage
 from vqspeech.phonemes import PHONEMES
 from vqspeech.pitch import HOP, PitchTrack, compare
 
@@ -55,13 +55,13 @@ def padded(corpus: PackedCorpus, row: int, hop: int) -> torch.Tensor:
 def on_held_out(codec: Codec, corpus: PackedCorpus, f0, texts: dict[str, str]) -> str:
     """Columns: log-mel, F0, voicing, words, perplexity, codes used."""
     model, errors, pitch, jobs = codec.model, [], [], []
-    usage = torch.zeros(codec.config.quantizer.entries)
+    usage = CodebookUsage(codec.config.quantizer)
     columns = corpus.index["utterances"]
     for row in corpus.rows("valid"):
         wave = padded(corpus, row, codec.hop)
         speaker = corpus.speakers[columns["speaker"][row]]
         indices = model.encode(wave)
-        usage += torch.bincount(model.quantizer.rows(indices)[0], minlength=len(usage))
+        usage.add(indices[0].numpy(), wave.shape[1], codec.bit_rate)
         hidden = model.hidden(indices, codec.speaker_vector(speaker))
         off = model.conditioning.log_mel(hidden) - model.target_mel(wave)
         errors.append(float(off.abs().mean()))
@@ -76,12 +76,12 @@ def on_held_out(codec: Codec, corpus: PackedCorpus, f0, texts: dict[str, str]) -
             jobs.append((codec.decode(codes, speaker, preview=True), text))
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         right, said = np.sum(list(pool.map(heard, jobs)), 0) if jobs else (0, 0)
+    used = usage.summary()
     correlation, agreement = np.nanmean(pitch, 0) if pitch else (np.nan, np.nan)
     return (
         f"{np.mean(errors):.3f} | {correlation:.3f} | {agreement:.1f} | "
         f"{100 * right / max(said, 1):.1f} of {said} | "
-        f"{float(perplexity(usage)) / codec.codebooks:.0f} | "
-        f"{int((usage > 0).sum())}"
+        f"{used['perplexity']:.0f} | {used['used']}"
     )
 
 

@@ -64,7 +64,7 @@ def generate(codec: Codec, real: CorpusCodes, args: argparse.Namespace) -> int:
         speakers.append(speaker)
         audio.write(args.out / f"{seed:03d}-{speaker}.wav", waves[-1])
     levels = [20 * np.log10(np.sqrt(np.mean(wave**2)) + 1e-9) for wave in waves]
-    runs = [longest_repetition(one, codec.codebooks) for one in lists]
+    runs = [longest_repetition(one, quantizer.codebooks) for one in lists]
     print(f"{len(waves)} utterances of {args.seconds:g} s, {len(voices)} speakers")
     print(f"quietest: {min(levels):.1f} dB re full scale (the nominal level is -26)")
     print(f"longest repetition of codes: {max(runs) / codec.frame_rate:.2f} s")

@@ -4,6 +4,8 @@ import soundfile
 from tones import vowel
 
 from vqspeech import Codec, InputError
+from vqspeech.codec_decoding import NO_CHANGE
+from vqspeech.conversion import EMPHASIS
 from vqspeech.demo import words
 from vqspeech.demo.studio import Limits, Studio, opus_bytes
 from vqspeech.speakers import Voice, save_voice
@@ -58,9 +60,9 @@ def test_nothing_is_asked_for_in_words(studio):
 
 @pytest.mark.parametrize("renderer", ["preview", "wavenet"])
 def test_conversion(studio, recording, renderer):
-    codes, step = studio.encode(recording, "bert", "target")
-    assert step == 0.0, "the tiny model predicts no pitch"
-    wave = last(studio.decode(codes, "bert", renderer, recording.level, semitones=step))
+    codes, change = studio.encode(recording, "bert", "target")
+    assert change == (0.0, EMPHASIS), "the tiny model predicts no pitch"
+    wave = last(studio.decode(codes, "bert", renderer, recording.level, change=change))
     assert wave.dtype == np.int16 and len(wave) == len(recording.wave)
     rms = np.sqrt(np.mean((wave / 32768) ** 2)) / np.sqrt(np.mean(recording.wave**2))
     assert rms == pytest.approx(1, rel=0.4)
@@ -68,19 +70,19 @@ def test_conversion(studio, recording, renderer):
 
 def test_what_pitch_is_missing_is_added(pitched_model, recording, monkeypatch):
     own = Studio(Codec.from_pretrained(pitched_model, device="cpu"), Limits(2.0, 0.2))
-    codes, step = own.encode(recording, "bert", "keep")
+    codes, change = own.encode(recording, "bert", "keep")
     predicted = own.codec.predicted_f0(codes, "bert")
-    assert predicted * 2 ** (step / 12) == pytest.approx(150, rel=0.02)
+    assert predicted * 2 ** (change.semitones / 12) == pytest.approx(150, rel=0.02)
     asked, decode = [], own.codec.decode_blocks
 
     def listening(codes, speaker, **options):
-        asked.append(options["semitones"])
+        asked.append(options["change"])
         return decode(codes, speaker, **options)
 
     monkeypatch.setattr(own.codec, "decode_blocks", listening)
-    last(own.decode(codes, "bert", "preview", recording.level, 0, step))
+    last(own.decode(codes, "bert", "preview", recording.level, 0, change))
     last(own.decode(codes, "bert", "preview", recording.level))
-    assert asked == [step, 0.0] and abs(step) > 0.01
+    assert asked == [change, NO_CHANGE] and abs(change.semitones) > 0.01
 
 
 def test_the_codecs_own_decoder_comes_first(studio, monkeypatch):

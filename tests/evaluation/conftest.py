@@ -8,6 +8,7 @@ from synthetic_voice import RATE, sung
 
 from vqspeech.bitstream import Header, PackedCoder
 from vqspeech.codes import Codes
+from vqspeech.config import QuantizerConfig
 from vqspeech.dsp import frames_for
 from vqspeech.errors import InputError
 from vqspeech.vqs import save_vqs
@@ -21,9 +22,11 @@ class FakeCodec:
     The noise is drawn by the seed, and the WaveNet's grows with the temperature.
     """
 
-    name, fingerprint, codebook_size, codebooks = "fake", "0123456789abcdef", 16, 1
+    name, fingerprint, codebook_size = "fake", "0123456789abcdef", 16
     speakers = ("anna", "bert", "other")
-    config = SimpleNamespace(decoder=SimpleNamespace(temperature=1.0, bands=4))
+    config = SimpleNamespace(
+        decoder=SimpleNamespace(temperature=1.0, bands=4), quantizer=QuantizerConfig(codes=16)
+    )
     has_prior, has_preview = False, True
 
     def __init__(self):
@@ -69,6 +72,14 @@ class FakeCodec:
 
     def nats_per_step(self, wave, speaker, shuffle=False):
         return 3.5 if shuffle else 3.0
+
+
+@pytest.fixture
+def usage():
+    """What `CodebookUsage.summary` may say."""
+    found = {"codes": 600, "codebook_size": 512, "codebooks": 1, "entries": 512, "used": 480}
+    found |= {"dead": 32, "perplexity": 301.2, "bits_per_second": 450.0}
+    return found | {"entropy_bits_per_second": 411.6}
 
 
 @pytest.fixture

@@ -10,29 +10,19 @@ from vqspeech.evaluation.writing import make_folder
 
 
 @pytest.fixture
-def report():
+def report(usage):
     machine = {"processor": "abacus", "cores": 2, "system": "Linux"}
     about = {"model": "base", "fingerprint": "00ff", "vqspeech": "0.1.0", "seed": 3}
     about |= {"date": "2030-01-02T03:04:05+00:00", "machine": machine, "utterances": 2}
     about |= {"seconds_of_speech": 12.0, "speakers": 1, "unknown_speaker_utterances": 1}
     about |= {"unknown_speakers_decoded_as": "other", "cut_to_first_minute": 0}
     about |= {"seeds": 1, "temperature": 0.9, "targets": [], "samples_per_step": 4}
-    codes = {
-        "codes": 600,
-        "codebook_size": 512,
-        "codebooks": 1,
-        "entries": 512,
-        "used": 480,
-        "dead": 32,
-        "perplexity": 301.2,
-    }
-    codes |= {"bits_per_second": 450.0, "entropy_bits_per_second": 411.6}
     rows = [
         {"scores": {"original": {"estoi": 1.0, "pesq": 4.64}, "preview": {"estoi": 0.5}}},
         {"scores": {"original": {"estoi": 1.0, "pesq": math.nan}, "preview": {"estoi": 0.7}}},
     ]
     nats = {"right": 10.0, "shuffled": 10.25, "difference": 0.25}
-    return Report(about, codes, nats, ("original", "preview"), rows, [("x.wav", "x.wav: bad")])
+    return Report(about, usage, nats, ("original", "preview"), rows, [("x.wav", "x.wav: bad")])
 
 
 def test_the_table(report):

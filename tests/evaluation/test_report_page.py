@@ -15,22 +15,12 @@ METHODS = ("original", "preview", "wavenet", "convert-preview", "opus-6000")
 
 
 @pytest.fixture
-def report():
+def report(usage):
     about = {"model": "<base>", "fingerprint": "00ff", "vqspeech": "0.1.0", "seed": 3, "seeds": 2}
     about |= {"date": "2030-01-02", "temperature": 1.0, "targets": ["bert"], "utterances": 2}
     about |= {"machine": {"processor": "abacus", "cores": 2, "system": "Linux"}}
     about |= {"seconds_of_speech": 12.0, "speakers": 1, "unknown_speaker_utterances": 0}
     about |= {"unknown_speakers_decoded_as": "", "cut_to_first_minute": 0, "samples_per_step": 4}
-    codes = {
-        "codes": 600,
-        "codebook_size": 512,
-        "codebooks": 1,
-        "entries": 512,
-        "used": 480,
-        "dead": 32,
-        "perplexity": 301.2,
-    }
-    codes |= {"bits_per_second": 450.0, "entropy_bits_per_second": 411.6}
     scores = {method: {"estoi": 0.9 - 0.1 * i} for i, method in enumerate(METHODS)}
     scores["convert-preview"] = {"target_similarity": 0.7}
     by_seed = {"wavenet": [{"estoi": 0.69}, {"estoi": 0.71}]}
@@ -40,7 +30,7 @@ def report():
     waves = dict.fromkeys(METHODS, wave) | {"wavenet": np.full(9, np.nan, np.float32)}
     sample = Sample("u1", "anna", "bert", "SHE <SAID> SO", waves)
     rows = [{"scores": scores, "by_seed": by_seed}] * 2
-    return Report(about, codes, {}, METHODS, rows, [], rates, ["no `x`"], [sample])
+    return Report(about, usage, {}, METHODS, rows, [], rates, ["no `x`"], [sample])
 
 
 class Checker(HTMLParser):

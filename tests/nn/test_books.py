@@ -6,6 +6,13 @@ import torch
 from vqspeech.nn.books import by_book, in_turn, picked, spread
 
 
+def test_an_end_within_a_turn_is_filled_with_zeros_and_cut_off_again():
+    x = torch.randn(2, 3, 7)
+    found = by_book(x, 4)
+    assert found.shape == (2, 12, 2) and not bool(found[:, 9:, 1].any())
+    assert torch.equal(in_turn(found, 4, 7), x)
+
+
 @pytest.mark.parametrize("books", [1, 2, 4])
 def test_by_book_puts_each_books_frames_into_its_channels(books):
     x = torch.randn(3, 5, 8)
@@ -13,7 +20,7 @@ def test_by_book_puts_each_books_frames_into_its_channels(books):
     assert found.shape == (3, 5 * books, 8 // books)
     for book in range(books):
         assert torch.equal(found[:, 5 * book : 5 * (book + 1)], x[..., book::books])
-    assert torch.equal(in_turn(found, books), x)
+    assert torch.equal(in_turn(found, books, 8), x)
 
 
 @pytest.mark.parametrize("books", [1, 2, 4])

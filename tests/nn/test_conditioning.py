@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -45,6 +46,24 @@ def test_speaker_shifts_every_frame(narrow):
     z = torch.randn(1, DIM, 5)
     one, other = (net(z, torch.randn(1, 4), ones(1, 5)) for _ in range(2))
     assert bool(((one - other).abs().amax(1) > 1e-3).all())
+
+
+def test_a_speaker_that_scales_begins_as_one_that_only_shifts(narrow):
+    plain = conditioning_of(narrow)
+    config = dataclasses.replace(narrow.conditioning, scales=True)
+    scaling = Conditioning(config, DIM, narrow.encoder.mels, narrow.hop).eval()
+    missing = scaling.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing and all(key.endswith(".scale.weight") for key in missing)
+    z, speaker = torch.randn(2, DIM, 7), torch.randn(2, 4)
+    found = scaling(z, speaker, ones(2, 7))
+    torch.testing.assert_close(found, plain(z, speaker, ones(2, 7)))
+    found.square().sum().backward()
+    first = scaling.blocks[0].scale.weight
+    assert bool(first.grad.any())
+    with torch.no_grad():
+        first += 1
+    moved = scaling(z, speaker, ones(2, 7)) - found.detach()
+    assert bool((moved.abs().amax(1) > 1e-4).all())
 
 
 @pytest.mark.parametrize("frames", [1, 4])

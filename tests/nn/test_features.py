@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from vqspeech.nn.features import LOG_FLOOR, LOW_FIRST, LOW_FLOOR, LogMel, LowSpectrum, warped
+from vqspeech.nn.features import LOG_FLOOR, LOW_FIRST, LOW_FLOOR, LogMel, LowSpectrum
 
 HOP = 160
 BANKS = [(LogMel(20), 120, LOG_FLOOR), (LowSpectrum(20), 432, LOW_FLOOR)]
@@ -54,7 +54,7 @@ def test_a_tone_peaks_in_its_low_bin(hertz):
     low = LowSpectrum(64)
     peak = int(low(tone(hertz))[0, :, 5].argmax())
     assert peak == round(hertz / BIN_HZ) - LOW_FIRST
-    assert float(low.centres()[peak]) * BIN_HZ == pytest.approx(hertz, abs=BIN_HZ / 2)
+    assert float(low.centres()[peak]) == pytest.approx(hertz, abs=BIN_HZ / 2)
 
 
 def test_harmonics_of_a_low_voice_are_apart():
@@ -73,7 +73,7 @@ def test_a_tone_peaks_in_its_band(hertz):
     centre = float((bank.filters[:, mel.argmax()] * torch.linspace(0, 8000, 257)).sum())
     centre /= float(bank.filters[:, mel.argmax()].sum())
     assert centre == pytest.approx(hertz, rel=0.1)
-    assert float(bank.centres()[mel.argmax()]) == pytest.approx(centre * 512 / 16_000, rel=1e-3)
+    assert float(bank.centres()[mel.argmax()]) == pytest.approx(centre, rel=1e-3)
 
 
 @pytest.mark.parametrize("bank", [bank for bank, *_ in BANKS])
@@ -82,28 +82,3 @@ def test_mixed_precision_does_not_touch_it(bank):
     with torch.autocast("cpu", torch.bfloat16):
         mixed = bank(wave)
     assert torch.equal(mixed, bank(wave))
-
-
-@pytest.mark.parametrize("bank", [LogMel(80), LowSpectrum(64)])
-def test_warping_by_one_changes_nothing(bank):
-    bands = torch.randn(2, len(bank.centres()), 3)
-    assert torch.equal(warped(bands, bank.centres(), torch.ones(2)), bands)
-
-
-@pytest.mark.parametrize("factor", [0.8, 0.9, 1.15, 1.3])
-@pytest.mark.parametrize(("bank", "hertz"), [(LogMel(80), 2000), (LowSpectrum(64), 500)])
-def test_warping_moves_a_peak_by_the_factor(bank, hertz, factor):
-    """And each item by its own."""
-    bands = bank(torch.cat([tone(hertz)] * 2))
-    found = warped(bands, bank.centres(), torch.tensor([factor, 1.0]))[..., 5]
-    wanted = bank(tone(factor * hertz))[0, :, 5].argmax()
-    assert abs(int(found[0].argmax()) - int(wanted)) <= 1
-    assert torch.equal(found[1], bands[1, :, 5])
-
-
-def test_what_lies_between_bands_is_interpolated_and_the_ends_go_on():
-    centres, bands = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([[[10.0], [20.0], [60.0]]])
-    # Bands at 1, 2, 4 come from 0.75, 1.5, 3; then from 2, 4, 8.
-    for factor, wanted in ((4 / 3, [10.0, 15.0, 40.0]), (0.5, [20.0, 60.0, 60.0])):
-        found = warped(bands, centres, torch.tensor([factor]))[0, :, 0]
-        torch.testing.assert_close(found, torch.tensor(wanted))

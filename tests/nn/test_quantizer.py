@@ -82,14 +82,12 @@ def test_each_codebook_has_statistics_of_its_own():
     assert float(found.codebook_loss) < 1.5, "one scale for both"
     normal = quantizer.normalised(z)
     assert float(normal.detach().mean((0, 2)).abs().max()) < 1e-4
-    before = quantizer.codebook.detach().clone()
-    rows = quantizer.rows(found.indices).flatten()
-    quantizer._track(normal.detach(), rows, found.usage)
-    for row in (3, K + 3):  # the codes go on to the means of their own frames
-        mean = flat(normal.detach())[rows == row]
-        if len(mean):
-            off = (quantizer.codebook.detach()[row] - mean.mean(0)).norm()
-            assert float(off) <= float((before[row] - mean.mean(0)).norm()) + 1e-6
+    rows, frames = quantizer.rows(found.indices).flatten(), flat(normal.detach())
+    used = rows.unique()
+    assert bool((used < K).any()) and bool((used >= K).any())
+    for row in used:  # the same batch forty times: each code is the mean of its own frames
+        mean = frames[rows == row].mean(0)
+        torch.testing.assert_close(quantizer.codebook.detach()[row], mean, rtol=1e-2, atol=1e-2)
 
 
 def test_codebooks_begin_and_revive_with_frames_of_their_own():

@@ -34,8 +34,8 @@ CONFIG = {
 
 EVERYTHING = CONFIG | {
     "quantizer": CONFIG["quantizer"] | {"codebooks": 2},
-    "encoder": CONFIG["encoder"] | {"low_bins": 8, "warp": 0.15},
-    "conditioning": CONFIG["conditioning"] | {"pitch": True, "phonemes": True},
+    "encoder": CONFIG["encoder"] | {"low_bins": 8, "warp": 0.15, "low_warp": 0.1, "colour": 0.2},
+    "conditioning": CONFIG["conditioning"] | {"pitch": True, "phonemes": True, "scales": True},
     "decoder": CONFIG["decoder"] | {"harmonics": 2},
 }
 """With every term of the loss there is."""

@@ -74,25 +74,24 @@ def _about_prior(loaded: "Checkpoint") -> str:
 
 def about_codes(path: str, model: str | None) -> dict[str, str]:
     """What a codes file holds, read as codes of `model`. Raises InputError."""
-    import numpy as np
-
     from vqspeech.checkpoint import read_about, resolve
     from vqspeech.codes import load_npy
+    from vqspeech.evaluation.usage import CodebookUsage
 
     config = read_about(resolve(model)).config
-    quantizer = config.quantizer
-    size = quantizer.codes
-    codes = load_npy(path, config.hop, size)
-    rows = codes.indices + quantizer.offsets(codes.frames)
-    counts = np.bincount(rows, minlength=quantizer.entries)
-    share = counts[counts > 0] / codes.frames
-    perplexity = np.exp(-(share * np.log(share)).sum())
+    codes = load_npy(path, config.hop, config.quantizer.codes)
+    rate = codes.bits_per_second(config.quantizer.codes)
+    usage = CodebookUsage(config.quantizer)
+    usage.add(codes.indices, codes.samples, rate)
+    used = usage.summary()
+    each = " each" if used["codebooks"] > 1 else ""
     return {
         "codes of": f"{config.name} (hop {codes.hop} samples)",
         "frames": f"{codes.frames:,}",
         "seconds": f"{codes.seconds:.2f}",
-        "bit rate": f"{codes.bits_per_second(size):g} bit/s",
-        "codes used": f"{len(share)} of {quantizer.entries} (perplexity {perplexity:.0f})",
+        "bit rate": f"{rate:g} bit/s",
+        "codes used": f"{used['used']} of {used['entries']} "
+        f"(perplexity {used['perplexity']:.0f}{each})",
         "range": f"{codes.indices.min()} to {codes.indices.max()}",
     }
 

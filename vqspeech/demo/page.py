@@ -83,8 +83,8 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
 
     def convert(path, voice, moved, how, number):
         read = studio.read(path)
-        found, step = studio.encode(read, voice, moved)
-        for share, wave in studio.decode(found, voice, how, read.level, words.seed(number), step):
+        found, change = studio.encode(read, voice, moved)
+        for share, wave in studio.decode(found, voice, how, read.level, words.seed(number), change):
             if wave is None:
                 yield words.busy(f"speaking as {voice}", share), *skips(3)
         file = codes_file(folder, found)

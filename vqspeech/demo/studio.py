@@ -20,6 +20,7 @@ import soundfile
 from vqspeech import audio
 from vqspeech.audio_out import to_int16
 from vqspeech.codec import Codec
+from vqspeech.codec_decoding import NO_CHANGE, Change
 from vqspeech.codes import Codes
 from vqspeech.conversion import at_level_of, encode_for
 from vqspeech.demo import pictures
@@ -152,9 +153,9 @@ class Studio:
         wave = recording.wave[start : start + round(NEAREST_SECONDS * SAMPLE_RATE)]
         return nearest_speakers(self.codec, wave)[0]
 
-    def encode(self, recording: Recording, voice: str, pitch: str) -> tuple[Codes, float]:
-        """Codes of a recording that is to become `voice`, and the semitones that `decode` is to
-        add. pitch: "target" or "keep"."""
+    def encode(self, recording: Recording, voice: str, pitch: str) -> tuple[Codes, Change]:
+        """Codes of a recording that is to become `voice`, and what `decode` is to change. pitch:
+        "target" or "keep"."""
         return encode_for(self.codec, recording.wave, self.speaker(voice), pitch)
 
     def decode(
@@ -164,11 +165,11 @@ class Studio:
         renderer: str,
         level: LevelMeter | None,
         seed: int = 0,
-        semitones: float = 0.0,
+        change: Change = NO_CHANGE,
     ) -> Iterator[tuple[float, np.ndarray | None]]:
         """Codes as speech, int16 [T], at `level` (None: the codec's own). Raises InputError."""
         preview, blocks, done = renderer == "preview", [], 0
-        options = {"seed": seed, "preview": preview, "semitones": semitones}
+        options = {"seed": seed, "preview": preview, "change": change}
         for block in self.codec.decode_blocks(codes, self.speaker(voice), **options):
             blocks.append(block)
             done += len(block)

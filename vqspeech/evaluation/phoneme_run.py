@@ -71,7 +71,7 @@ def measure_phonemes(
             random.codebook_rows(random.encode_file(path)) for path in progress(paths, len(paths))
         ],
     }
-    usage = CodebookUsage(codec.codebook_size, codec.codebooks)
+    usage = CodebookUsage(codec.config.quantizer)
     for one in corpus:
         rate = one.codes.bits_per_second(codec.codebook_size)
         usage.add(one.codes.indices, one.codes.samples, rate)

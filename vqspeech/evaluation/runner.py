@@ -131,7 +131,7 @@ class _Run:
         self.codec, self.methods, self.groups = codec, methods, groups
         self.stand_in, self.targets, self.sampling = stand_in, targets, sampling
         self.known = set(codec.speakers)
-        self.usage, self.rates = CodebookUsage(codec.codebook_size, codec.codebooks), RateMeter()
+        self.usage, self.rates = CodebookUsage(codec.config.quantizer), RateMeter()
         self.rows: list[dict] = []
         self.samples: list[Sample] = []
         self.listen: set[Utterance] = set()

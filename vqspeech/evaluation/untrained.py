@@ -30,7 +30,7 @@ def untrained(codec: Codec, paths: Iterable[Path], seed: int) -> Codec:
             next(read_blocks(path, quiet=True)) * np.float32(measure_level(path).gain())
         )
         z = model.encoder(torch.from_numpy(wave)[None].to(codec.device))
-        outputs.append(by_book(z[..., : z.shape[2] // books * books], books)[0].T)
+        outputs.append(by_book(z, books)[0, :, : z.shape[2] // books].T)  # whole turns
     z, quantizer = torch.cat(outputs), model.quantizer
     if codec.config.quantizer.normalise:
         quantizer.norm.running_mean.copy_(z.mean(0))

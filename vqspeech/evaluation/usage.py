@@ -4,20 +4,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from vqspeech.config import QuantizerConfig
 from vqspeech.dsp import SAMPLE_RATE
 
 
 class CodebookUsage:
-    """Counts codes recording by recording, of `books` codebooks that frames take in turn."""
+    """Counts codes recording by recording."""
 
-    def __init__(self, size: int, books: int = 1):
-        self._size, self._books = size, books
-        self._counts = np.zeros(size * books, np.int64)
+    def __init__(self, quantizer: QuantizerConfig):
+        self._quantizer = quantizer
+        self._counts = np.zeros(quantizer.entries, np.int64)
         self._samples = self._bits = 0.0
 
     def add(self, indices: np.ndarray, samples: int, bits_per_second: float) -> None:
         """One recording of `samples` samples at 16 kHz: its indices [F]."""
-        rows = indices + np.arange(len(indices)) % self._books * self._size
+        rows = self._quantizer.rows(indices, np.arange(len(indices)))
         self._counts += np.bincount(rows, minlength=len(self._counts))
         self._samples += samples
         self._bits += bits_per_second * samples / SAMPLE_RATE
@@ -29,14 +30,14 @@ class CodebookUsage:
         that a memoryless code for these files could take."""
         total = int(self._counts.sum())
         used, entropy = int((self._counts > 0).sum()), 0.0
-        for counts in self._counts.reshape(self._books, -1):
+        for counts in self._counts.reshape(self._quantizer.codebooks, -1):
             own = counts[counts > 0] / max(1, counts.sum())
             entropy -= float((own * np.log(own)).sum()) * counts.sum() / max(1, total)
         seconds = max(self._samples, 1) / SAMPLE_RATE
         return {
             "codes": total,
-            "codebook_size": self._size,
-            "codebooks": self._books,
+            "codebook_size": self._quantizer.codes,
+            "codebooks": self._quantizer.codebooks,
             "entries": len(self._counts),
             "used": used,
             "dead": len(self._counts) - used,

@@ -11,15 +11,19 @@ from torch import Tensor
 
 
 def by_book(x: Tensor, books: int) -> Tensor:
-    """[B, C, F], F a multiple of `books`, to [B, books * C, F / books]: book 0's channels first."""
-    batch, channels, frames = x.shape
-    return x.reshape(batch, channels, frames // books, books).permute(0, 3, 1, 2).flatten(1, 2)
+    """[B, C, F] to [B, books * C, ceil(F / books)]: book 0's channels first, zeros at the end."""
+    x = F.pad(x, (0, -x.shape[2] % books))
+    return x.unflatten(2, (-1, books)).permute(0, 3, 1, 2).flatten(1, 2)
 
 
-def in_turn(x: Tensor, books: int) -> Tensor:
-    """The inverse of `by_book`: [B, books * C, N] to [B, C, N * books]."""
-    batch, wide, frames = x.shape
-    return x.reshape(batch, books, wide // books, frames).permute(0, 2, 3, 1).flatten(2)
+def in_turn(x: Tensor, books: int, frames: int) -> Tensor:
+    """The inverse of `by_book`: [B, books * C, N] to the first `frames` of [B, C, N * books]."""
+    return x.unflatten(1, (books, -1)).permute(0, 2, 3, 1).flatten(2)[..., :frames]
+
+
+def turns(frames: int, books: int, device: torch.device) -> Tensor:
+    """Whose turn it is, from 0: int64 [frames]."""
+    return torch.arange(frames, device=device) % books
 
 
 def spread(x: Tensor, books: int) -> Tensor:
@@ -41,5 +45,4 @@ def picked(x: Tensor, books: int) -> Tensor:
 
 def _own(x: Tensor, books: int) -> Tensor:
     """[F, books, 1]: one at each frame's own book."""
-    turn = torch.arange(x.shape[1], device=x.device) % books
-    return F.one_hot(turn, books)[..., None].to(x.dtype)
+    return F.one_hot(turns(x.shape[1], books, x.device), books)[..., None].to(x.dtype)

@@ -17,6 +17,16 @@ LAG = 2
 """Frames of 10 ms over which a change is taken."""
 
 
+def dct_matrix(bands: int, count: int) -> Tensor:
+    """The first `count` rows of the orthonormal DCT (type II): [min(count, bands), bands]."""
+    with torch.device("cpu"):
+        order = torch.arange(min(count, bands))[:, None]
+        dct = torch.cos(math.pi / bands * (torch.arange(bands) + 0.5) * order)
+        dct = dct * math.sqrt(2 / bands)
+        dct[0] *= math.sqrt(0.5)
+        return dct
+
+
 class CepstralDistance(nn.Module):
     """Differences of log-mels [B, mels, n] to the L1 of their cepstra plus that of these' change.
 
@@ -26,12 +36,7 @@ class CepstralDistance(nn.Module):
 
     def __init__(self, mels: int):
         super().__init__()
-        with torch.device("cpu"):
-            order = torch.arange(min(CEPSTRA, mels))[:, None]
-            dct = torch.cos(math.pi / mels * (torch.arange(mels) + 0.5) * order)
-            dct = dct * math.sqrt(2 / mels)
-            dct[0] *= math.sqrt(0.5)
-        self.register_buffer("dct", dct, persistent=False)
+        self.register_buffer("dct", dct_matrix(mels, CEPSTRA), persistent=False)
 
     def forward(self, off: Tensor) -> Tensor:
         with torch.autocast(off.device.type, enabled=False):

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.config import FILTER_BANK_HOP, ConditioningConfig
-from vqspeech.nn.books import spread
+from vqspeech.nn.books import spread, turns
+from vqspeech.nn.embedding import embedding
 from vqspeech.nn.features import MEL_MEAN, MEL_SCALE
 from vqspeech.nn.timeconv import TimeConv
 
@@ -39,17 +40,25 @@ class Pitch(NamedTuple):
 
 
 class SpeakerBlock(nn.Module):
-    """Residual dilated convolution, [B, F, H], whose inner layer is shifted by the speaker."""
+    """Residual dilated convolution, [B, F, H], whose inner layer is shifted by the speaker and,
+    with `scales`, scaled too (Perez et al. 2018, "FiLM")."""
 
-    def __init__(self, channels: int, dilation: int, speaker_dim: int, dropout: float = 0.0):
+    def __init__(self, config: ConditioningConfig, dilation: int):
         super().__init__()
-        self.dropout = dropout
+        channels, self.dropout = config.channels, config.dropout
         self.dilated = TimeConv(channels, channels, 3, dilation=dilation, padding=dilation)
-        self.speaker = nn.Linear(speaker_dim, channels, bias=False)
+        self.speaker = nn.Linear(config.speaker_dim, channels, bias=False)
+        self.scale = None
+        if config.scales:
+            self.scale = nn.Linear(config.speaker_dim, channels, bias=False)
+            nn.init.zeros_(self.scale.weight)
         self.mix = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
-        h = self.dilated(F.gelu(x) * mask) + self.speaker(speaker)[:, None]
+        h = self.dilated(F.gelu(x) * mask)
+        if self.scale is not None:
+            h = h * (1 + self.scale(speaker)[:, None])
+        h = h + self.speaker(speaker)[:, None]
         return (x + self.mix(F.dropout(F.gelu(h), self.dropout, self.training))) * mask
 
 
@@ -65,12 +74,9 @@ class Conditioning(nn.Module):
         self.books = books
         # Sees a frame's whole group, whatever its place there, and the groups beside it.
         self.stem = TimeConv(books * dim, width, 2 * books + 1, padding=books)
-        self.turn = nn.Linear(books, width, bias=False) if books > 1 else None
+        self.turn = embedding(books, width, 0.1) if books > 1 else None
         self.speaker = nn.Linear(config.speaker_dim, width)
-        self.blocks = nn.ModuleList(
-            SpeakerBlock(width, dilation, config.speaker_dim, config.dropout)
-            for dilation in config.dilations
-        )
+        self.blocks = nn.ModuleList(SpeakerBlock(config, dilation) for dilation in config.dilations)
         self.mels = mels
         self.head = nn.Linear(width, mels * hop // FILTER_BANK_HOP) if config.auxiliary else None
         self.pitch_head = nn.Linear(width, 2 * hop // FILTER_BANK_HOP) if config.pitch else None
@@ -83,7 +89,7 @@ class Conditioning(nn.Module):
         z = spread(z_q.transpose(1, 2) * mask, self.books)
         x = self.stem(z) + self.speaker(speaker)[:, None]
         if self.turn is not None:
-            x = x + self.turn(spread(x.new_ones(1, x.shape[1], 1), self.books))
+            x = x + self.turn(turns(x.shape[1], self.books, x.device))
         x = x * mask
         for block in self.blocks:
             x = block(x, speaker, mask)

@@ -5,14 +5,20 @@ other chunks hold. So an item gives the same z_e alone, in a batch of longer one
 chunks that overlap by `context_frames`.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.config import FILTER_BANK_HOP, EncoderConfig
 from vqspeech.dsp import frames_for
-from vqspeech.nn.books import picked, spread
+from vqspeech.nn.books import picked, turns
+from vqspeech.nn.disguise import coloured, draw, scaled
+from vqspeech.nn.embedding import embedding
 from vqspeech.nn.features import (
+    LOG_FLOOR,
+    LOW_FLOOR,
     LOW_MEAN,
     LOW_SCALE,
     LOW_WINDOW,
@@ -21,10 +27,8 @@ from vqspeech.nn.features import (
     WINDOW,
     LogMel,
     LowSpectrum,
-    warped,
 )
 from vqspeech.nn.timeconv import TimeConv
-from vqspeech.nn.workers import rank, world
 
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -50,7 +54,7 @@ class FilterBanks(nn.Module):
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
-        self.warp = config.warp
+        self.config = config
         self.log_mel = LogMel(config.mels)
         self.low = LowSpectrum(config.low_bins) if config.low_bins else None
         self.channels = config.mels + config.low_bins
@@ -59,22 +63,21 @@ class FilterBanks(nn.Module):
         """Frames to either side of which a frame hears something."""
 
     def forward(self, wave: Tensor) -> Tensor:
-        banks = [(self.log_mel, MEL_MEAN, MEL_SCALE)]
-        if self.low is not None:
-            banks.append((self.low, LOW_MEAN, LOW_SCALE))
-        factor = self._factors(len(wave), wave.device) if self.training and self.warp else None
-        found = []
-        for bank, mean, scale in banks:
-            bands = bank(wave)
-            if factor is not None:
-                bands = warped(bands, bank.centres(), factor)
-            found.append((bands - mean) / scale)
+        """In training each recording in a disguise (`nn.disguise`)."""
+        mel, low = self.log_mel(wave), None if self.low is None else self.low(wave)
+        disguise = draw(self.config, len(wave), wave.device) if self.training else None
+        if disguise is not None:
+            centres = self.log_mel.centres()
+            mel = scaled(mel, centres, disguise.factor)
+            mel = coloured(mel, centres, disguise.ripples, math.log(LOG_FLOOR))
+        if disguise is not None and low is not None:
+            centres = self.low.centres()
+            low = scaled(low, centres, disguise.low_factor)
+            low = coloured(low, centres, disguise.ripples, math.log(LOW_FLOOR))
+        found = [(mel - MEL_MEAN) / MEL_SCALE]
+        if low is not None:
+            found.append((low - LOW_MEAN) / LOW_SCALE)
         return torch.cat(found, 1).transpose(1, 2)
-
-    def _factors(self, batch: int, device) -> Tensor:
-        # Drawn for the batch of all workers, whose random numbers are the same; each has its rows.
-        draw = torch.rand(batch * world(), device=device)[rank() * batch : (rank() + 1) * batch]
-        return torch.exp(self.warp * (2 * draw - 1))
 
 
 class Encoder(nn.Module):
@@ -109,7 +112,7 @@ class Encoder(nn.Module):
         self.down = nn.ModuleList(down)
         self.coarse = nn.ModuleList(ResidualBlock(width, d) for d in config.coarse_dilations)
         # Tells the coarse layers whose turn it is.
-        self.turn = nn.Linear(books, width, bias=False) if books > 1 else None
+        self.turn = embedding(books, width, 0.1) if books > 1 else None
         self.project = nn.Linear(width, books * dim)
         self.context_frames = frames_for(reach, self.factor) + sum(config.coarse_dilations)
         """Code frames to either side of a frame that it may depend on."""
@@ -145,7 +148,7 @@ class Encoder(nn.Module):
             x = masked(layer(F.gelu(x) if i or self.banks is not None else x), mask(rate))
         here = mask(1)
         if self.turn is not None:
-            x = masked(x + self.turn(spread(x.new_ones(1, frames, 1), self.books)), here)
+            x = masked(x + self.turn(turns(frames, self.books, x.device)), here)
         for block in self.coarse:
             x = block(x, here)
         z_e = picked(self.project(F.gelu(x)), self.books)

@@ -28,19 +28,6 @@ LOW_FLOOR = 1e-2
 """Smallest magnitude of its bins: below all but pauses."""
 
 
-def warped(bands: Tensor, centres: Tensor, factor: Tensor) -> Tensor:
-    """A spectrum [B, C, n] whose frequencies are scaled by `factor` [B].
-
-    centres: [C], rising, where the bands lie. What would come from beyond the last repeats it.
-    """
-    wanted = centres / factor[:, None]  # [B, C]: what is heard at a band came from here
-    right = torch.searchsorted(centres, wanted.contiguous()).clamp(1, len(centres) - 1)
-    low, high = centres[right - 1], centres[right]
-    share = ((wanted - low) / (high - low)).clamp(0, 1)[..., None].to(bands.dtype)
-    index = right[..., None].expand(-1, -1, bands.shape[2])
-    return bands.gather(1, index - 1) * (1 - share) + bands.gather(1, index) * share
-
-
 class LowSpectrum(nn.Module):
     """Log magnitudes of the bins from 47 Hz up, 15.6 Hz apart, a frame every 10 ms.
 
@@ -65,8 +52,9 @@ class LowSpectrum(nn.Module):
             return (0.5 * power.clamp_min(LOW_FLOOR**2).log()).transpose(1, 2)
 
     def centres(self) -> Tensor:
-        """Where the bins lie: [bins], in bins."""
-        return torch.arange(self.bins, device=self.window.device) + float(LOW_FIRST)
+        """Where the bins lie: [bins] in Hz."""
+        bins = torch.arange(self.bins, device=self.window.device) + float(LOW_FIRST)
+        return bins * SAMPLE_RATE / LOW_WINDOW
 
 
 class LogMel(nn.Module):
@@ -104,6 +92,6 @@ class LogMel(nn.Module):
             return (magnitude @ self.filters).clamp_min(LOG_FLOOR).log().transpose(1, 2)
 
     def centres(self) -> Tensor:
-        """Where the bands lie: the centres of gravity of the filters [mels], in FFT bins."""
+        """Where the bands lie: the centres of gravity of the filters [mels] in Hz."""
         bins = torch.arange(len(self.filters), device=self.filters.device, dtype=torch.float32)
-        return (bins @ self.filters) / self.filters.sum(0)
+        return (bins @ self.filters) / self.filters.sum(0) * SAMPLE_RATE / FFT

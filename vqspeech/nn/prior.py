@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from vqspeech.config import QuantizerConfig
 from vqspeech.config_training import PriorConfig
+from vqspeech.nn.books import picked
+from vqspeech.nn.embedding import embedding
 from vqspeech.nn.wavenet import GatedStack
 
 
@@ -28,10 +30,8 @@ class Prior(nn.Module):
         super().__init__()
         self.config, self.quantizer, self.any_speaker = config, quantizer, speakers
         width, skip = config.residual_channels, config.skip_channels
-        self.embedding = nn.Embedding(quantizer.entries + 2, width)
-        nn.init.normal_(self.embedding.weight, std=0.5)
-        self.speakers = nn.Embedding(speakers + 1, config.speaker_dim)
-        nn.init.normal_(self.speakers.weight, std=0.3)
+        self.embedding = embedding(quantizer.entries + 2, width, 0.5)
+        self.speakers = embedding(speakers + 1, config.speaker_dim, 0.3)
         self.stack = GatedStack(width, skip, config.dilations, config.dropout)
         self.condition = nn.Linear(config.speaker_dim, config.layers * 2 * width)
         self.hidden = nn.Linear(skip, skip)
@@ -44,24 +44,13 @@ class Prior(nn.Module):
         is not the first of its recording.
         """
         first = self.quantizer.entries + inside.long()
-        offsets = torch.from_numpy(self.quantizer.offsets(indices.shape[1])).to(indices.device)
-        past = torch.cat([first[:, None], (indices + offsets)[:, :-1]], 1)
+        places = torch.arange(indices.shape[1], device=indices.device)
+        past = torch.cat([first[:, None], self.quantizer.rows(indices, places)[:, :-1]], 1)
         x = F.dropout(self.embedding(past), self.config.dropout, self.training)
         bias = self.condition(self.speakers(speaker))
         bias = bias.view(len(bias), 1, self.config.layers, -1)
         skip = F.dropout(self.stack(x, bias), self.config.dropout, self.training)
-        return self._own_output(F.relu(self.hidden(skip)))
-
-    def _own_output(self, x: Tensor) -> Tensor:
-        """[B, F, S] to the logits [B, F, K] of each frame's own codebook."""
-        books = self.quantizer.codebooks
-        if books == 1:
-            return self.output(x)
-        batch, frames, width = x.shape
-        x = F.pad(x, (0, 0, 0, -frames % books)).view(batch, -1, books, width)
-        weight = self.output.weight.view(books, -1, width)
-        out = torch.einsum("bnpi,poi->bnpo", x, weight) + self.output.bias.view(books, -1)
-        return out.flatten(1, 2)[:, :frames]
+        return picked(self.output(F.relu(self.hidden(skip))), self.quantizer.codebooks)
 
     def nats(self, indices: Tensor, speaker: Tensor, inside: Tensor) -> Tensor:
         """-log p of every code [B, F] in nats; arguments as `forward` has them."""

@@ -79,26 +79,23 @@ class VectorQuantizer(nn.Module):
 
     def normalised(self, z_e: Tensor) -> Tensor:
         """z_e [B, D, F], any F, scaled as the codes are: float32 [B, D, F]."""
-        frames, books = z_e.shape[2], self.config.codebooks
-        # A pair that ends early is completed; in training F is a multiple of the codebooks.
-        z = F.pad(z_e.float(), (0, -frames % books))
-        return in_turn(self.norm(by_book(z, books)), books)[..., :frames]
+        books = self.config.codebooks
+        # In training F is a multiple of the codebooks: no zeros get into the statistics.
+        return in_turn(self.norm(by_book(z_e.float(), books)), books, z_e.shape[2])
 
     def nearest(self, z: Tensor) -> Tensor:
         """Indices [B, F] (int64) of the codes nearest to z [B, D, F] in L2."""
         books, (batch, dim, frames) = self.config.codebooks, z.shape
-        padded = F.pad(z, (0, -frames % books))
-        flat = padded.view(batch, dim, -1, books).permute(3, 0, 2, 1).reshape(books, -1, dim)
+        own = by_book(z, books).unflatten(1, (books, dim)).permute(1, 0, 3, 2)
         codes = self.codebook.detach().view(books, -1, dim)
         # |z - e|^2 without |z|^2, which is the same for every code.
-        distances = codes.square().sum(2)[:, None] - 2.0 * flat @ codes.transpose(1, 2)
-        indices = distances.argmin(2).view(books, batch, -1)
-        return indices.permute(1, 2, 0).reshape(batch, -1)[:, :frames]
+        products = own.reshape(books, -1, dim) @ codes.transpose(1, 2)
+        indices = (codes.square().sum(2)[:, None] - 2.0 * products).argmin(2)
+        return in_turn(indices.view(books, batch, -1).transpose(0, 1), books, frames)[:, 0]
 
     def rows(self, indices: Tensor) -> Tensor:
         """Indices [B, F] of frames from a recording's first on, to rows of `codebook`."""
-        offsets = torch.from_numpy(self.config.offsets(indices.shape[1]))
-        return indices + offsets.to(indices.device)
+        return self.config.rows(indices, torch.arange(indices.shape[1], device=indices.device))
 
     def encode(self, z_e: Tensor) -> Tensor:
         """z_e [B, D, F] to indices [B, F], without gradients or statistics."""

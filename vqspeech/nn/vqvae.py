@@ -10,6 +10,7 @@ from vqspeech.dsp import frames_for
 from vqspeech.nn.cepstra import CepstralDistance
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
+from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.features import LogMel
@@ -57,10 +58,7 @@ class VQVAE(nn.Module):
         dim, books = config.quantizer.dim, config.quantizer.codebooks
         self.encoder = Encoder(config.encoder, config.hop, dim, books)
         self.quantizer = VectorQuantizer(config.quantizer)
-        vectors = torch.empty(speakers, config.conditioning.speaker_dim)
-        if not vectors.is_meta:  # arithmetic on the meta device imports PyTorch's compiler: seconds
-            nn.init.normal_(vectors, std=0.3)
-        self.speakers = nn.Embedding.from_pretrained(vectors, freeze=False)
+        self.speakers = embedding(speakers, config.conditioning.speaker_dim, 0.3)
         mels = config.encoder.mels
         self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop, books)
         self.target_mel = LogMel(mels)

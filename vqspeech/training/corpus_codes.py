@@ -39,8 +39,8 @@ class CorpusCodes:
 
     def rows(self, quantizer: QuantizerConfig) -> np.ndarray:
         """Each code's row among the entries of all codebooks, int64 [N]."""
-        place = np.arange(len(self.indices)) - np.repeat(self.starts, self.ends - self.starts)
-        return self.indices + place % quantizer.codebooks * quantizer.codes
+        places = np.arange(len(self.indices)) - np.repeat(self.starts, self.ends - self.starts)
+        return quantizer.rows(self.indices, places)
 
     def utterances(self):
         """(codes uint16 [F], speaker row) of each utterance."""

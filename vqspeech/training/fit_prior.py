@@ -132,8 +132,13 @@ class _Fit:
             f"{len(self.codes['train'].indices):,} codes; bits per held-out code: "
             + ", ".join(f"{name} {bits:.3f}" for name, bits in self.baselines.items())
         )
-        size, books = (config.crop_frames, config.batch), self.quantizer.codebooks
-        crops = CodeCrops(self.codes["train"], *size, self.options.seed, books)
+        crops = CodeCrops(
+            self.codes["train"],
+            config.crop_frames,
+            config.batch,
+            self.options.seed,
+            self.quantizer.codebooks,
+        )
         optimizer = torch.optim.AdamW(
             self.prior.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
