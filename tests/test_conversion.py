@@ -8,8 +8,6 @@ from tones import vowel
 from vqspeech import Codec, InputError, conversion
 from vqspeech.conversion import Move, at_level_of, missing, planned
 from vqspeech.level import LevelMeter
-from vqspeech.pitch import median_f0
-from vqspeech.transpose import transposed, transposed_blocks
 
 RATE = 16_000
 
@@ -48,35 +46,6 @@ def test_silence_stays_silent():
     assert np.abs(out).max() < 0.5 / 32768
     zeros = np.zeros(RATE, "f4")
     np.testing.assert_array_equal(np.concatenate(list(at_level_of(level_of(noise), [zeros]))), 0)
-
-
-@pytest.mark.parametrize("step", [-7.0, 5.0])
-def test_pitch_moves_and_formants_stay(step):
-    wave = vowel(seconds=1.5, pitch=150.0)
-    moved = transposed(wave, step)
-    assert moved.shape == wave.shape and np.isfinite(moved).all()
-    assert 12 * np.log2(median_f0(moved) / median_f0(wave)) == pytest.approx(step, abs=0.6)
-
-    def centre(x):  # of the spectrum below 3 kHz
-        power = np.abs(np.fft.rfft(x)) ** 2
-        hertz = np.fft.rfftfreq(len(x), 1 / RATE)
-        low = hertz < 3000
-        return (power[low] * hertz[low]).sum() / power[low].sum()
-
-    assert centre(moved) == pytest.approx(centre(wave), rel=0.2)
-
-
-def test_long_recordings_are_moved_in_pieces(monkeypatch):
-    from vqspeech import transpose
-
-    monkeypatch.setattr(transpose, "PIECE_SECONDS", 0.3)
-    wave = vowel(seconds=2.0, pitch=150.0)
-    blocks = list(transposed_blocks(np.array_split(wave, 9), 4.0))
-    assert len(blocks) > 4 and sum(map(len, blocks)) == len(wave)
-    out = np.concatenate(blocks)
-    assert 12 * np.log2(median_f0(out) / median_f0(wave)) == pytest.approx(4.0, abs=0.6)
-    same = np.concatenate(list(transposed_blocks([wave], 0.0)))
-    np.testing.assert_array_equal(same, wave)
 
 
 def test_how_far_the_pitch_is_moved():

@@ -1,46 +1,129 @@
-"""The pitch of a recording moved by semitones, its formants left where they are.
+"""The pitch of a recording moved by semitones, its formants and its timing left where they are.
 
-A phase vocoder stretches time and resampling brings it back (librosa), which moves the formants
-with the pitch; then the envelope of each spectrum, found in the cepstrum, is put back.
+Pitch-synchronous overlap-add (Moulines and Charpentier 1990, "Pitch-synchronous waveform processing
+techniques for text-to-speech synthesis using diphones"): a voice is cut into grains of two periods,
+and these are put down again, closer or further apart. What has no pitch stays as it is, sample by
+sample. A phase vocoder smears consonants over its window: of speech moved by five semitones with
+librosa's, pocketsphinx heard half of the words that it hears now (recipes/base/README.md).
 """
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import torch
 
 from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.nn.excitation import measured_phase
+from vqspeech.pitch import HOP, f0_frames
 
-FFT, HOP = 1024, 256
-LIFTER_SECONDS = 0.0020
-"""Cepstrum below this quefrency is envelope: half of the shortest period of a voice of 250 Hz."""
-LARGEST_CORRECTION = 30.0
-"""Of an envelope, as a factor, so that noise in deep valleys is not raised without bound."""
+SPACING = 80
+"""Samples between the marks of what has no pitch."""
+SHORTEST = 1024
+"""Samples that are worth it; what is shorter has no pitch anybody could tell."""
+PULSE = 17
+"""Samples (1 ms) over which the power is summed that tells where in its period a voice closes."""
+PLACES = 16
+"""Of a period, at which it may close."""
 PIECE_SECONDS, FADE_SECONDS = 20.0, 0.05
 
 
 def transposed(wave: np.ndarray, semitones: float) -> np.ndarray:
     """`wave` (float32 [T] at 16 kHz) with its pitch moved: float32 [T]."""
-    import librosa
-
-    if semitones == 0 or len(wave) < FFT:
+    if semitones == 0 or len(wave) < SHORTEST:
         return wave
-    moved = librosa.effects.pitch_shift(
-        wave, sr=SAMPLE_RATE, n_steps=semitones, n_fft=FFT, hop_length=HOP
-    )
-    before = librosa.stft(wave, n_fft=FFT, hop_length=HOP)
-    after = librosa.stft(moved, n_fft=FFT, hop_length=HOP)
-    gain = np.exp(_log_envelope(before) - _log_envelope(after))
-    gain = np.clip(gain, 1 / LARGEST_CORRECTION, LARGEST_CORRECTION)
-    return librosa.istft(after * gain, hop_length=HOP, n_fft=FFT, length=len(wave))
+    ratio = 2 ** (semitones / 12)
+    marks, starts, ends = _marks(wave)
+    out, last = np.zeros(len(wave), np.float32), len(marks) - 1
+    gain = np.float32(ratio**-0.5)  # as much power, from more or fewer grains
+    for start, end in zip(starts, ends, strict=True):
+        for source, place in _moved(marks, start, end, ratio):
+            left, middle, right = (
+                marks[max(source - 1, 0)],
+                marks[source],
+                marks[min(source + 1, last)],
+            )
+            grain = wave[left:right] * _window(middle - left, right - middle)
+            _add(out, grain * gain, place - (middle - left))
+    # What has no pitch: the grains in place, so that together they are the recording itself.
+    voiced = np.zeros(len(marks), bool)
+    for start, end in zip(starts, ends, strict=True):
+        voiced[start : end + 1] = True
+    share = np.interp(np.arange(len(wave)), marks, ~voiced)
+    bend = 0.5 - 0.5 * np.cos(np.pi * share)  # as the halves of a Hann window
+    return out + (wave * bend).astype(np.float32)
 
 
-def _log_envelope(spectrum: np.ndarray) -> np.ndarray:
-    """Natural log of the smooth envelope of a spectrum [FFT // 2 + 1, n]."""
-    log = np.log(np.abs(spectrum) + 1e-5)
-    cepstrum = np.fft.irfft(log, axis=0)
-    keep = round(LIFTER_SECONDS * SAMPLE_RATE)
-    cepstrum[keep + 1 : -keep] = 0
-    return np.fft.rfft(cepstrum, axis=0).real.astype(np.float32)
+def _window(rise: int, fall: int) -> np.ndarray:
+    """The halves of two Hann windows, of `rise` and `fall` samples."""
+    up = 0.5 - 0.5 * np.cos(np.pi * np.arange(rise) / max(rise, 1))
+    down = 0.5 + 0.5 * np.cos(np.pi * np.arange(fall) / max(fall, 1))
+    return np.concatenate([up, down]).astype(np.float32)
+
+
+def _add(out: np.ndarray, grain: np.ndarray, first: int) -> None:
+    """Add `grain` to `out` from sample `first` on, as far as it lies inside."""
+    left, right = max(first, 0), min(first + len(grain), len(out))
+    if right > left:
+        out[left:right] += grain[left - first : right - first]
+
+
+def _moved(marks: np.ndarray, start: int, end: int, ratio: float) -> Iterator[tuple[int, int]]:
+    """(mark whose grain it is, sample on which it is put) for a voice from mark to mark."""
+    here, near = float(marks[start]), start
+    while here <= marks[end]:
+        while near < end and abs(marks[near + 1] - here) <= abs(marks[near] - here):
+            near += 1
+        yield near, round(here)
+        after = min(near, end - 1)
+        here += (marks[after + 1] - marks[after]) / ratio
+
+
+def _marks(wave: np.ndarray) -> tuple[np.ndarray, list[int], list[int]]:
+    """Samples on which grains of `wave` are centred, rising: int64 [N], the first 0 and the last T;
+    and of each stretch of voice its first and its last mark, at least two marks apart."""
+    f0 = f0_frames(wave)
+    padded = np.pad(wave, (0, len(f0) * HOP - len(wave))).astype(np.float32)
+    phase = measured_phase(torch.from_numpy(padded)[None], torch.from_numpy(f0)[None], 1)
+    cycles = phase[0].numpy().astype(np.float64) / (2 * np.pi)
+    power = np.convolve(padded**2, np.hanning(PULSE), "same")
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], f0 > 0, [0]])))
+    marks, starts, ends = [0], [], []
+    for first, last in edges.reshape(-1, 2) * HOP:
+        own = _closures(cycles[first:last], power[first:last], f0[first // HOP : last // HOP])
+        own = own[(own + first > marks[-1]) & (own + first < len(wave))] + first
+        if len(own) < 3:
+            continue
+        marks += _between(marks[-1], own[0])
+        starts.append(len(marks))
+        marks += own.tolist()
+        ends.append(len(marks) - 1)
+    marks += _between(marks[-1], len(wave))
+    return np.array([*marks, len(wave)], np.int64), starts, ends
+
+
+def _between(first: int, last: int) -> list[int]:
+    """Marks after `first` and before `last`, about SPACING apart."""
+    count = max(1, round((last - first) / SPACING))
+    inner = np.round(np.linspace(first, last, count + 1)[1:-1]).astype(int)
+    return [int(mark) for mark in dict.fromkeys(inner) if first < mark < last]
+
+
+def _closures(cycles: np.ndarray, power: np.ndarray, f0: np.ndarray) -> np.ndarray:
+    """Samples, one a period, on which a stretch of voice has most power: rising, from its first.
+
+    cycles: its phase [N], power [N], F0 [N / 160].
+    """
+    # The phase is known but for whole turns: those next to what F0 says add up to a line.
+    said = np.cumsum(np.repeat(f0, HOP).astype(np.float64)) / SAMPLE_RATE
+    off = np.unwrap(2 * np.pi * ((cycles - said) % 1.0)) / (2 * np.pi)
+    line = np.maximum.accumulate(said + off)
+    best, most = np.zeros(0, np.int64), -1.0
+    for place in np.arange(PLACES) / PLACES:
+        whole = np.floor(line - place)
+        found = np.flatnonzero(np.diff(whole) > 0) + 1
+        if len(found) and (mean := power[found].mean()) > most:
+            best, most = found, mean
+    return best
 
 
 def transposed_blocks(blocks: Iterable[np.ndarray], semitones: float) -> Iterator[np.ndarray]:

@@ -11,24 +11,74 @@ Chosen by a fixed seed, not by result. Needs the `eval` extra.
 - word error (pocketsphinx): of the results over that of plain reconstruction (the same codes with
   the source's own identity), of utterances with a transcript. The recogniser is slow;
   `--words-of 2` asks it about two targets an utterance, each target as often as any other.
+
+`--emphasis 0` leaves the target's voice as the codes and the identity alone make it.
 """
 
 import argparse
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 from voices import read_manifest, real_speech, similarity, spread
 
-from vqspeech import Codec, audio
+from vqspeech import Codec, audio, conversion
 from vqspeech.evaluation import converted, networks, words
 from vqspeech.evaluation.converted import SEMITONES
 from vqspeech.pitch import median_f0
 
 
+class Voices(NamedTuple):
+    """What is known of real voices: embeddings by name, and the median F0 of the targets."""
+
+    embedded: dict[str, np.ndarray]
+    f0: dict[str, float]
+
+
+@cache
+def codec_of(model: str | None) -> Codec:
+    return Codec.from_pretrained(model)
+
+
 def word_errors(reference: list[str], wave: np.ndarray) -> int:
     return words.align(reference, words.recognise(wave))[1]
+
+
+def convert_one(job: tuple[int, dict, argparse.Namespace, Voices]):
+    """(words said, those wrong in plain reconstruction, a row for each target) of a source."""
+    number, row, args, voices = job
+    codec = codec_of(args.model)
+    conversion.EMPHASIS = args.emphasis
+    options = {"preview": args.method == "preview", "seed": args.seed}
+    wave = audio.read(row["path"], quiet=True)
+    codes, own = codec.encode(wave), networks.voice_embedding(wave)
+    reference, plain = words.normalise(row["transcript"]), 0
+    if reference:
+        identity = row["speaker"] if row["speaker"] in codec.speakers else "other"
+        plain = word_errors(reference, codec.decode(codes, identity, **options))
+    found, turns = [], max(1, len(voices.f0) // args.words_of)
+    for place, (name, f0) in enumerate(voices.f0.items()):
+        asked = bool(reference) and (place - number) % turns == 0
+        result = codec.convert(wave, speaker=name, pitch=args.pitch, **options)
+        voice = networks.voice_embedding(result)
+        alike = {other: similarity(voice, known) for other, known in voices.embedded.items()}
+        found.append(
+            (
+                alike[name] > similarity(voice, own),
+                max(alike, key=alike.get) == name,
+                12 * np.log2(median_f0(result) / f0),
+                word_errors(reference, result) if asked else 0,
+                len(reference) if asked else 0,
+                alike[name],
+            )
+        )
+    return len(reference), plain, found
 
 
 def main() -> int:
@@ -38,12 +88,13 @@ def main() -> int:
     parser.add_argument("--method", choices=("preview", "wavenet"), default="preview")
     parser.add_argument("--utterances", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=7.0)
+    parser.add_argument("--emphasis", type=float, default=conversion.EMPHASIS, metavar="E")
     parser.add_argument("--pitch", choices=("target", "keep"), default="target")
     parser.add_argument("--words-of", type=int, default=6, choices=(1, 2, 3, 6))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    codec = Codec.from_pretrained(args.model)
-    options = {"preview": args.method == "preview", "seed": args.seed}
+    codec = codec_of(args.model)
     rows = read_manifest(args.speech)
     heard = {row["speaker"] for row in rows if row["split"].startswith("train")}
     targets, enough = converted.choose_targets(
@@ -52,41 +103,25 @@ def main() -> int:
     sources = [r for r in rows if r["split"] == "eval-seen" and r["speaker"] not in targets]
     sources = spread(sources, args.utterances)
     real = {name: real_speech(rows, name) for name in tqdm(enough, "voices", leave=False)}
-    embedded = {name: networks.voice_embedding(wave) for name, wave in real.items()}
-    f0 = {name: median_f0(real[name]) for name in targets}
-    found = {name: [] for name in targets}
-    said = plain = 0
-    turns = len(targets) // args.words_of
-    for number, row in enumerate(tqdm(sources, "sources", leave=False)):
-        wave = audio.read(row["path"], quiet=True)
-        codes, own = codec.encode(wave), networks.voice_embedding(wave)
-        reference = words.normalise(row["transcript"])
-        if reference:
-            identity = row["speaker"] if row["speaker"] in codec.speakers else "other"
-            said += len(reference)
-            plain += word_errors(reference, codec.decode(codes, identity, **options))
-        for place, name in enumerate(targets):
-            asked = (place - number) % turns == 0
-            result = codec.convert(wave, speaker=name, pitch=args.pitch, **options)
-            voice = networks.voice_embedding(result)
-            near = max(enough, key=lambda other: similarity(voice, embedded[other]))
-            found[name].append(
-                (
-                    similarity(voice, embedded[name]) > similarity(voice, own),
-                    near == name,
-                    12 * np.log2(median_f0(result) / f0[name]),
-                    word_errors(reference, result) if reference and asked else 0,
-                    len(reference) if asked else 0,
-                    similarity(voice, embedded[name]),
-                )
-            )
-    report(codec, args, sources, found, f0, plain / max(said, 1), said)
+    voices = Voices(
+        {name: networks.voice_embedding(wave) for name, wave in real.items()},
+        {name: median_f0(real[name]) for name in targets},
+    )
+    jobs = [(number, row, args, voices) for number, row in enumerate(sources)]
+    with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
+        results = list(tqdm(pool.map(convert_one, jobs), "sources", len(jobs), leave=False))
+    said, plain = (sum(result[part] for result in results) for part in (0, 1))
+    found = {name: [one[2][place] for one in results] for place, name in enumerate(targets)}
+    report(codec, args, found, voices.f0, plain / max(said, 1), said)
     return 0
 
 
-def report(codec, args, sources, found, f0, plain: float, said: int) -> None:
+def report(codec, args, found, f0, plain: float, said: int) -> None:
     """Print the table as Markdown."""
-    print(f"{codec.name} {codec.fingerprint}, {args.method}, pitch {args.pitch}")
+    print(
+        f"{codec.name} {codec.fingerprint}, {args.method}, pitch {args.pitch}, "
+        f"emphasis {args.emphasis:g}"
+    )
     print(f"plain reconstruction: word error {100 * plain:.1f} % of {said} words\n")
     print("| target | closer to target | nearest is target | F0 off, semitones | within 2 "
           "| word error | similarity |")  # fmt: skip

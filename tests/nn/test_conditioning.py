@@ -63,7 +63,7 @@ def test_a_speaker_that_scales_begins_as_one_that_only_shifts(narrow):
     with torch.no_grad():
         first += 1
     moved = scaling(z, speaker, ones(2, 7)) - found.detach()
-    assert bool((moved.abs().amax(1) > 1e-4).all())
+    assert bool(moved.any(1).all()), "in every frame"
 
 
 @pytest.mark.parametrize("frames", [1, 4])
