@@ -49,9 +49,15 @@ def test_speaker_shifts_every_frame(narrow):
 
 
 def test_a_speaker_that_scales_begins_as_one_that_only_shifts(narrow):
-    plain = conditioning_of(narrow)
-    config = dataclasses.replace(narrow.conditioning, scales=True)
-    scaling = Conditioning(config, DIM, narrow.encoder.mels, narrow.hop).eval()
+    plain, scaling = (
+        Conditioning(
+            dataclasses.replace(narrow.conditioning, scales=scales, dilations=(1, 2)),
+            DIM,
+            narrow.encoder.mels,
+            narrow.hop,
+        ).eval()
+        for scales in (False, True)
+    )
     missing = scaling.load_state_dict(plain.state_dict(), strict=False).missing_keys
     assert missing and all(key.endswith(".scale.weight") for key in missing)
     z, speaker = torch.randn(2, DIM, 7), torch.randn(2, 4)
