@@ -4,7 +4,9 @@ DIR holds a manifest.tsv with the split eval-unseen. Each of its speakers is enr
 first 30 s of its recordings; the rest is decoded as the new voice and as every trained speaker.
 Similarity is the cosine of resemblyzer embeddings with the real rest; the best trained speaker is
 the best of all of them by that very figure, an oracle that no user has. `--candidates N` tries only
-the N of them that explain the rest best (least log-mel error). Needs the `eval` extra.
+the N of them that explain the rest best (least log-mel error). `other`, the identity that speakers
+share who have too little speech for one of their own, is nobody's voice and stands beside them.
+Needs the `eval` extra.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from tqdm import tqdm
 from voices import read_manifest, similarity
 
 from vqspeech import Codec, audio
+from vqspeech.data.index import OTHER
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.enrolment import enroll, nearest_speakers
 from vqspeech.evaluation import networks
@@ -35,9 +38,9 @@ def main() -> int:
     codec = Codec.from_pretrained(args.model)
     rows = [row for row in read_manifest(args.speech) if row["split"] == "eval-unseen"]
     print(f"{codec.name} {codec.fingerprint}, {args.method}, {args.seconds:g} s each\n")
-    print("| speaker | rest, s | new voice | best trained | is | nearest at enrolment "
+    print("| speaker | rest, s | new voice | best trained | is | `other` | nearest at enrolment "
           "| held-out log-mel, new / nearest | took, s |")  # fmt: skip
-    print("|---|---:|---:|---:|---|---|---|---:|")
+    print("|---|---:|---:|---:|---|---:|---|---|---:|")
     better = []
     for speaker in sorted({row["speaker"] for row in rows}):
         paths = [row["path"] for row in rows if row["speaker"] == speaker]
@@ -64,12 +67,15 @@ def measure(codec: Codec, speaker: str, given: np.ndarray, rest: np.ndarray, arg
             return similarity(networks.voice_embedding(wave), real)
 
         new = alike(file)
-        names = dict.fromkeys([held.nearest, *nearest_speakers(codec, rest)[: args.candidates]])
-        trained = {name: alike(name) for name in tqdm(names, speaker, leave=False)}
+        names = [held.nearest, *nearest_speakers(codec, rest)[: args.candidates]]
+        names = dict.fromkeys([*names, *({OTHER} & set(codec.speakers))])
+        found = {name: alike(name) for name in tqdm(names, speaker, leave=False)}
+    trained = {name: value for name, value in found.items() if name != OTHER}
     best = max(trained, key=trained.get)
     print(
         f"| {speaker} | {len(rest) / SAMPLE_RATE:.1f} | {new:.3f} | {trained[best]:.3f} | {best} "
-        f"| {trained[held.nearest]:.3f} ({held.nearest}) | {held.mel:.3f} / {held.nearest_mel:.3f} "
+        f"| {found.get(OTHER, np.nan):.3f} | {found[held.nearest]:.3f} ({held.nearest}) "
+        f"| {held.mel:.3f} / {held.nearest_mel:.3f} "
         f"| {took:.0f} |",
         flush=True,
     )
