@@ -32,31 +32,28 @@ def transposed(wave: np.ndarray, semitones: float) -> np.ndarray:
     if semitones == 0 or len(wave) < SHORTEST:
         return wave
     ratio = 2 ** (semitones / 12)
-    marks, starts, ends = _marks(wave)
-    out, last = np.zeros(len(wave), np.float32), len(marks) - 1
     gain = np.float32(ratio**-0.5)  # as much power, from more or fewer grains
-    for start, end in zip(starts, ends, strict=True):
-        for source, place in _moved(marks, start, end, ratio):
-            left, middle, right = (
-                marks[max(source - 1, 0)],
-                marks[source],
-                marks[min(source + 1, last)],
-            )
+    marks, voices = _marks(wave)
+    out, still = np.zeros(len(wave), np.float32), np.ones(len(marks))
+    for start, end in voices:
+        still[start : end + 1] = 0
+        for number, place in _moved(marks, start, end, ratio):
+            left, middle, right = marks[number - 1 : number + 2]
             grain = wave[left:right] * _window(middle - left, right - middle)
             _add(out, grain * gain, place - (middle - left))
-    # What has no pitch: the grains in place, so that together they are the recording itself.
-    voiced = np.zeros(len(marks), bool)
-    for start, end in zip(starts, ends, strict=True):
-        voiced[start : end + 1] = True
-    share = np.interp(np.arange(len(wave)), marks, ~voiced)
-    bend = 0.5 - 0.5 * np.cos(np.pi * share)  # as the halves of a Hann window
-    return out + (wave * bend).astype(np.float32)
+    # What has no pitch: all of its grains in place, together the recording itself.
+    share = np.interp(np.arange(len(wave)), marks, still)
+    return out + (wave * _raised(share)).astype(np.float32)
+
+
+def _raised(share: np.ndarray) -> np.ndarray:
+    """0 to 1 as the first half of a Hann window goes."""
+    return 0.5 - 0.5 * np.cos(np.pi * share)
 
 
 def _window(rise: int, fall: int) -> np.ndarray:
     """The halves of two Hann windows, of `rise` and `fall` samples."""
-    up = 0.5 - 0.5 * np.cos(np.pi * np.arange(rise) / max(rise, 1))
-    down = 0.5 + 0.5 * np.cos(np.pi * np.arange(fall) / max(fall, 1))
+    up, down = _raised(np.arange(rise) / rise), _raised(1 - np.arange(fall) / fall)
     return np.concatenate([up, down]).astype(np.float32)
 
 
@@ -78,27 +75,29 @@ def _moved(marks: np.ndarray, start: int, end: int, ratio: float) -> Iterator[tu
         here += (marks[after + 1] - marks[after]) / ratio
 
 
-def _marks(wave: np.ndarray) -> tuple[np.ndarray, list[int], list[int]]:
-    """Samples on which grains of `wave` are centred, rising: int64 [N], the first 0 and the last T;
-    and of each stretch of voice its first and its last mark, at least two marks apart."""
+def _marks(wave: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Samples on which grains of `wave` are centred, rising: int64 [N], the first 0 and the last T.
+
+    And of each stretch of voice the numbers of its first and last mark, neither of them one of
+    those two, and at least two apart.
+    """
     f0 = f0_frames(wave)
     padded = np.pad(wave, (0, len(f0) * HOP - len(wave))).astype(np.float32)
     phase = measured_phase(torch.from_numpy(padded)[None], torch.from_numpy(f0)[None], 1)
     cycles = phase[0].numpy().astype(np.float64) / (2 * np.pi)
     power = np.convolve(padded**2, np.hanning(PULSE), "same")
     edges = np.flatnonzero(np.diff(np.concatenate([[0], f0 > 0, [0]])))
-    marks, starts, ends = [0], [], []
+    marks, voices = [0], []
     for first, last in edges.reshape(-1, 2) * HOP:
         own = _closures(cycles[first:last], power[first:last], f0[first // HOP : last // HOP])
         own = own[(own + first > marks[-1]) & (own + first < len(wave))] + first
         if len(own) < 3:
             continue
         marks += _between(marks[-1], own[0])
-        starts.append(len(marks))
+        voices.append((len(marks), len(marks) + len(own) - 1))
         marks += own.tolist()
-        ends.append(len(marks) - 1)
     marks += _between(marks[-1], len(wave))
-    return np.array([*marks, len(wave)], np.int64), starts, ends
+    return np.array([*marks, len(wave)], np.int64), voices
 
 
 def _between(first: int, last: int) -> list[int]:

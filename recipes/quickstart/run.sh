@@ -2,8 +2,8 @@
 # The first five minutes:  bash recipes/quickstart/run.sh [recording] [output folder]
 #
 # Installs vqspeech into .venv if need be, then encodes a recording to codes, decodes them with the
-# model that ships in the package, and decodes them again in another voice. Without a recording it
-# takes egs/sentence.flac, speech that this codec itself made.
+# model that ships in the package, and converts the recording to another voice. Without a recording
+# it takes egs/sentence.flac, speech that this codec itself made.
 set -euo pipefail
 
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
@@ -22,11 +22,11 @@ say vqspeech info "$recording"
 say vqspeech encode "$recording" "$out/codes.npy"
 say vqspeech info "$out/codes.npy"
 say vqspeech decode "$out/codes.npy" "$out/decoded.wav" --speaker "$speaker"
-say vqspeech decode "$out/codes.npy" "$out/converted.wav" --speaker "$other"
+say vqspeech convert "$recording" "$out/converted.wav" --speaker "$other"
 say vqspeech decode "$out/codes.npy" "$out/preview.wav" --speaker "$speaker" --preview
 echo
 echo "Listen to:"
 echo "  $out/decoded.wav     the codes as $speaker"
-echo "  $out/converted.wav   the same codes as $other: voice conversion"
+echo "  $out/converted.wav   the same words as $other would say them"
 echo "  $out/preview.wav     the quick preview (Griffin-Lim, not the WaveNet)"
 echo "Next: bash recipes/quickstart/run.sh your-recording.wav, or vqspeech --help"
