@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from tqdm import tqdm
 from voices import read_manifest, real_speech, similarity, spread
 
@@ -108,7 +109,9 @@ def main() -> int:
         {name: median_f0(real[name]) for name in targets},
     )
     jobs = [(number, row, args, voices) for number, row in enumerate(sources)]
-    with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
+    # One thread each: those of several processes would wait for one another's.
+    own = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with ProcessPoolExecutor(args.jobs, get_context("spawn"), **own) as pool:
         results = list(tqdm(pool.map(convert_one, jobs), "sources", len(jobs), leave=False))
     said, plain = (sum(result[part] for result in results) for part in (0, 1))
     found = {name: [one[2][place] for one in results] for place, name in enumerate(targets)}

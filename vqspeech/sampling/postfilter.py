@@ -26,15 +26,15 @@ PEAK_DB, PEAK_LEVEL = 1.0, -3.5
 """Bands predicted louder than PEAK_LEVEL (natural log), those that have most of the power, get so
 much more: the log-mel is learned by L1, so what it predicts is a median, and has less power than
 speech (recipes/base/README.md has what it changes)."""
-ONSET_GAIN, ONSET_SPREAD, ONSET_REACH = 0.4, 1.5, 4
+ONSET_GAIN, ONSET_SPREAD, ONSET_REACH = 0.3, 1.5, 4
 """What a predicted log-mel has more or less than its mean over some frames (a Gaussian of deviation
 ONSET_SPREAD, cut off at ONSET_REACH) it gets so many times once more: what the codes leave open the
 prediction blurs, and blurred onsets cost a recogniser, and an ear, its consonants."""
-HUSH_DB, HUSH_LEVEL = 2.0, -7.5
+HUSH_DB, HUSH_LEVEL = 1.0, -7.5
 """Bands predicted quieter than HUSH_LEVEL, most of them in pauses, get so much less."""
 FADE = 0.4
 """Both set in over some FADE to either side of their levels."""
-SHARPNESS = 2.25
+SHARPNESS = 1.5
 """Power of the WaveNet's magnitudes; above 1, valleys between harmonics get deeper."""
 FIT_ROUNDS = 2
 """Gains overlap, so that the envelope is right after two rounds of them."""
