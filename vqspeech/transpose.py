@@ -3,8 +3,8 @@
 Pitch-synchronous overlap-add (Moulines and Charpentier 1990, "Pitch-synchronous waveform processing
 techniques for text-to-speech synthesis using diphones"): a voice is cut into grains of two periods,
 and these are put down again, closer or further apart. What has no pitch stays as it is, sample by
-sample. A phase vocoder smears consonants over its window: of speech moved by five semitones with
-librosa's, pocketsphinx heard half of the words that it hears now (recipes/base/README.md).
+sample. A phase vocoder smears consonants over its window, which costs a recogniser most of its words
+(recipes/base/README.md).
 """
 
 from collections.abc import Iterable, Iterator
