@@ -3,7 +3,7 @@
 Pitch-synchronous overlap-add (Moulines and Charpentier 1990, "Pitch-synchronous waveform processing
 techniques for text-to-speech synthesis using diphones"): a voice is cut into grains of two periods,
 and these are put down again, closer or further apart. What has no pitch stays as it is, sample by
-sample. A phase vocoder smears consonants over its window, which costs a recogniser most of its words
+sample. A phase vocoder smears consonants over its window, and a recogniser then misses most words
 (recipes/base/README.md).
 """
 
