@@ -46,7 +46,8 @@ def test_a_prompt_is_kept_and_continued(codec, codes):
     prompt = Codes(codes.indices[:60], 60 * codec.hop, codec.hop, codec.fingerprint)
     found = codec.generate_codes("anna", 1.0, seed=2, prompt=prompt)
     assert found.frames == 110 and np.array_equal(found.indices[:60], prompt.indices)
-    other = Codes(prompt.indices[::-1].copy(), 60 * codec.hop, codec.hop)
+    changed = (prompt.indices + 1) % codec.codebook_size  # every one is another
+    other = Codes(changed.astype(np.uint16), 60 * codec.hop, codec.hop)
     different = codec.generate_codes("anna", 1.0, seed=2, prompt=other)
     assert not np.array_equal(different.indices[60:], found.indices[60:])
 
