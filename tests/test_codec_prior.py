@@ -48,8 +48,12 @@ def test_a_prompt_is_kept_and_continued(codec, codes):
     assert found.frames == 110 and np.array_equal(found.indices[:60], prompt.indices)
     changed = (prompt.indices + 1) % codec.codebook_size  # every one is another
     other = Codes(changed.astype(np.uint16), 60 * codec.hop, codec.hop)
-    different = codec.generate_codes("anna", 1.0, seed=2, prompt=other)
-    assert not np.array_equal(different.indices[60:], found.indices[60:])
+    # The same draws may well give the same codes, from which on both go on alike: so several.
+    after = [
+        [codec.generate_codes("anna", 1.0, seed=seed, prompt=one).indices[60:] for seed in range(8)]
+        for one in (prompt, other)
+    ]
+    assert not np.array_equal(*after)
 
 
 def test_speech(codec):
