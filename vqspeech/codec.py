@@ -195,7 +195,7 @@ class Codec(Decoding, WithPrior):
         level = np.pad(level, (0, codes.frames * self.hop - len(level)))
         whole = torch.from_numpy(level)[None].to(self.device)
         target = decoder.encode(whole)
-        [(hidden, _)] = self._said_blocks(codes, vector, codes.frames)
+        [hidden] = self._hidden_blocks(codes, vector, codes.frames)
         past = frames_for(decoder.stack.receptive_field, hold)
         told = None
         if decoder.excite is not None:

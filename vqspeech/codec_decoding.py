@@ -11,7 +11,7 @@ from vqspeech import audio
 from vqspeech.codes import Codes
 from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.nn.emphasis import average_voice, emphasised
+from vqspeech.nn.emphasis import emphasised
 from vqspeech.sampling.checks import check_sampling, check_streams
 from vqspeech.sampling.postfilter import PostFilter
 from vqspeech.sampling.preview import griffin_lim_pieces
@@ -40,16 +40,6 @@ class Change(NamedTuple):
 
 
 NO_CHANGE = Change()
-
-
-class Said(NamedTuple):
-    """What a stretch of codes says as a speaker: hidden frames [1, H, F] and log-mel [mels, n].
-
-    log_mel is None where the model predicts none.
-    """
-
-    hidden: torch.Tensor
-    log_mel: np.ndarray | None
 
 
 class Decoding:
@@ -141,7 +131,10 @@ class Decoding:
         postfilter: bool = True,
         change: Change = NO_CHANGE,
     ) -> Iterator[np.ndarray]:
-        """`decode` in blocks, as they are made, in memory that does not grow with the length."""
+        """`decode` in blocks, as they are made, in memory that does not grow with the length.
+
+        change: what a conversion adds.
+        """
         if not preview:
             options = {"seed": seed, "temperature": temperature, "weights": weights}
             options |= {"postfilter": postfilter, "change": change}
@@ -216,27 +209,27 @@ class Decoding:
     def _predicts_mel(self) -> bool:
         return self.model.conditioning.head is not None
 
+    def _voices(self, vector: torch.Tensor, emphasis: float) -> torch.Tensor:
+        """The speaker's vector [1, S]; to be emphasised, the average voice's below it [2, S]."""
+        average = self.model.speakers.weight.mean(0, keepdim=True)
+        return torch.cat([vector, average]) if emphasis else vector
+
     @torch.inference_mode()
-    def _said_blocks(
-        self, codes: Codes, vector, frames: int, emphasis: float = 0.0
-    ) -> Iterator[Said]:
-        """What the codes say, `frames` at a time, as if computed at once."""
-        conditioning, books = self.model.conditioning, self.config.quantizer.codebooks
-        context = conditioning.context_frames
+    def _hidden_blocks(self, codes: Codes, vectors, frames: int) -> Iterator[torch.Tensor]:
+        """Hidden frames [N, H, <= frames] of N voices [N, S], piece by piece, as if computed at
+        once."""
+        context, books = self.model.conditioning.context_frames, self.config.quantizer.codebooks
         indices = torch.from_numpy(codes.indices.astype(np.int64))
-        average = average_voice(self.model.speakers.weight)
         for start in range(0, codes.frames, frames):
             left = max(0, start - context) // books * books  # the first codebook's turn
             part = indices[None, left : start + frames + context].to(self.device)
-            own = slice(start - left, start - left + frames)
-            hidden, log_mel = self.model.hidden(part, vector)[..., own], None
-            if self._predicts_mel:
-                log_mel = conditioning.log_mel(hidden)
-                if emphasis:
-                    other = self.model.hidden(part, average)[..., own]
-                    log_mel = emphasised(log_mel, conditioning.log_mel(other), emphasis)
-                log_mel = log_mel[0].cpu().numpy()
-            yield Said(hidden, log_mel)
+            yield self.model.hidden(part, vectors)[..., start - left : start - left + frames]
+
+    @torch.inference_mode()
+    def _log_mel(self, hidden: torch.Tensor, emphasis: float) -> np.ndarray:
+        """Hidden frames [N, H, F] of `_voices` to the predicted log-mel [mels, n]."""
+        found = self.model.conditioning.log_mel(hidden)
+        return (emphasised(*found, emphasis) if emphasis else found[0]).cpu().numpy()
 
     def _sampler(self, weights: str) -> WaveNetSampler:
         if weights not in self._samplers:
@@ -247,15 +240,15 @@ class Decoding:
     @torch.inference_mode()
     def _frames_of(self, codes: Codes, vector, change: Change, postfilter: PostFilter | None):
         """What a stream is given, piece by piece: hidden frames [1, H, F] and F0 [1, n] or None."""
-        frames, emphasis = self._frames(DECODE_SECONDS), change.emphasis if postfilter else 0.0
-        for said in self._said_blocks(codes, vector, frames, emphasis):
+        emphasis = 0.0 if postfilter is None else change.emphasis
+        voices = self._voices(vector, emphasis)
+        for hidden in self._hidden_blocks(codes, voices, self._frames(DECODE_SECONDS)):
             if postfilter is not None:
-                postfilter.expect(said.log_mel)
-            f0 = None
+                postfilter.expect(self._log_mel(hidden, emphasis))
+            own, f0 = hidden[:1], None
             if self.predicts_pitch:
-                f0 = self.model.conditioning.pitch(said.hidden).f0()
-                f0 = f0 * 2 ** (change.semitones / 12)
-            yield said.hidden, f0
+                f0 = self.model.conditioning.pitch(own).f0() * 2 ** (change.semitones / 12)
+            yield own, f0
 
     @staticmethod
     @torch.inference_mode()
@@ -284,8 +277,9 @@ class Decoding:
         return float(f0[f0 > 0].median()) if bool((f0 > 0).any()) else float("nan")
 
     def _preview_blocks(self, codes, vector, seed, change: Change) -> Iterator[np.ndarray]:
-        pieces = self._said_blocks(codes, vector, self._frames(PREVIEW_SECONDS), change.emphasis)
-        yield from griffin_lim_pieces((said.log_mel for said in pieces), seed)
+        voices = self._voices(vector, change.emphasis)
+        pieces = self._hidden_blocks(codes, voices, self._frames(PREVIEW_SECONDS))
+        yield from griffin_lim_pieces((self._log_mel(x, change.emphasis) for x in pieces), seed)
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self.frame_rate))

@@ -65,10 +65,14 @@ def test_workers_draw_for_the_batch_of_all_of_them(monkeypatch):
     for rank in range(3):
         monkeypatch.setattr("vqspeech.nn.disguise.rank", lambda rank=rank: rank)
         torch.manual_seed(2)
-        for own, all_of_them in zip(draw(config, 2, "cpu"), whole, strict=True):
-            assert torch.equal(own, all_of_them[2 * rank : 2 * rank + 2])
-    assert bool((whole.factor.log().abs() <= WARP).all())
-    assert bool(((whole.low_factor / whole.factor).log().abs() <= 0.1 + 1e-6).all())
+        own = draw(config, 2, "cpu")
+        for part, everybody in zip(
+            (*own.factors, own.ripples), (*whole.factors, whole.ripples), strict=True
+        ):
+            assert torch.equal(part, everybody[2 * rank : 2 * rank + 2])
+    mel, low = whole.factors
+    assert bool((mel.log().abs() <= WARP).all())
+    assert bool(((low / mel).log().abs() <= 0.1 + 1e-6).all())
     assert draw(config_of(), 6, "cpu") is None
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vqspeech.nn.emphasis import average_voice, emphasised
+from vqspeech.nn.emphasis import emphasised
 
 BANDS = 80
 
@@ -26,7 +26,3 @@ def test_shapes_are_emphasised_and_levels_and_harmonics_are_not(strength, period
 def test_the_average_voice_is_not_emphasised():
     own = torch.randn(1, BANDS, 4)
     torch.testing.assert_close(emphasised(own, own, 3.0), own)
-    vectors = torch.nn.Parameter(torch.randn(7, 5))
-    found = average_voice(vectors)
-    assert found.shape == (1, 5) and not found.requires_grad
-    torch.testing.assert_close(found[0], vectors.detach().sum(0) / 7)

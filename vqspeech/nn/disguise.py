@@ -26,12 +26,11 @@ RIPPLES = 4
 class Disguise(NamedTuple):
     """What is done to each of B recordings.
 
-    factor: [B], by which frequencies of the mel bands are scaled, and low_factor: [B], those of the
-    low spectrum. ripples: [B, RIPPLES] in nats.
+    factors: [B] each, by which frequencies of the mel bands and of the low spectrum are scaled.
+    ripples: [B, RIPPLES] in nats, of the equaliser.
     """
 
-    factor: Tensor
-    low_factor: Tensor
+    factors: tuple[Tensor, Tensor]
     ripples: Tensor
 
 
@@ -45,7 +44,7 @@ def draw(config: EncoderConfig, batch: int, device) -> Disguise | None:
     factor = torch.exp(config.warp * share[:, 0])
     low_factor = factor * torch.exp(config.low_warp * share[:, 1])
     # Of a number within +-1 the mean square is 1/3, of a cosine 1/2: so `colour` is a deviation.
-    return Disguise(factor, low_factor, config.colour * math.sqrt(6 / RIPPLES) * share[:, 2:])
+    return Disguise((factor, low_factor), config.colour * math.sqrt(6 / RIPPLES) * share[:, 2:])
 
 
 def scaled(bands: Tensor, centres: Tensor, factor: Tensor) -> Tensor:

@@ -7,22 +7,24 @@ condition in Ho and Salimans 2022, "Classifier-free diffusion guidance". Only it
 frequency, of formants and tilt: its level, and the harmonics of a pitch, are left as they are.
 """
 
+from functools import lru_cache
+
 from torch import Tensor
 
 from vqspeech.nn.cepstra import dct_matrix
 
-SMOOTHEST, FINEST = 1, 12
-"""First and last + 1 of the cepstra that are emphasised; number 0 is the level."""
+FIRST, LAST = 1, 11
+"""Of the cepstra that are emphasised; number 0 is the level, later ones are harmonics."""
+
+
+@lru_cache(maxsize=4)
+def _smoothing(bands: int) -> Tensor:
+    """What takes a log-mel to the part of it that those cepstra say: [bands, bands]."""
+    shapes = dct_matrix(bands, LAST + 1)[FIRST:]
+    return shapes.T @ shapes
 
 
 def emphasised(own: Tensor, average: Tensor, strength: float) -> Tensor:
     """A log-mel [..., mels, n] further from that of the average voice, `strength` times their
     difference."""
-    shapes = dct_matrix(own.shape[-2], FINEST)[SMOOTHEST:].to(own)
-    cepstra = shapes @ (own - average)
-    return own + strength * (shapes.T @ cepstra)
-
-
-def average_voice(vectors: Tensor) -> Tensor:
-    """Speaker vectors [N, S] to the average one's [1, S]."""
-    return vectors.detach().mean(0, keepdim=True)
+    return own + strength * (_smoothing(own.shape[-2]).to(own) @ (own - average))

@@ -64,19 +64,18 @@ class FilterBanks(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """In training each recording in a disguise (`nn.disguise`)."""
-        mel, low = self.log_mel(wave), None if self.low is None else self.low(wave)
+        banks = [(self.log_mel, MEL_MEAN, MEL_SCALE, LOG_FLOOR)]
+        if self.low is not None:
+            banks.append((self.low, LOW_MEAN, LOW_SCALE, LOW_FLOOR))
         disguise = draw(self.config, len(wave), wave.device) if self.training else None
-        if disguise is not None:
-            centres = self.log_mel.centres()
-            mel = scaled(mel, centres, disguise.factor)
-            mel = coloured(mel, centres, disguise.ripples, math.log(LOG_FLOOR))
-        if disguise is not None and low is not None:
-            centres = self.low.centres()
-            low = scaled(low, centres, disguise.low_factor)
-            low = coloured(low, centres, disguise.ripples, math.log(LOW_FLOOR))
-        found = [(mel - MEL_MEAN) / MEL_SCALE]
-        if low is not None:
-            found.append((low - LOW_MEAN) / LOW_SCALE)
+        found = []
+        for number, (bank, mean, scale, floor) in enumerate(banks):
+            bands = bank(wave)
+            if disguise is not None:
+                centres = bank.centres()
+                bands = scaled(bands, centres, disguise.factors[number])
+                bands = coloured(bands, centres, disguise.ripples, math.log(floor))
+            found.append((bands - mean) / scale)
         return torch.cat(found, 1).transpose(1, 2)
 
 
