@@ -142,7 +142,7 @@ def test_what_the_codes_lack_is_added_when_they_are_decoded(
     monkeypatch.setattr(codec, "speaker_f0", lambda speaker: 230.0)
     wave = vowel(seconds=0.6, pitch=150.0)
     soundfile.write(tmp_path / "in.wav", wave, RATE, "FLOAT")
-    options = {"speaker": "bert", "pitch": pitch, "preview": True}
+    options = {"speaker": "bert", "pitch": pitch, "preview": True, "emphasis": 0.3}
     codec.convert(wave, **options)
     codec.convert_file(tmp_path / "in.wav", tmp_path / "out.wav", **options)
     assert len(asked) == 2
@@ -150,7 +150,7 @@ def test_what_the_codes_lack_is_added_when_they_are_decoded(
         predicted = codec.predicted_f0(codes, "bert")
         assert predicted * 2 ** (change.semitones / 12) == pytest.approx(wanted, rel=0.02)
         assert abs(change.semitones) > 0.01, "the test tests nothing"
-        assert change.emphasis == conversion.EMPHASIS
+        assert change.emphasis == 0.3
     np.testing.assert_array_equal(asked[0][0].indices, asked[1][0].indices)
 
 
@@ -174,12 +174,22 @@ def test_a_wave_is_converted(codec, preview):
     assert abs(level_of(out).active_db - level_of(wave).active_db) < 0.2
 
 
-def test_moving_by_nothing_is_the_codec_itself(codec, monkeypatch):
-    monkeypatch.setattr(conversion, "EMPHASIS", 0.0)
+def test_moving_by_nothing_is_the_codec_itself(codec):
     wave = vowel(seconds=0.5)
-    kept = codec.convert(wave, speaker="bert", preview=True, pitch="keep")
+    kept = codec.convert(wave, speaker="bert", preview=True, pitch="keep", emphasis=0)
     plain = codec.decode(codec.encode(wave), "bert", preview=True)
     np.testing.assert_allclose(kept * (plain.std() / kept.std()), plain, atol=1e-3)
+
+
+@pytest.mark.parametrize("emphasis", [-0.1, 2.1, float("nan")])
+def test_impossible_emphasis(codec, tmp_path, emphasis):
+    wave = vowel(seconds=0.3)
+    soundfile.write(tmp_path / "in.wav", wave, RATE)
+    with pytest.raises(InputError, match="emphasis"):
+        codec.convert(wave, speaker="bert", emphasis=emphasis)
+    with pytest.raises(InputError, match="emphasis"):
+        codec.convert_file(tmp_path / "in.wav", tmp_path / "o.wav", "bert", emphasis=emphasis)
+    assert not (tmp_path / "o.wav").exists()
 
 
 @pytest.mark.parametrize("pitch", ["keep", 5.0])

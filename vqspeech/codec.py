@@ -17,6 +17,7 @@ from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.errors import InputError
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.pitch import f0_frames
+from vqspeech.sampling.checks import EMPHASIS
 from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.speakers import Voice, find_row, is_voice_file, load_voice
 
@@ -141,6 +142,7 @@ class Codec(Decoding, WithPrior):
         speaker: str | os.PathLike | None = None,
         *,
         pitch: str | float = "target",
+        emphasis: float = EMPHASIS,
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
@@ -150,11 +152,13 @@ class Codec(Decoding, WithPrior):
 
         wave and rate as in `encode`. pitch: "target" moves it to the speaker's where both are
         known, "keep" leaves it, a number moves it by semitones; before encoding, as codes carry
-        pitch. The rest as in `decode`. Raises InputError.
+        pitch. emphasis: how much further than the speaker's identity alone the sound is moved away
+        from the average voice's, 0 to 2, of a model that predicts a log-mel (`nn.emphasis`). The
+        rest as in `decode`. Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
         options["postfilter"] = postfilter
-        return conversion.convert(self, as_mono(wave), rate, speaker, pitch, **options)
+        return conversion.convert(self, as_mono(wave), rate, speaker, pitch, emphasis, **options)
 
     def convert_file(
         self,
@@ -163,6 +167,7 @@ class Codec(Decoding, WithPrior):
         speaker: str | os.PathLike | None = None,
         *,
         pitch: str | float = "target",
+        emphasis: float = EMPHASIS,
         seed: int = 0,
         temperature: float | None = None,
         preview: bool = False,
@@ -173,8 +178,8 @@ class Codec(Decoding, WithPrior):
         move; returns the samples written. progress: called with the seconds done so far.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
-        options["postfilter"] = postfilter
-        return conversion.convert_file(self, source, path, speaker, pitch, progress, **options)
+        options |= {"postfilter": postfilter, "progress": progress}
+        return conversion.convert_file(self, source, path, speaker, pitch, emphasis, **options)
 
     # Measuring
 

@@ -21,6 +21,7 @@ from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.level import SILENCE_DB, LevelMeter, level_gain
 from vqspeech.pitch import median_f0
+from vqspeech.sampling.checks import EMPHASIS, check_emphasis
 from vqspeech.transpose import transposed_blocks
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ LARGEST_GAIN_DB = 30.0
 PEAK = 0.99
 """Of full scale: a loud source must not make the result clip."""
 BLOCK_SAMPLES = 1 << 16
-EMPHASIS = 0.5
-"""Of the target's voice: `codec_decoding.Change.emphasis`."""
 LARGEST_SEMITONES, SMALLEST_SEMITONES = 14.0, 0.5
 """Pitch is moved no further (a low man to a high woman), and by less it is not worth it."""
 
@@ -114,11 +113,6 @@ def planned(
     return Move(step, source * 2 ** (step / 12))
 
 
-def change_for(codec: "Codec", codes: Codes, speaker, move: Move) -> Change:
-    """How decoding is to change the codes of a recording that was moved by `move.step`."""
-    return Change(missing(codec, codes, speaker, move), EMPHASIS)
-
-
 def missing(codec: "Codec", codes: Codes, speaker, move: Move) -> float:
     """Semitones between the median F0 that `move` wants and what the codes have as `speaker`.
 
@@ -132,24 +126,31 @@ def missing(codec: "Codec", codes: Codes, speaker, move: Move) -> float:
 
 
 def encode_for(
-    codec: "Codec", wave: np.ndarray, speaker, pitch: str | float
+    codec: "Codec", wave: np.ndarray, speaker, pitch: str | float, emphasis: float = EMPHASIS
 ) -> tuple[Codes, Change]:
     """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`: its codes, and what decoding
-    is to change. pitch: as in `Codec.convert`. Raises InputError.
+    is to change. pitch and emphasis: as in `Codec.convert`. Raises InputError.
     """
+    check_emphasis(emphasis)
     move = planned([wave], pitch, codec.speaker_f0(speaker), codec.predicts_pitch)
     codes = codec.encode_blocks(transposed_blocks([wave], move.step), level_gain(wave))
-    return codes, change_for(codec, codes, speaker, move)
+    return codes, Change(missing(codec, codes, speaker, move), emphasis)
 
 
 def convert(
-    codec: "Codec", wave: np.ndarray, rate: int, speaker, pitch: str | float, **options
+    codec: "Codec",
+    wave: np.ndarray,
+    rate: int,
+    speaker,
+    pitch: str | float,
+    emphasis: float,
+    **options,
 ) -> np.ndarray:
     """`Codec.convert`: see there."""
     wave = np.concatenate(list(audio.resample_blocks([wave], rate)))
     level = LevelMeter()
     level.add(wave)
-    codes, change = encode_for(codec, wave, speaker, pitch)
+    codes, change = encode_for(codec, wave, speaker, pitch, emphasis)
     blocks = codec.decode_blocks(codes, speaker, change=change, **options)
     return np.concatenate(list(at_level_of(level, blocks)))
 
@@ -159,17 +160,19 @@ def convert_file(
     source: str | os.PathLike,
     path: str | os.PathLike,
     speaker,
-    pitch: str | float = "target",
+    pitch: str | float,
+    emphasis: float,
     progress: Callable[[float], None] | None = None,
     **options,
 ) -> int:
     """`Codec.convert_file`: see there."""
+    check_emphasis(emphasis)
     level = audio.measure_level(source)
     heard, target = audio.read_blocks(source, quiet=True), codec.speaker_f0(speaker)
     move = planned(heard, pitch, target, codec.predicts_pitch)
     moved = transposed_blocks(audio.read_blocks(source), move.step)
     codes = codec.encode_blocks(moved, level.gain())
-    options["change"] = change_for(codec, codes, speaker, move)
+    options["change"] = Change(missing(codec, codes, speaker, move), emphasis)
     with audio.Writer(path) as file:
         for block in at_level_of(level, codec.decode_blocks(codes, speaker, **options), progress):
             file.add(block)

@@ -29,10 +29,11 @@ import torch
 from tqdm import tqdm
 from voices import read_manifest, real_speech, similarity, spread
 
-from vqspeech import Codec, audio, conversion
+from vqspeech import Codec, audio
 from vqspeech.evaluation import converted, networks, words
 from vqspeech.evaluation.converted import SEMITONES
 from vqspeech.pitch import median_f0
+from vqspeech.sampling.checks import EMPHASIS
 
 
 class Voices(NamedTuple):
@@ -55,8 +56,8 @@ def convert_one(job: tuple[int, dict, argparse.Namespace, Voices]):
     """(words said, those wrong in plain reconstruction, a row for each target) of a source."""
     number, row, args, voices = job
     codec = codec_of(args.model)
-    conversion.EMPHASIS = args.emphasis
     options = {"preview": args.method == "preview", "seed": args.seed}
+    moved = {"pitch": args.pitch, "emphasis": args.emphasis}
     wave = audio.read(row["path"], quiet=True)
     codes, own = codec.encode(wave), networks.voice_embedding(wave)
     reference, plain = words.normalise(row["transcript"]), 0
@@ -66,7 +67,7 @@ def convert_one(job: tuple[int, dict, argparse.Namespace, Voices]):
     found, turns = [], max(1, len(voices.f0) // args.words_of)
     for place, (name, f0) in enumerate(voices.f0.items()):
         asked = bool(reference) and (place - number) % turns == 0
-        result = codec.convert(wave, speaker=name, pitch=args.pitch, **options)
+        result = codec.convert(wave, speaker=name, **moved, **options)
         voice = networks.voice_embedding(result)
         alike = {other: similarity(voice, known) for other, known in voices.embedded.items()}
         found.append(
@@ -89,7 +90,7 @@ def main() -> int:
     parser.add_argument("--method", choices=("preview", "wavenet"), default="preview")
     parser.add_argument("--utterances", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=7.0)
-    parser.add_argument("--emphasis", type=float, default=conversion.EMPHASIS, metavar="E")
+    parser.add_argument("--emphasis", type=float, default=EMPHASIS, metavar="E")
     parser.add_argument("--pitch", choices=("target", "keep"), default="target")
     parser.add_argument("--words-of", type=int, default=6, choices=(1, 2, 3, 6))
     parser.add_argument("--seed", type=int, default=0)

@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
 from phonemes import transcripts_by_name
 from voices import spread
 
@@ -59,7 +60,9 @@ def main() -> int:
         text, seconds = texts.get(columns["name"][row]), columns["samples"][row] / SAMPLE_RATE
         if text and SHORTEST <= seconds <= LONGEST:
             jobs.append((corpus.audio(row).astype(np.float32) / 32768, text))
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    # One thread each: those of several processes would wait for one another's.
+    own = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), **own) as pool:
         said, plain, *moved = np.sum(list(pool.map(errors, spread(jobs, args.utterances))), 0)
     print(f"as recorded: {100 * plain / said:.1f} % of {said} words wrong\n")
     print("| semitones | vqspeech | librosa |\n|---:|---:|---:|")

@@ -19,21 +19,22 @@ def test_a_file(cli, anna, make_audio, tmp_path, name):
     assert rms[1] == pytest.approx(rms[0], rel=0.3)
 
 
-def test_a_preview_says_so_and_pitch_is_passed_on(cli, anna, make_audio, tmp_path, monkeypatch):
+def test_a_preview_says_so_and_options_are_passed_on(cli, anna, make_audio, tmp_path, monkeypatch):
     from vqspeech.codec import Codec
 
     arguments = ["convert", make_audio(), tmp_path / "out.wav", *anna, "--preview"]
     assert "PREVIEW by Griffin-Lim" in cli(*arguments).err[-1]
     passed = []
 
-    def convert_file(*_, pitch, **options):
-        passed.append(pitch)
+    def convert_file(*_, pitch, emphasis, **options):
+        passed.append((pitch, emphasis))
         return 8000
 
     monkeypatch.setattr(Codec, "convert_file", convert_file)
     for pitch in ("target", "keep", "-5"):
         assert cli(*arguments, f"--pitch={pitch}").status == 0
-    assert passed == ["target", "keep", -5.0]
+    assert cli(*arguments, "--emphasis", "1.5").status == 0
+    assert passed == [("target", 0.5), ("keep", 0.5), (-5.0, 0.5), ("target", 1.5)]
 
 
 def test_a_folder_is_mirrored(cli, anna, make_audio, tmp_path):
@@ -73,6 +74,7 @@ def test_what_is_refused(refused, anna, tiny_model, make_audio, tmp_path):
     refused(["convert", source, out, *anna, "--preview", "--temperature", 1], "--temperature")
     refused(["convert", source, out, *anna, "--format", "wav"], "--format")
     refused(["convert", source, out, *anna, "--pitch", "99"], "--pitch")
+    refused(["convert", source, out, *anna, "--emphasis", "-1"], "--emphasis")
     refused(["convert", tmp_path / "none.wav", out, *anna], "no such file")
     refused(["convert", source, tmp_path / "out.mp3", *anna], "out.mp3")
 

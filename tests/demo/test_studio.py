@@ -5,9 +5,9 @@ from tones import vowel
 
 from vqspeech import Codec, InputError
 from vqspeech.codec_decoding import NO_CHANGE
-from vqspeech.conversion import EMPHASIS
 from vqspeech.demo import words
 from vqspeech.demo.studio import Limits, Studio, opus_bytes
+from vqspeech.sampling.checks import EMPHASIS
 from vqspeech.speakers import Voice, save_voice
 
 RATE = 16_000

@@ -22,6 +22,7 @@ from vqspeech.cli.options import (
 )
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.errors import InputError
+from vqspeech.sampling.checks import EMPHASIS, LARGEST_EMPHASIS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="target: moved to the voice's own where both are known; keep: as it is; or semitones "
         "to move it by (default: target)",
+    )
+    parser.add_argument(
+        "--emphasis",
+        type=real(0, LARGEST_EMPHASIS),
+        default=EMPHASIS,
+        metavar="E",
+        help="how much further the sound is moved away from the average voice's than the target's "
+        f"identity alone moves it, 0 to {LARGEST_EMPHASIS:g} (default: {EMPHASIS})",
     )
     add_seed(parser)
     parser.add_argument(
@@ -77,6 +86,7 @@ def run(args: argparse.Namespace) -> None:
                 out,
                 args.speaker,
                 pitch=args.pitch,
+                emphasis=args.emphasis,
                 seed=args.seed,
                 temperature=args.temperature,
                 preview=args.preview,

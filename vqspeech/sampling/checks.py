@@ -8,6 +8,8 @@ from vqspeech.errors import InputError
 WEIGHTS = ("int8", "float32")
 """Formats of a WaveNet's weights that can be sampled (`sampling.formats`)."""
 HIGHEST_TEMPERATURE = 2.0
+EMPHASIS, LARGEST_EMPHASIS = 0.5, 2.0
+"""Of the voice that a recording is converted to: `codec_decoding.Change.emphasis`."""
 
 
 def check_sampling(seed: int, temperature: float, weights: str = WEIGHTS[0]) -> None:
@@ -18,6 +20,12 @@ def check_sampling(seed: int, temperature: float, weights: str = WEIGHTS[0]) -> 
         raise InputError(f"seed {seed} must not be negative")
     if weights not in WEIGHTS:
         raise InputError(f"weights '{weights}' must be one of {', '.join(WEIGHTS)}")
+
+
+def check_emphasis(emphasis: float) -> None:
+    """Raise InputError unless a voice can be emphasised so much."""
+    if not 0 <= emphasis <= LARGEST_EMPHASIS:  # nor NaN
+        raise InputError(f"emphasis {emphasis} must lie in 0..{LARGEST_EMPHASIS:g}")
 
 
 def check_streams(streams: int, config: DecoderConfig, frames: int, hold: int) -> None:
