@@ -42,6 +42,8 @@ done
 # shellcheck source=recipes/environment.sh
 source "$repository/recipes/environment.sh"
 vqspeech_environment "eval"
+# Threads of the decoder and of the metrics' processes would wait for one another.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 for split in eval-seen eval-unseen; do
   echo "== $split"
   vqspeech evaluate --data "$speech" --manifest manifest.tsv --splits "$split" \

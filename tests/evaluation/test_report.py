@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import os
@@ -36,6 +37,30 @@ def test_the_table(report):
     for fact in ("2.500 nats a sample", "2.562 with shuffled", "(+0.250)", "temperature 0.9"):
         assert fact in text
     assert "decoded as `other`" in text
+
+
+def test_wavenet_against_preview_is_utterance_by_utterance(report):
+    assert report.gains() == {} and "against Griffin-Lim" not in report.to_markdown()
+    preview, nan = {"words_right": 40.0, "words": 10}, math.nan
+    values = [(0.5, 0.55, 60.0, 10), (0.7, 0.71, 30.0, 30), (nan, 0.1, nan, 0), (0.2, nan, nan, 0)]
+    rows = [
+        {
+            "scores": {
+                "preview": preview | {"estoi": before, "words": words},
+                "wavenet": {"estoi": after, "words_right": right, "words": words},
+            }
+        }
+        for before, after, right, words in values
+    ]
+    report = dataclasses.replace(report, methods=("preview", "wavenet"), rows=rows)
+    gains = report.gains()
+    assert gains["estoi"].mean == pytest.approx(0.03) and gains["estoi"].count == 2
+    assert gains["words_right"].mean == pytest.approx((20 * 10 - 10 * 30) / 40)
+    text = report.to_markdown()
+    assert "## The WaveNet against Griffin-Lim from the same codes" in text
+    assert "| ESTOI ↑ | +0.030 ± " in text and "(2) |" in text
+    assert "| words right, % of the transcript ↑ | -2.50 ± " in text
+    assert set(report.to_dict()["wavenet_less_preview"]) == {"estoi", "words_right"}
 
 
 def test_what_is_written_is_what_was_said(report, tmp_path):

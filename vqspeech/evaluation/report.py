@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vqspeech.evaluation import tables
-from vqspeech.evaluation.summary import Average, Spread, averages, spreads
+from vqspeech.evaluation.methods import PREVIEW, WAVENET
+from vqspeech.evaluation.summary import Average, Spread, averages, differences, spreads
 from vqspeech.evaluation.writing import make_folder, write_whole
 
 MARKDOWN_FILE, JSON_FILE, PAGE_FILE = "report.md", "report.json", "report.html"
@@ -63,6 +64,17 @@ class Report:
                 found[method] = spreads(drawn)
         return found
 
+    def gains(self) -> dict[str, Average]:
+        """By metric, how much higher the WaveNet's is than the preview's, from the same codes;
+        nothing without both."""
+        if not {PREVIEW, WAVENET} <= set(self.methods):
+            return {}
+        of = {
+            method: [row["scores"].get(method, {}) for row in self.rows]
+            for method in (PREVIEW, WAVENET)
+        }
+        return differences(of[WAVENET], of[PREVIEW])
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the samples, ready for JSON: NaN becomes null."""
         per_sample = {
@@ -75,6 +87,7 @@ class Report:
             "nats_per_step": self.nats,
             "nats_per_sample": per_sample,
             "averages": _plain(self.averages()),
+            "wavenet_less_preview": {m: one._asdict() for m, one in self.gains().items()},
             "spread_over_seeds": _plain(self.spreads()),
             "utterances": self.rows,
             "skipped": [{"file": file, "reason": reason} for file, reason in self.skipped],

@@ -54,6 +54,20 @@ def _of(metric: Metric, scores: Sequence[dict[str, float]]) -> Average:
     return average(values, [one.get(metric.weight, 0) for one in scores])
 
 
+def differences(
+    scores: Sequence[dict[str, float]], others: Sequence[dict[str, float]]
+) -> dict[str, Average]:
+    """Averages of how much higher each metric is in `scores` than in `others`, utterance by
+    utterance, of those where both define it: surer than a difference of two averages."""
+    less = []
+    for one, other in zip(scores, others, strict=True):
+        both = [metric for metric in METRICS if metric.name in one and metric.name in other]
+        found = {metric.name: one[metric.name] - other[metric.name] for metric in both}
+        weights = {metric.weight for metric in both if metric.weight is not None}
+        less.append(found | {name: one[name] for name in weights})
+    return {name: one for name, one in averages(less).items() if name != "delay_ms"}
+
+
 class Spread(NamedTuple):
     """The lowest and the highest of the averages that single seeds give; NaN if there is none."""
 

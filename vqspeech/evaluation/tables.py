@@ -60,13 +60,15 @@ def facts(report: "Report") -> list[str]:
 
 
 def tables(report: "Report") -> list[Table]:
-    """Reconstruction, conversion, spread over seeds: those that there are."""
+    """Reconstruction, WaveNet against preview, conversion, spread over seeds: those there are."""
     plain = [method for method in report.methods if method not in CONVERTING]
     changed = [method for method in report.methods if method in CONVERTING]
     found = []
     if plain:
         table = _metrics("Reconstruction", report, plain, METRICS)
         found.append(table._replace(rows=[*_rates(report, plain), *table.rows]))
+    if gains := report.gains():
+        found.append(_gains(gains, len(report.rows)))
     if changed:
         found.append(_metrics("Conversion", report, changed, CONVERSION_METRICS))
     if spread := report.spreads():
@@ -81,6 +83,11 @@ def notes(report: "Report") -> list[str]:
         "Means over utterances (words: over all words) ± half of the 95 % confidence interval; "
         "in brackets the number of utterances where the figure is defined, if not all."
     ]
+    if report.gains():
+        lines.append(
+            "WaveNet against Griffin-Lim: means of the differences of each utterance, of those "
+            "where both have the figure."
+        )
     if about["seeds"] > 1:
         drawn = ", ".join(f"`{method}`" for method in report.methods if method in SAMPLED)
         lines.append(
@@ -123,13 +130,22 @@ def _metrics(
     return Table(title, ["", *(HEADINGS.get(method, method) for method in methods)], rows)
 
 
-def _cell(cell: Average | None, digits: int, utterances: int) -> str:
+def _cell(cell: Average | None, digits: int, utterances: int, sign: str = "") -> str:
     if cell is None or not cell.count:
         return NOTHING
-    text = f"{cell.mean:.{digits}f}"
+    text = f"{cell.mean:{sign}.{digits}f}"
     if math.isfinite(cell.margin):
         text += f" ± {cell.margin:.{digits}f}"
     return text if cell.count == utterances else f"{text} ({cell.count})"
+
+
+def _gains(gains: dict[str, Average], utterances: int) -> Table:
+    rows = [
+        [label(metric), _cell(gains[metric.name], metric.digits + 1, utterances, "+")]
+        for metric in METRICS
+        if metric.name in gains and gains[metric.name].count
+    ]
+    return Table("The WaveNet against Griffin-Lim from the same codes", ["", "difference"], rows)
 
 
 def _rates(report: "Report", methods: Sequence[str]) -> list[list[str]]:
