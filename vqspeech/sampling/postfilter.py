@@ -30,7 +30,7 @@ ONSET_GAIN, ONSET_SPREAD, ONSET_REACH = 0.3, 1.5, 4
 """What a predicted log-mel has more or less than its mean over some frames (a Gaussian of deviation
 ONSET_SPREAD, cut off at ONSET_REACH) it gets so many times once more: what the codes leave open the
 prediction blurs, and blurred onsets cost a recogniser, and an ear, its consonants."""
-HUSH_DB, HUSH_LEVEL = 1.0, -7.5
+HUSH_DB, HUSH_LEVEL = 2.0, -7.5
 """Bands predicted quieter than HUSH_LEVEL, most of them in pauses, get so much less."""
 FADE = 0.4
 """Both set in over some FADE to either side of their levels."""
