@@ -96,7 +96,8 @@ def test_blocks_are_the_whole_and_the_seed_decides(codec, monkeypatch, preview):
         monkeypatch.setattr(codec_module, "DECODE_SECONDS", 0.04)
         blocks = list(codec.decode_blocks(codes, seed=1, **options))
         assert len(blocks) >= 50_000 // (PIECE * 160)
-        np.testing.assert_allclose(np.concatenate(blocks), one, atol=1e-5)
+        # The post-filter's phase rounds blow rounding up, here to a part of a 16-bit step or two.
+        np.testing.assert_allclose(np.concatenate(blocks), one, atol=1e-4)
         plain = list(codec.decode_blocks(codes, seed=1, postfilter=False, **options))
         assert len(plain) > 50
 
