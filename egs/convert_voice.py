@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from vqspeech import Codec
-from vqspeech.speakers import select
+from vqspeech.checkpoint.speakers import select
 
 
 def main(source: str, target: str, gender: str = "m") -> None:

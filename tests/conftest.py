@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from vqspeech.config import from_dict
+from vqspeech.config.model import from_dict
 
 TINY = {
     "name": "tiny",
     "hop": 320,
     "encoder": {"channels": 16, "mels": 16, "fine_dilations": [1], "coarse_dilations": [1, 2]},
-    "quantizer": {"codes": 4, "dim": 8},
+    "quantizer": {"codebook_size": 4, "dim": 8},
     "conditioning": {"channels": 16, "dilations": [1], "speaker_dim": 4},
     "decoder": {"residual_channels": 8, "skip_channels": 8, "layers": 4, "cycle": 4},
     "training": {
@@ -46,7 +46,7 @@ def tiny_model(tiny_config, tmp_path_factory):
     """Folder of a checkpoint with random weights and three speakers."""
     import torch
 
-    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.checkpoint.model import save_checkpoint
     from vqspeech.nn.vqvae import VQVAE
 
     torch.manual_seed(0)
@@ -60,7 +60,7 @@ def paired_model(tmp_path_factory):
     """Folder of a tiny model whose frames take two codebooks in turn."""
     import torch
 
-    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.checkpoint.model import save_checkpoint
     from vqspeech.nn.vqvae import VQVAE
 
     table = TINY | {"quantizer": TINY["quantizer"] | {"codebooks": 2}}
@@ -75,13 +75,13 @@ def pitched_model(tmp_path_factory):
     """Folder of a tiny model that predicts pitch, of every code another, and decodes by it."""
     import torch
 
-    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.checkpoint.model import save_checkpoint
     from vqspeech.nn.vqvae import VQVAE
 
     parts = {
-        "encoder": {"low_bins": 8, "warp": 0.1, "colour": 0.1},
+        "encoder": {"low_bins": 8, "vtlp": 0.1, "equaliser": 0.1},
         "quantizer": {"codebooks": 2},
-        "conditioning": {"pitch": True, "phonemes": True, "scales": True},
+        "conditioning": {"pitch_head": True, "phoneme_head": True, "film": True},
         "decoder": {"harmonics": 3},
     }
     table = TINY | {name: TINY[name] | values for name, values in parts.items()}
@@ -106,10 +106,10 @@ def tiny_prior_model(tiny_model, tmp_path_factory):
 
     import torch
 
-    from vqspeech.checkpoint import codes_identity, load_checkpoint
-    from vqspeech.config_training import PriorConfig
+    from vqspeech.checkpoint.model import codes_identity, load_checkpoint
+    from vqspeech.checkpoint.prior import save_prior
+    from vqspeech.config.training import PriorConfig
     from vqspeech.nn.prior import Prior
-    from vqspeech.prior_file import save_prior
 
     folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("models") / "tiny-prior")
     loaded = load_checkpoint(folder)

@@ -6,36 +6,17 @@ import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lively import noise, with_codes_in_use
 
-import vqspeech.codec_decoding as codec_module
-from vqspeech import Codec, Codes, InputError, audio, chunks
-from vqspeech.sampling.postfilter import PIECE, postfilter
-
-
-def with_codes_in_use(folder):
-    """The model with codes drawn from its own outputs, so that every code is in use, and with a
-    decoder that heeds them."""
-    codec = Codec.from_pretrained(folder, device="cpu")
-    quantizer = codec.model.quantizer
-    with torch.no_grad():
-        level = noise(16_000) * np.float32(audio.level_gain(noise(16_000)))
-        z = quantizer.normalised(codec.model.encoder(torch.from_numpy(level)[None]))[0]
-        frames = [
-            n + book for book in range(codec.config.quantizer.codebooks) for n in (10, 20, 30, 40)
-        ]
-        quantizer.codebook.copy_(z[:, frames].t())
-        codec.model.conditioning.stem.linear.weight.mul_(20)
-        codec.model.decoder.condition.weight.mul_(20)
-    return codec
+import vqspeech.synthesis.rendering as codec_module
+from vqspeech import Codes, InputError
+from vqspeech.synthesis import streaming as chunks
+from vqspeech.synthesis.postfilter import PIECE, postfilter
 
 
 @pytest.fixture(scope="module", params=["tiny_model", "paired_model"])
 def codec(request):
     return with_codes_in_use(request.getfixturevalue(request.param))
-
-
-def noise(samples, seed=0):
-    return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
 
 
 @settings(max_examples=25, deadline=None)

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from vqspeech.codes import Codes
     from vqspeech.errors import InputError
 
-_HOME = {"Codec": "vqspeech.codec", "Codes": "vqspeech.codes", "InputError": "vqspeech.errors"}
+_HOME = {
+    "Codec": "vqspeech.codec",
+    "Codes": "vqspeech.codes",
+    "InputError": "vqspeech.errors",
+}
 
 
 def __getattr__(name: str):

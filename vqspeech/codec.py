@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from vqspeech import audio, conversion
-from vqspeech.checkpoint import Checkpoint, load_checkpoint
-from vqspeech.chunks import ChunkEncoder
-from vqspeech.codec_decoding import Decoding
-from vqspeech.codec_prior import WithPrior
-from vqspeech.codes import Codes
-from vqspeech.dsp import SAMPLE_RATE, HighPass, frames_for
+from vqspeech.audio import reading as audio
+from vqspeech.audio.pitch import f0_frames
+from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
+from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
+from vqspeech.checkpoint.speakers import Voice, find_row, is_voice_file, load_voice
+from vqspeech.codes.codes import Codes
 from vqspeech.errors import InputError
 from vqspeech.nn.excitation import teacher_excitation
-from vqspeech.pitch import f0_frames
 from vqspeech.sampling.checks import EMPHASIS
 from vqspeech.sampling.stream import WaveNetSampler
-from vqspeech.speakers import Voice, find_row, is_voice_file, load_voice
+from vqspeech.synthesis import conversion
+from vqspeech.synthesis.generation import WithPrior
+from vqspeech.synthesis.rendering import Decoding
+from vqspeech.synthesis.streaming import ChunkEncoder
 
 
 class Codec(Decoding, WithPrior):
@@ -57,7 +58,7 @@ class Codec(Decoding, WithPrior):
     @property
     def codebook_size(self) -> int:
         """Codes that a frame has to choose from."""
-        return self.config.quantizer.codes
+        return self.config.quantizer.codebook_size
 
     def codebook_rows(self, codes: Codes) -> np.ndarray:
         """Each frame's row, int64 [F], in the table of all codebooks, of `config.quantizer.entries`

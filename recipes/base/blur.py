@@ -23,11 +23,11 @@ from phonemes import transcripts_by_name
 from scipy.ndimage import gaussian_filter1d
 
 from vqspeech import Codec
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.batches import PackedCorpus
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.sampling.postfilter import with_onsets
-from vqspeech.sampling.preview import griffin_lim
+from vqspeech.synthesis.griffin_lim import griffin_lim
+from vqspeech.synthesis.postfilter import with_onsets
 
 WAYS = {
     "the recording's": lambda true, said: true,

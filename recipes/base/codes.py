@@ -25,16 +25,16 @@ import torch
 from phonemes import transcripts_by_name
 
 from vqspeech import Codec
-from vqspeech.codes import Codes
+from vqspeech.audio.pitch import HOP, PitchTrack, compare
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.codes.codes import Codes
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.tracks import UNKNOWN, load_phonemes, track_f0
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.evaluation import words
-from vqspeech.evaluation.phonemes import Frames, cross_accuracy
+from vqspeech.evaluation.metrics import words
+from vqspeech.evaluation.phonemes.accuracy import Frames, cross_accuracy
 from vqspeech.evaluation.usage import CodebookUsage
-from vqspeech.phonemes import PHONEMES
-from vqspeech.pitch import HOP, PitchTrack, compare
+from vqspeech.nn.phonemes import PHONEMES
 
 MIN_SECONDS = 2.0
 """Of an utterance that the recogniser is asked about."""

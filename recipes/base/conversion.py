@@ -30,9 +30,10 @@ from tqdm import tqdm
 from voices import read_manifest, real_speech, similarity, spread
 
 from vqspeech import Codec, audio
-from vqspeech.evaluation import converted, networks, words
+from vqspeech.audio.pitch import median_f0
+from vqspeech.evaluation import converted
 from vqspeech.evaluation.converted import SEMITONES
-from vqspeech.pitch import median_f0
+from vqspeech.evaluation.metrics import networks, words
 from vqspeech.sampling.checks import EMPHASIS
 
 

@@ -26,15 +26,15 @@ from phonemes import transcripts_by_name
 from tqdm import tqdm
 from voices import similarity, spread
 
+from vqspeech.audio.pitch import compare
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.codec import Codec
 from vqspeech.data.batches import PackedCorpus
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.evaluation import networks, words
-from vqspeech.evaluation.metrics import Signal, estoi, mel_distance
-from vqspeech.evaluation.signals import match
-from vqspeech.pitch import compare
-from vqspeech.sampling import postfilter
+from vqspeech.evaluation.metrics import networks, words
+from vqspeech.evaluation.metrics.scores import Signal, estoi, mel_distance
+from vqspeech.evaluation.metrics.signals import match
+from vqspeech.synthesis import postfilter
 
 TEMPERATURES = (1.0, 0.85, 0.7)
 SETTINGS = {

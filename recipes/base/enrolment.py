@@ -20,11 +20,11 @@ from tqdm import tqdm
 from voices import read_manifest, similarity
 
 from vqspeech import Codec, audio
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.checkpoint.speakers import save_voice
 from vqspeech.data.index import OTHER
-from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.enrolment import enroll, nearest_speakers
-from vqspeech.evaluation import networks
-from vqspeech.speakers import save_voice
+from vqspeech.evaluation.metrics import networks
+from vqspeech.synthesis.enrolment import enroll, nearest_speakers
 
 
 def main() -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from vqspeech.checkpoint import PRIOR_FILE, codes_identity, load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.model import PRIOR_FILE, codes_identity, load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.prior import load_prior, save_prior
 from vqspeech.errors import InputError
-from vqspeech.prior_file import load_prior, save_prior
 
 CARD = Path(__file__).with_name("card.md")
 
@@ -30,7 +30,7 @@ def main() -> int:
         hours = sum(float(speaker["minutes"]) for speaker in about.speakers) / 60
         card = CARD.read_text().format(
             rate=model.config.frame_rate,
-            codes=model.config.quantizer.codes,
+            codes=model.config.quantizer.codebook_size,
             books=model.config.quantizer.codebooks,
             bits=model.config.bit_rate,
             stages=stages,

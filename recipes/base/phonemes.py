@@ -20,19 +20,19 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.tracks import PHONEME_HOP, UNKNOWN, load_phonemes, save_phonemes
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.evaluation import extras
 from vqspeech.evaluation.transcripts import read_transcripts
-from vqspeech.phonemes import PHONEMES
+from vqspeech.nn.phonemes import PHONEMES
 
 
 @cache
 def _aligner():
-    from vqspeech.evaluation.forced_alignment import ForcedAligner
+    from vqspeech.evaluation.phonemes.forced_alignment import ForcedAligner
 
     return ForcedAligner()
 
@@ -47,8 +47,8 @@ def labels(job: tuple[Path, int, str]) -> tuple[np.ndarray, str]:
 
     job: the corpus's folder, the row and its transcript.
     """
-    from vqspeech.evaluation.alignment import NotAligned
-    from vqspeech.evaluation.forced_alignment import MAX_SECONDS
+    from vqspeech.evaluation.phonemes.alignment import NotAligned
+    from vqspeech.evaluation.phonemes.forced_alignment import MAX_SECONDS
 
     folder, row, transcript = job
     audio = _corpus_in(folder).audio(row)

@@ -1,4 +1,4 @@
-"""What moving the pitch of speech costs a recogniser: `vqspeech.transpose` beside librosa's.
+"""What moving the pitch of speech costs a recogniser: `vqspeech.audio.psola` beside librosa's.
 
     python recipes/base/pitch.py PACKED MANIFEST [--utterances 20]
 
@@ -18,11 +18,11 @@ import torch
 from phonemes import transcripts_by_name
 from voices import spread
 
+from vqspeech.audio.psola import transposed
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.batches import PackedCorpus
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.evaluation import words
-from vqspeech.transpose import transposed
+from vqspeech.evaluation.metrics import words
 
 SEMITONES = (-9, -5, 5, 9)
 SHORTEST, LONGEST = 3.0, 12.0

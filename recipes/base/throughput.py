@@ -32,7 +32,7 @@ def conv1d_forms(project_ahead: bool) -> None:
     import torch
     import torch.nn.functional as F
 
-    from vqspeech.dsp import MU_LEVELS, MU_ZERO
+    from vqspeech.audio.signal import MU_LEVELS, MU_ZERO
     from vqspeech.nn.decoder import WaveNetDecoder
     from vqspeech.nn.timeconv import TimeConv
 
@@ -83,7 +83,7 @@ def measure(form: str, batch: int) -> dict:
     """Audio samples a second through the WaveNet, and the first loss (the forms must agree)."""
     import torch
 
-    from vqspeech.config import FILTER_BANK_HOP, load_preset
+    from vqspeech.config.model import FILTER_BANK_HOP, load_preset
     from vqspeech.nn.vqvae import VQVAE, Batch
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters

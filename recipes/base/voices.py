@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vqspeech.evaluation import converted, networks
+from vqspeech.evaluation import converted
+from vqspeech.evaluation.metrics import networks
 
 
 def read_manifest(speech: Path) -> list[dict[str, str]]:

@@ -62,8 +62,8 @@ def pack_speed(folder: Path, workers: int) -> None:
 
 def made_up_tracks(corpus, hop: int) -> dict:
     """F0 and phonemes of every utterance, as long as real ones, by the names of `Crops`."""
+    from vqspeech.audio.pitch import QUICK_HOP
     from vqspeech.data.tracks import PHONEME_HOP, F0Track, PhonemeTrack
-    from vqspeech.pitch import QUICK_HOP
 
     samples = corpus.index["utterances"]["samples"]
     f0, labels = np.cumsum(samples // QUICK_HOP + 1), np.cumsum(-(-samples // PHONEME_HOP))
@@ -74,7 +74,7 @@ def made_up_tracks(corpus, hop: int) -> dict:
 def loader_speed(packed: Path) -> None:
     import torch
 
-    from vqspeech.config import load_preset
+    from vqspeech.config.model import load_preset
     from vqspeech.data.batches import Crops, PackedCorpus, prefetch
     from vqspeech.nn.vqvae import VQVAE, Batch
     from vqspeech.training.memory import keep_freed_memory

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from vqspeech.sampling.products import product
+from vqspeech.sampling.matvec import product
 
 
 @njit(nogil=True, fastmath=True)  # or the sum would wait for each addition

@@ -30,10 +30,10 @@ def main() -> int:
     import torch
 
     from vqspeech import Codec, audio
-    from vqspeech.dsp import HighPass
+    from vqspeech.audio.pitch import f0_frames
+    from vqspeech.audio.signal import HighPass
     from vqspeech.nn.excitation import teacher_excitation
-    from vqspeech.pitch import f0_frames
-    from vqspeech.sampling.formats import FORMATS
+    from vqspeech.sampling.backends import FORMATS
 
     codec = Codec.from_pretrained(args.model, device="cpu")
     decoder, hold = codec.model.decoder, codec.config.steps_per_frame

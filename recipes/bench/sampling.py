@@ -39,9 +39,9 @@ class Subject:
     def __init__(self, preset: str, seconds: float):
         import torch
 
-        from vqspeech.config import load_preset
+        from vqspeech.config.model import load_preset
         from vqspeech.nn.decoder import WaveNetDecoder
-        from vqspeech.sampling.formats import FORMATS
+        from vqspeech.sampling.backends import FORMATS
 
         torch.manual_seed(0)
         self.name, self.config = preset, load_preset(preset)
@@ -155,7 +155,7 @@ def int8_rate() -> float:
     """int8 x int16 multiply-adds a second of one core, weights in the first cache."""
     from limits import products
 
-    from vqspeech.sampling.products import pack_int8
+    from vqspeech.sampling.matvec import pack_int8
 
     weights = pack_int8(np.ones((64, 128), np.int8))
     x, sums = np.ones((4, 64), np.int16), np.zeros((4, 128), np.int32)

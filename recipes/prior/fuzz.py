@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from vqspeech import Codec
-from vqspeech.bitstream import header_bytes, read_header
+from vqspeech.codes.bitstream import header_bytes, read_header
+from vqspeech.codes.vqs import load_vqs, measure_vqs
 from vqspeech.errors import InputError
-from vqspeech.vqs import load_vqs, measure_vqs
 
 LONGEST_SECONDS, MOST_BYTES = 20.0, 64e6
 

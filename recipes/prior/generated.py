@@ -17,8 +17,8 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from vqspeech import Codec, audio
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.corpus import find_utterances
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.training.corpus_codes import CODES_FILE, CorpusCodes
 
@@ -119,7 +119,7 @@ def voice_similarity(speech: Path, waves, speakers, voices) -> tuple[float, floa
 
     (with recordings of the named speaker, with those of the other speakers).
     """
-    from vqspeech.evaluation.networks import voice_embedding
+    from vqspeech.evaluation.metrics.networks import voice_embedding
 
     found = find_utterances(speech, speech / "manifest.tsv", "train,eval-seen")
     real = []

@@ -18,12 +18,12 @@ import torch
 from safetensors.numpy import load_file
 
 from vqspeech import Codec
-from vqspeech.audio import read
+from vqspeech.audio.reading import read
+from vqspeech.codes.vqs import measure_vqs
 from vqspeech.data.corpus import find_utterances
 from vqspeech.errors import InputError
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CODES_FILE, CorpusCodes
-from vqspeech.vqs import measure_vqs
 
 SPLITS = ("eval-seen", "eval-unseen")
 PARTS = ("indices", "ends", "speakers")

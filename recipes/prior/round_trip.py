@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from vqspeech import Codec
-from vqspeech.bitstream import SHORT_PRIOR, Header
+from vqspeech.codes.bitstream import SHORT_PRIOR, Header
+from vqspeech.codes.vqs import load_vqs, save_vqs
 from vqspeech.data.corpus import find_utterances
 from vqspeech.errors import InputError
-from vqspeech.vqs import load_vqs, save_vqs
 
 LONGEST = 10_000
 SHOWN = 12

@@ -80,7 +80,7 @@ def test_what_is_refused(refused, anna, tiny_model, make_audio, tmp_path):
 
 
 def test_an_enrolled_voice(cli, anna, refused, tiny_model, make_audio, tmp_path, monkeypatch):
-    from vqspeech import enrolment
+    from vqspeech.synthesis import enrolment
 
     monkeypatch.setattr(enrolment, "MEL_STEPS", 3)
     monkeypatch.setattr(enrolment, "NATS_STEPS", 1)

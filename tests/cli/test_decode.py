@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from vqspeech.audio import clipping_message
+from vqspeech.audio.reading import clipping_message
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_folder_is_decoded_side_by_side(cli, anna, codes, tmp_path):
 
 
 def test_an_interrupted_folder_keeps_what_is_complete(cli, anna, codes, tmp_path, monkeypatch):
-    from vqspeech.audio import Writer
+    from vqspeech.audio.reading import Writer
 
     folder, out = tmp_path / "codes", tmp_path / "out"
     folder.mkdir()
@@ -135,7 +135,7 @@ def test_speaker_is_needed(refused, tiny_model, codes, tmp_path):
 
 
 def test_a_model_of_one_speaker_needs_no_name(cli, tiny_config, codes, tmp_path):
-    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.checkpoint.model import save_checkpoint
     from vqspeech.nn.vqvae import VQVAE
 
     rows = [{"name": "me", "gender": "", "minutes": 1.0}]
@@ -145,7 +145,7 @@ def test_a_model_of_one_speaker_needs_no_name(cli, tiny_config, codes, tmp_path)
 
 
 def test_an_untrained_wavenet_is_refused(refused, tiny_config, codes, tmp_path):
-    from vqspeech.checkpoint import save_checkpoint
+    from vqspeech.checkpoint.model import save_checkpoint
     from vqspeech.nn.vqvae import VQVAE
 
     rows = [{"name": "me", "gender": "", "minutes": 1.0}]
@@ -211,7 +211,7 @@ def test_unwritable_output(refused, anna, codes, tmp_path, name):
 
 
 def test_interrupted_decoding_leaves_nothing(cli, anna, codes, tmp_path, monkeypatch):
-    from vqspeech.audio import Writer
+    from vqspeech.audio.reading import Writer
 
     def interrupt(*_):
         raise KeyboardInterrupt

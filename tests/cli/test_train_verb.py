@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vqspeech.cli.train import with_steps
-from vqspeech.config import load_preset
+from vqspeech.config.model import load_preset
 from vqspeech.errors import InputError
 
 TOML = """
@@ -18,7 +18,7 @@ mels = 16
 fine_dilations = [1]
 coarse_dilations = [1]
 [quantizer]
-codes = 4
+codebook_size = 4
 dim = 8
 [conditioning]
 channels = 16
@@ -111,9 +111,9 @@ def test_bad_configurations(refused, config, corpus, tmp_path):
     for text, word in (
         (TOML.replace("mels = 16", "mells = 16"), "mells"),
         (TOML.replace("hop = 320", "hop = 300"), "160"),
-        (TOML.replace("codes = 4", "codes = 'four'"), "four"),
-        (TOML.replace("codes = 4", "codes = 4\ncodebooks = 3"), "1, 2, 4, 8"),
-        (TOML.replace("codes = 4", "codes = 1" + "0" * 5000), "TOML"),
+        (TOML.replace("codebook_size = 4", "codebook_size = 'four'"), "four"),
+        (TOML.replace("codebook_size = 4", "codebook_size = 4\ncodebooks = 3"), "1, 2, 4, 8"),
+        (TOML.replace("codebook_size = 4", "codebook_size = 1" + "0" * 5000), "TOML"),
         (TOML + "[[", "TOML"),
     ):
         config.write_text(text)

@@ -3,9 +3,9 @@ import pytest
 import soundfile
 from voices import RATE, voice
 
+from vqspeech.audio.level import LEVEL_DB, LevelMeter
 from vqspeech.data.condition import conditioned, speech_span
 from vqspeech.errors import InputError
-from vqspeech.level import LEVEL_DB, LevelMeter
 
 
 def condition(tmp_path, x, rate=RATE):

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 from tones import RATE, vowel
 
+from vqspeech.audio.pitch import PitchTrack
 from vqspeech.data import tracks
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
@@ -25,7 +26,6 @@ from vqspeech.data.tracks import (
     save_phonemes,
     track_f0,
 )
-from vqspeech.pitch import PitchTrack
 
 PITCH = {"anna": 220.0, "bert": 110.0}
 

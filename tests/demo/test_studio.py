@@ -4,11 +4,11 @@ import soundfile
 from tones import vowel
 
 from vqspeech import Codec, InputError
-from vqspeech.codec_decoding import NO_CHANGE
+from vqspeech.checkpoint.speakers import Voice, save_voice
 from vqspeech.demo import words
 from vqspeech.demo.studio import Limits, Studio, opus_bytes
 from vqspeech.sampling.checks import EMPHASIS
-from vqspeech.speakers import Voice, save_voice
+from vqspeech.synthesis.rendering import NO_CHANGE
 
 RATE = 16_000
 

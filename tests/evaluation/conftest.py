@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from synthetic_voice import RATE, sung
 
-from vqspeech.bitstream import Header, PackedCoder
-from vqspeech.codes import Codes
-from vqspeech.config import QuantizerConfig
-from vqspeech.dsp import frames_for
+from vqspeech.audio.signal import frames_for
+from vqspeech.codes.bitstream import Header, PackedCoder
+from vqspeech.codes.codes import Codes
+from vqspeech.codes.vqs import save_vqs
+from vqspeech.config.model import QuantizerConfig
 from vqspeech.errors import InputError
-from vqspeech.vqs import save_vqs
 
 HOP = 320
 
@@ -25,7 +25,8 @@ class FakeCodec:
     name, fingerprint, codebook_size = "fake", "0123456789abcdef", 16
     speakers = ("anna", "bert", "other")
     config = SimpleNamespace(
-        decoder=SimpleNamespace(temperature=1.0, bands=4), quantizer=QuantizerConfig(codes=16)
+        decoder=SimpleNamespace(temperature=1.0, bands=4),
+        quantizer=QuantizerConfig(codebook_size=16),
     )
     has_prior, has_preview = False, True
 

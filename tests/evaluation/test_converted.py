@@ -7,7 +7,7 @@ from synthetic_voice import RATE, sung
 
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.converted import Target, choose_targets, know, score_converted
-from vqspeech.evaluation.metrics import Signal
+from vqspeech.evaluation.metrics.scores import Signal
 
 TABLE = [
     *({"name": f"f{i}", "gender": "f", "minutes": 8.0} for i in range(5)),
@@ -75,7 +75,9 @@ def test_voices_are_compared_with_target_and_source(voice):
 
 def test_words_are_those_of_the_source(voice, monkeypatch):
     heard = iter([["a", "x"], ["a", "b"]])
-    monkeypatch.setattr("vqspeech.evaluation.metrics.words.recognise", lambda samples: next(heard))
+    monkeypatch.setattr(
+        "vqspeech.evaluation.metrics.scores.words.recognise", lambda samples: next(heard)
+    )
     target = Target("x", None, np.nan)
     scores = score_converted(Signal(voice), voice.copy(), target, "A b", groups=("words",))
     assert scores["word_error"] == 50 and scores["words_kept"] == 50

@@ -62,7 +62,7 @@ def test_nats_are_measured_with_the_wavenet_only(codec, corpus):
 
 def test_transcripts_reach_the_recogniser(codec, corpus, monkeypatch):
     pytest.importorskip("pocketsphinx")
-    from vqspeech.evaluation import words
+    from vqspeech.evaluation.metrics import words
 
     monkeypatch.setattr(words, "recognise", lambda samples: ["yes"])
     said = {corpus[0].path: "YES NO"}

@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from vqspeech.config import QuantizerConfig
+from vqspeech.config.model import QuantizerConfig
 from vqspeech.evaluation.usage import CodebookUsage, in_words
 
 
 def test_an_even_histogram():
-    usage = CodebookUsage(QuantizerConfig(codes=8))
+    usage = CodebookUsage(QuantizerConfig(codebook_size=8))
     usage.add(np.array([0, 1, 2, 3]), 4 * 320, 150.0)
     usage.add(np.array([3, 2, 1, 0]), 4 * 320, 150.0)
     found = usage.summary()
@@ -19,7 +19,7 @@ def test_an_even_histogram():
 
 
 def test_one_code_alone_and_none_at_all():
-    usage = CodebookUsage(QuantizerConfig(codes=4))
+    usage = CodebookUsage(QuantizerConfig(codebook_size=4))
     assert usage.summary()["perplexity"] == 1
     usage.add(np.zeros(10, int), 3200, 100.0)
     found = usage.summary()
@@ -28,7 +28,7 @@ def test_one_code_alone_and_none_at_all():
 
 
 def test_two_codebooks_are_counted_apart():
-    usage = CodebookUsage(QuantizerConfig(codes=4, codebooks=2))
+    usage = CodebookUsage(QuantizerConfig(codebook_size=4, codebooks=2))
     usage.add(np.array([0, 3, 1, 3, 0, 3, 1]), 7 * 320, 100.0)
     found = usage.summary()
     assert (found["codebook_size"], found["codebooks"], found["entries"]) == (4, 2, 8)

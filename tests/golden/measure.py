@@ -1,6 +1,6 @@
 """What the shipped model makes of the recordings in `sounds`: hashes of all of it, as one dict.
 
-    python tests/golden/measure.py > tests/golden/golden.json     # after a change that is meant
+python tests/golden/measure.py > tests/golden/golden.json     # after a change that is meant
 """
 
 import hashlib
@@ -57,7 +57,9 @@ def measure() -> dict:
             one[weights] = digest(codec.decode(start, VOICE, weights=weights, postfilter=False))
         one["filtered"] = digest(codec.decode(start, VOICE))
         one["preview"] = digest(codec.decode(start, VOICE, preview=True))
-        one["converted"] = digest(codec.convert(wave[: round(SECONDS * sounds.RATE)], speaker=TARGET))
+        one["converted"] = digest(
+            codec.convert(wave[: round(SECONDS * sounds.RATE)], speaker=TARGET)
+        )
         one["bits per code"] = codec.bits_per_code(codes, VOICE)
         with tempfile.TemporaryDirectory() as folder:
             for kind, packed in (("vqs", False), ("packed", True)):

@@ -1,4 +1,4 @@
-"""The recordings whose codes, samples and bytes are kept in `golden.json`: speech and five signals."""
+"""The recordings whose codes, samples and bytes `golden.json` has: speech and five signals."""
 
 from pathlib import Path
 

@@ -5,14 +5,14 @@ import dataclasses
 import pytest
 import torch
 
-from vqspeech.config import load_preset, preset_names
+from vqspeech.config.model import load_preset, preset_names
 
 
 def shrink(config):
     """`config` with its hop, dilations and strides, but few channels."""
     parts = {
         "encoder": {"channels": 8, "mels": 16},
-        "quantizer": {"codes": 16, "dim": 6},
+        "quantizer": {"codebook_size": 16, "dim": 6},
         "conditioning": {"channels": 8, "speaker_dim": 4},
         "decoder": {"residual_channels": 6, "skip_channels": 8},
     }

@@ -51,12 +51,12 @@ def test_speaker_shifts_every_frame(narrow):
 def test_a_speaker_that_scales_begins_as_one_that_only_shifts(narrow):
     plain, scaling = (
         Conditioning(
-            dataclasses.replace(narrow.conditioning, scales=scales, dilations=(1, 2)),
+            dataclasses.replace(narrow.conditioning, film=film, dilations=(1, 2)),
             DIM,
             narrow.encoder.mels,
             narrow.hop,
         ).eval()
-        for scales in (False, True)
+        for film in (False, True)
     )
     missing = scaling.load_state_dict(plain.state_dict(), strict=False).missing_keys
     assert missing and all(key.endswith(".scale.weight") for key in missing)
@@ -75,7 +75,7 @@ def test_a_speaker_that_scales_begins_as_one_that_only_shifts(narrow):
 @pytest.mark.parametrize("frames", [1, 4])
 def test_log_mel_has_a_row_every_ten_milliseconds(narrow, frames):
     net = conditioning_of(narrow)
-    if not narrow.conditioning.auxiliary:
+    if not narrow.conditioning.log_mel_head:
         assert net.head is None
         return
     per_code = narrow.hop // 160
@@ -90,7 +90,7 @@ def test_log_mel_has_a_row_every_ten_milliseconds(narrow, frames):
 @pytest.mark.parametrize("frames", [1, 4])
 def test_pitch_has_a_frame_every_ten_milliseconds(narrow, frames):
     net = conditioning_of(narrow)
-    if not narrow.conditioning.pitch:
+    if not narrow.conditioning.pitch_head:
         assert net.pitch_head is None
         return
     per_code = narrow.hop // 160

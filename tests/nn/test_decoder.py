@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.config import DecoderConfig
-from vqspeech.dsp import MU_LEVELS, MU_ZERO, mu_law_encode, mu_law_table
+from vqspeech.audio.signal import MU_LEVELS, MU_ZERO, mu_law_encode, mu_law_table
+from vqspeech.config.model import DecoderConfig
 from vqspeech.nn.decoder import HEADROOM, WaveNetDecoder
 
 HIDDEN = 5

@@ -7,8 +7,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vqspeech.config import EncoderConfig
-from vqspeech.dsp import frames_for
+from vqspeech.audio.signal import frames_for
+from vqspeech.config.model import EncoderConfig
 from vqspeech.nn.encoder import Encoder
 
 DIM = 6
@@ -119,7 +119,7 @@ def test_no_sample_beyond_the_context_is_seen(hop, low_bins):
 
 def test_the_low_spectrum_is_heard(narrow_base):
     """The mel bands alone would not do: its columns of the first layer get gradients."""
-    config = dataclasses.replace(narrow_base.encoder, warp=0.0)
+    config = dataclasses.replace(narrow_base.encoder, vtlp=0.0)
     encoder = Encoder(config, narrow_base.hop, DIM)
     encoder(noise(1, 3200)).square().sum().backward()
     grad = encoder.stem.linear.weight.grad

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from vqspeech.nn.phoneme_reader import UNKNOWN, PhonemeReader
-from vqspeech.phonemes import PHONEMES, SILENCE
+from vqspeech.nn.phonemes import PHONEMES, SILENCE
 
 DIM, FRAMES = 6, 12
 

@@ -1,15 +1,15 @@
 import pytest
 import torch
 
-from vqspeech.config import QuantizerConfig
-from vqspeech.config_training import PriorConfig
+from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.training import PriorConfig
 from vqspeech.nn.prior import Prior
 
 
 def small(dropout=0.0, books=1):
     torch.manual_seed(0)
     sizes = {"residual_channels": 6, "skip_channels": 5, "layers": 3, "cycle": 2, "speaker_dim": 3}
-    quantizer = QuantizerConfig(codes=7, codebooks=books)
+    quantizer = QuantizerConfig(codebook_size=7, codebooks=books)
     return Prior(PriorConfig(**sizes, dropout=dropout), quantizer, speakers=2)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.config import QuantizerConfig
+from vqspeech.config.model import QuantizerConfig
 from vqspeech.nn.quantizer import LAPLACE, VectorQuantizer, jitter_frames, perplexity
 
 K, D = 12, 5
@@ -15,7 +15,7 @@ K, D = 12, 5
 
 def make(initialised=True, **options):
     """A quantizer whose codes stand where they were put, without normalisation."""
-    options = {"codes": K, "dim": D, "normalise": False, "revive_below": 0.0} | options
+    options = {"codebook_size": K, "dim": D, "normalise": False, "revive_below": 0.0} | options
     quantizer = VectorQuantizer(QuantizerConfig(**options))
     quantizer.initialised.fill_(initialised)
     return quantizer
@@ -74,7 +74,7 @@ def test_frames_take_the_codebooks_in_turn(books, frames):
 
 
 def test_each_codebook_has_statistics_of_its_own():
-    quantizer = make(initialised=False, codebooks=2, normalise=True, decay=0.5)
+    quantizer = make(initialised=False, codebooks=2, normalise=True, ema_decay=0.5)
     z = torch.randn(2, D, 400)
     z[..., 1::2] = 50 + 9 * z[..., 1::2]
     for _ in range(40):
@@ -91,7 +91,7 @@ def test_each_codebook_has_statistics_of_its_own():
 
 
 def test_codebooks_begin_and_revive_with_frames_of_their_own():
-    quantizer = make(initialised=False, codebooks=2, decay=0.9, revive_below=0.1)
+    quantizer = make(initialised=False, codebooks=2, ema_decay=0.9, revive_below=0.1)
     z = torch.randn(2, D, 60)
     z[..., 1::2] += 1000
     quantizer(z)
@@ -107,7 +107,7 @@ def test_codebooks_begin_and_revive_with_frames_of_their_own():
 
 @torch.no_grad()
 def test_mixed_precision_does_not_move_frames_to_other_codes():
-    quantizer, z = make(codes=512).eval(), torch.randn(2, D, 200)
+    quantizer, z = make(codebook_size=512).eval(), torch.randn(2, D, 200)
     with torch.autocast("cpu", torch.bfloat16):
         mixed, forward = quantizer.encode(z), quantizer(z).indices
     assert torch.equal(mixed, quantizer.encode(z))
@@ -169,7 +169,7 @@ def slow_update(counts, sums, codebook, frames, decay):
 
 
 def test_update_equals_a_slow_one():
-    quantizer = make(decay=0.8)
+    quantizer = make(ema_decay=0.8)
     expected = [
         x.detach().double().numpy().copy()
         for x in (quantizer.counts, quantizer.sums, quantizer.codebook)
@@ -185,7 +185,7 @@ def test_update_equals_a_slow_one():
 
 
 def test_codes_go_to_the_means_of_their_frames():
-    quantizer = make(decay=0.5)
+    quantizer = make(ema_decay=0.5)
     z = torch.randn(2, D, 100)
     for _ in range(60):
         indices = quantizer(z).indices.flatten()
@@ -203,7 +203,7 @@ def test_gradient_codebook_is_left_to_the_optimizer():
 
 @pytest.mark.parametrize("update", ["ema", "gradient"])
 def test_first_batch_initialises_the_codes(update):
-    quantizer = make(initialised=False, update=update, decay=0.99999)
+    quantizer = make(initialised=False, update=update, ema_decay=0.99999)
     z = 7.0 + 3.0 * torch.randn(2, D, 20)
     quantizer(z)
     assert bool(quantizer.initialised)
@@ -234,7 +234,7 @@ def test_evaluation_does_not_initialise():
 
 @pytest.mark.parametrize("update", ["ema", "gradient"])
 def test_dead_codes_are_replaced_with_their_statistics(update):
-    quantizer = make(update=update, decay=0.9, revive_below=0.1)
+    quantizer = make(update=update, ema_decay=0.9, revive_below=0.1)
     far = [2, 7]
     with torch.no_grad():
         quantizer.codebook[far] = 1000.0
@@ -256,7 +256,7 @@ def test_dead_codes_are_replaced_with_their_statistics(update):
 
 
 def test_without_revival_dead_codes_stay():
-    quantizer = make(update="gradient", decay=0.5, revive_below=0.0)
+    quantizer = make(update="gradient", ema_decay=0.5, revive_below=0.0)
     with torch.no_grad():
         quantizer.codebook[3] = 1000.0
     for _ in range(30):
@@ -321,7 +321,7 @@ def test_jitter_only_while_training():
 
 @torch.no_grad()
 def test_normalisation_takes_any_scale():
-    quantizer = make(initialised=False, normalise=True, codes=8)
+    quantizer = make(initialised=False, normalise=True, codebook_size=8)
     for _ in range(200):
         quantizer(1000.0 + 50.0 * torch.randn(4, D, 50))
     quantizer.eval()
@@ -332,7 +332,7 @@ def test_normalisation_takes_any_scale():
 
 @torch.no_grad()
 def test_evaluation_changes_no_statistics():
-    quantizer = make(normalise=True, jitter=0.5, decay=0.5, revive_below=0.5, initialised=False)
+    quantizer = make(normalise=True, jitter=0.5, ema_decay=0.5, revive_below=0.5, initialised=False)
     quantizer(torch.randn(2, D, 20))
     quantizer.eval()
     before = state(quantizer)

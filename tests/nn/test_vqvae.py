@@ -19,10 +19,10 @@ def crops(config, frames=40):
     """A batch of what the model of `config` is trained on, half of it voiced."""
     samples = frames * config.hop
     f0 = phonemes = None
-    if config.conditioning.pitch:
+    if config.conditioning.pitch_head:
         f0 = torch.empty(2, samples // 160).uniform_(80, 300)
         f0[:, ::2] = 0
-    if config.conditioning.phonemes:
+    if config.conditioning.phoneme_head:
         phonemes = torch.randint(UNKNOWN, 40, (2, frames))
     return Batch(0.1 * torch.randn(2, samples), SPEAKERS, f0, phonemes)
 
@@ -58,9 +58,9 @@ def told(config, batch):
 @torch.no_grad()
 def test_terms_of_every_preset(narrow):
     losses = ready(narrow)(crops(narrow))
-    assert (losses.mel is not None) == narrow.conditioning.auxiliary
-    assert (losses.pitch is not None) == narrow.conditioning.pitch
-    assert (losses.phonemes is not None) == narrow.conditioning.phonemes
+    assert (losses.mel is not None) == narrow.conditioning.log_mel_head
+    assert (losses.pitch is not None) == narrow.conditioning.pitch_head
+    assert (losses.phonemes is not None) == narrow.conditioning.phoneme_head
     # An untrained network knows next to nothing: ln 256 nats a sample.
     assert float(losses.nats) == pytest.approx(math.log(256), rel=0.1)
     assert float(losses.usage.sum()) == 80
@@ -100,13 +100,13 @@ def test_terms_by_hand(narrow):
     logits = model.decoder(target, hidden, excitation=told(narrow, batch))
     nats = F.cross_entropy(logits.flatten(0, 2), target.flatten())
     torch.testing.assert_close(losses.nats, nats, rtol=1e-4, atol=1e-5)
-    if narrow.conditioning.auxiliary:
+    if narrow.conditioning.log_mel_head:
         mel = (model.conditioning.log_mel(hidden) - model.target_mel(batch.wave)).abs().mean()
         torch.testing.assert_close(losses.mel, mel, rtol=1e-4, atol=1e-5)
-    if narrow.conditioning.pitch:
+    if narrow.conditioning.pitch_head:
         pitch = model.conditioning.pitch(hidden).loss(batch.f0)
         torch.testing.assert_close(losses.pitch, pitch, rtol=1e-4, atol=1e-5)
-    if narrow.conditioning.phonemes:
+    if narrow.conditioning.phoneme_head:
         read = model.phonemes.loss(z_q, batch.phonemes)  # from the codes alone, not the speaker
         torch.testing.assert_close(losses.phonemes, read, rtol=1e-4, atol=1e-5)
 

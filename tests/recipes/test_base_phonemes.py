@@ -14,7 +14,7 @@ from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.pack import pack
 from vqspeech.data.tracks import UNKNOWN, load_phonemes
-from vqspeech.phonemes import PHONEMES
+from vqspeech.nn.phonemes import PHONEMES
 
 SCRIPT = Path(__file__).resolve().parents[2] / "recipes" / "base" / "phonemes.py"
 SAID = {"anna/one": "Oh.", "anna/2": "", "bert/3": "she hadde", "bert/4": "oh"}
@@ -70,7 +70,7 @@ def test_labels(phonemes, folder, monkeypatch):
         else:
             assert set(found.tolist()) == {UNKNOWN}
             assert {"anna/2": "no transcript", "bert/3": "dictionary"}[name] in reason
-    monkeypatch.setattr("vqspeech.evaluation.forced_alignment.MAX_SECONDS", 0.5)
+    monkeypatch.setattr("vqspeech.evaluation.phonemes.forced_alignment.MAX_SECONDS", 0.5)
     found, reason = phonemes.labels((packed, 0, "oh"))
     assert set(found.tolist()) == {UNKNOWN} and reason == "longer than 0.5 s"
 

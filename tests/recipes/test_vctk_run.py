@@ -22,7 +22,7 @@ mels = 16
 fine_dilations = [1]
 coarse_dilations = [1]
 [quantizer]
-codes = 16
+codebook_size = 16
 dim = 6
 [conditioning]
 channels = 16

@@ -8,8 +8,8 @@ import pytest
 import torch
 from networks import F0, HIDDEN, HOLD, KINDS, decoder_of, drive_of, excitation_of
 
-from vqspeech.sampling import kernels
-from vqspeech.sampling.packed import new_state, pack_wavenet
+from vqspeech.sampling import float32_kernels as kernels
+from vqspeech.sampling.float32_weights import new_state, pack_wavenet
 from vqspeech.sampling.reference import ReferenceSampler, draw
 from vqspeech.sampling.stream import BandJoiner, WaveNetSampler
 

@@ -8,7 +8,7 @@ import soundfile
 import torch
 from tiny_runs import CONFIG, EVERYTHING, PITCH, RATE, Runs, voice
 
-from vqspeech.config import from_dict
+from vqspeech.config.model import from_dict
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.pack import pack

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch.utils.tensorboard  # noqa: F401 (here, so that not every fork imports it)
 from tiny_runs import CONFIG
 
-from vqspeech import checkpoint
-from vqspeech.config import from_dict
+from vqspeech.checkpoint import model as checkpoint
+from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
 from vqspeech.training import stage, state
 from vqspeech.training.loop import train

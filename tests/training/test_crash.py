@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_loop import assert_repeats, differences
-from tiny_runs import Runs
+from tiny_runs import Runs, assert_repeats, differences
 
-from vqspeech.checkpoint import load_checkpoint, recover
+from vqspeech.checkpoint.model import load_checkpoint, recover
 from vqspeech.training.state import load_position
 
 KILLED = Path(__file__).with_name("killed_runs.py")

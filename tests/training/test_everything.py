@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from test_loop import assert_repeats, differences
-from tiny_runs import Runs
+from tiny_runs import Runs, assert_repeats, differences
 
-from vqspeech.checkpoint import load_checkpoint
+from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.tracks import load_f0
 

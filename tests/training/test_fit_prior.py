@@ -9,11 +9,11 @@ import pytest
 import torch
 from tiny_runs import CONFIG
 
-from vqspeech.checkpoint import codes_identity, load_checkpoint
-from vqspeech.config import QuantizerConfig, from_dict
+from vqspeech.checkpoint.model import codes_identity, load_checkpoint
+from vqspeech.checkpoint.prior import load_prior
+from vqspeech.config.model import QuantizerConfig, from_dict
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.errors import InputError
-from vqspeech.prior_file import load_prior
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CODES_FILE, CorpusCodes, corpus_codes
 from vqspeech.training.fit_prior import fit_prior
@@ -154,7 +154,7 @@ def test_crops_begin_with_the_first_codebooks_turn():
 
 def test_baselines():
     train, held_out = some([2000] * 3), some([500] * 2, seed=1)
-    one = QuantizerConfig(codes=5)
+    one = QuantizerConfig(codebook_size=5)
     bits = baseline_bits(train, held_out, one)
     assert bits["uniform"] == pytest.approx(np.log2(5))
     assert bits["unigram"] == pytest.approx(np.log2(5), abs=0.01)
@@ -169,7 +169,7 @@ def test_baselines_of_two_codebooks():
     places = np.concatenate([np.arange(length) for length in lengths])
     own = np.random.default_rng(0).integers(2, size=len(places)) + 2 * (places % 2)
     codes = CorpusCodes(own.astype(np.uint16), np.cumsum(lengths), np.array([0, 0]))
-    two = QuantizerConfig(codes=4, codebooks=2)
+    two = QuantizerConfig(codebook_size=4, codebooks=2)
     bits = baseline_bits(codes, codes, two)
     assert bits["uniform"] == 2
     assert bits["unigram"] == pytest.approx(1, abs=0.02)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from tiny_runs import CONFIG, with_stage
 
-from vqspeech.checkpoint import load_checkpoint, save_checkpoint
-from vqspeech.config import from_dict
+from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.training.inherit import inherit
@@ -55,7 +55,7 @@ def test_of_other_shapes_the_rest_and_a_quantizer_whole_or_not_at_all(older):
 
 
 def test_a_run_begins_there_and_only_once(runs, config, whole_run):
-    still = with_stage(config, "codes", steps=2, learning_rate=1e-8, average=0.0)
+    still = with_stage(config, "codes", steps=2, learning_rate=1e-8, ema_decay=0.0)
     given = runs.weights(whole_run)
     out = runs.train(still, stages=("codes",), init=str(whole_run / "model"))
     assert any("begin as those of" in said for said in runs.said)

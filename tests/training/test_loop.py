@@ -8,19 +8,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tiny_runs import Runs, with_stage
+from tiny_runs import Runs, assert_repeats, differences, with_stage
 
-from vqspeech.checkpoint import load_checkpoint
+from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.errors import InputError
 from vqspeech.training.stage import StageRun
 from vqspeech.training.state import STATE_FILE, load_position
-
-
-def differences(one, other, prefix=""):
-    """Names of the tensors that are not the same, bit for bit."""
-    assert set(one) == set(other)
-    return {k for k in one if k.startswith(prefix) and not torch.equal(one[k], other[k])}
-
 
 # What a run leaves
 
@@ -135,14 +128,6 @@ def test_stages_one_by_one_are_the_stages_in_one_go(runs, config, whole_run):
     assert not differences(Runs.weights(out), Runs.weights(whole_run))
 
 
-def assert_repeats(out, whole_run):
-    """What `out` logged is what the uninterrupted run did, and its model too."""
-    log, wanted = Runs.log(out), Runs.log(whole_run)
-    stopped = {key for key in set(log) - set(wanted) if key[0] == "valid"}  # at other steps
-    assert {key: log[key] for key in set(log) - stopped} == wanted
-    assert not differences(Runs.weights(out), Runs.weights(whole_run))
-
-
 @pytest.mark.parametrize("steps", [[1], [5, 6], [12], [20, 4]])
 def test_resumed_run_repeats_an_uninterrupted_one(runs, config, whole_run, steps):
     for count in steps:
@@ -249,7 +234,7 @@ def test_another_run_in_the_folder(runs, config):
 def test_resume_with_another_configuration(runs, config, part):
     changes = {
         "encoder": {"channels": 12},
-        "quantizer": {"decay": 0.5},
+        "quantizer": {"ema_decay": 0.5},
         "conditioning": {"dilations": (2,)},
         "decoder": {"layers": 2},
     }
@@ -343,7 +328,7 @@ def test_checkpoint_that_cannot_be_written(runs, config, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vqspeech.checkpoint.save_file", full)
+    monkeypatch.setattr("vqspeech.checkpoint.model.save_file", full)
     refused(runs, config, "No space left on device.*the last one is intact", resume=True)
     assert (out / STATE_FILE).read_bytes() == before
     assert not differences(Runs.weights(out), model)

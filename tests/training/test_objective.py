@@ -130,7 +130,7 @@ def made_up(nats=1.0, mel=10.0, cepstra=6.0, pitch=None, phonemes=None):
     ],
 )
 def test_total_is_the_three_terms_of_the_paper_and_the_auxiliary_one(config, name, update, wanted):
-    training = dataclasses.replace(config.training, auxiliary_weight=2.0)
+    training = dataclasses.replace(config.training, log_mel_weight=2.0)
     config = with_update(dataclasses.replace(config, training=training), update)
     losses = made_up(nats=None if name == "codes" else 1.0)
     assert float(total_loss(config, config.training.stage(name), losses)) == wanted

@@ -6,10 +6,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from vqspeech.audio.pitch import QUICK_HOP
 from vqspeech.data.batches import CropBatch
 from vqspeech.data.tracks import F0Track
 from vqspeech.errors import InputError
-from vqspeech.pitch import QUICK_HOP
 from vqspeech.training import run as module
 from vqspeech.training.log import RunLog
 from vqspeech.training.run import Options, Run, to_batch

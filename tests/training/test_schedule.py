@@ -1,6 +1,6 @@
 import pytest
 
-from vqspeech.config_training import StageConfig
+from vqspeech.config.training import StageConfig
 from vqspeech.training.schedule import learning_rate
 
 STAGE = StageConfig("joint", 900, learning_rate=1e-3, final_learning_rate=1e-4, warmup=100)

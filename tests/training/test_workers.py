@@ -11,9 +11,9 @@ import torch.multiprocessing as mp
 from safetensors.torch import load_file, save_file
 from tiny_runs import CONFIG, EVERYTHING, Runs, with_stage
 
-from vqspeech.config import QuantizerConfig, from_dict
+from vqspeech.config.model import QuantizerConfig, from_dict
+from vqspeech.nn.distributed import SharedBatchNorm
 from vqspeech.nn.quantizer import VectorQuantizer
-from vqspeech.nn.workers import SharedBatchNorm
 from vqspeech.training import stage
 from vqspeech.training.loop import train
 from vqspeech.training.run import Options
@@ -31,7 +31,7 @@ def batches():
 
 def quantizer(revive_below):
     torch.manual_seed(1)
-    options = {"codes": 8, "codebooks": 2, "dim": 6, "decay": 0.7, "normalise": False}
+    options = {"codebook_size": 8, "codebooks": 2, "dim": 6, "ema_decay": 0.7, "normalise": False}
     quantizer = VectorQuantizer(QuantizerConfig(**options, revive_below=revive_below))
     quantizer.initialised.fill_(revive_below == 0)
     return quantizer
@@ -154,7 +154,7 @@ def test_losses_and_codebook_are_those_of_one_process_with_the_doubled_batch(res
 
 @pytest.mark.slow
 def test_whole_training_with_two_processes(results):
-    from vqspeech.checkpoint import load_checkpoint
+    from vqspeech.checkpoint.model import load_checkpoint
 
     about = load_checkpoint(results / "run" / "model").about
     assert about.trained == {"codes": 12, "waveform": 9, "joint": 6}

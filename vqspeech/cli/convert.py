@@ -66,13 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     if args.list:
-        from vqspeech.checkpoint import read_about, resolve
+        from vqspeech.checkpoint.model import read_about, resolve
         from vqspeech.cli.speakers import print_table
 
         print_table(read_about(resolve(args.model)).speakers)
         return
     jobs = _plan(args)
-    from vqspeech import audio
+    from vqspeech.audio import reading as audio
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli.folders import plan, work_through
 from vqspeech.cli.options import (
     add_device,
@@ -24,14 +25,13 @@ from vqspeech.cli.options import (
     whole,
 )
 from vqspeech.cli.output import say, seconds_bar
-from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.codes.vqs import SUFFIX, is_vqs
 from vqspeech.errors import InputError
 from vqspeech.sampling.checks import HIGHEST_TEMPERATURE, WEIGHTS
-from vqspeech.vqs import SUFFIX, is_vqs
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
-    from vqspeech.codes import Codes
+    from vqspeech.codes.codes import Codes
 
 PREVIEW = "PREVIEW by Griffin-Lim, not the WaveNet"
 FORMATS = ("wav", "flac")
@@ -165,7 +165,7 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
 
 def _write_together(outs: list[Path], blocks, progress) -> None:
     """Write numbered blocks to their files; those that are not complete do not stay."""
-    from vqspeech.audio import Writer
+    from vqspeech.audio.reading import Writer
 
     writers: dict[int, Writer] = {}
     done = 0.0
@@ -188,7 +188,7 @@ def _write_together(outs: list[Path], blocks, progress) -> None:
 
 
 def _say_clipping(out: Path, clipped: int, samples: int) -> None:
-    from vqspeech.audio import clipping_message
+    from vqspeech.audio.reading import clipping_message
 
     if message := clipping_message(out, clipped, samples):
         say(message.removeprefix("vqspeech: "))
@@ -196,7 +196,7 @@ def _say_clipping(out: Path, clipped: int, samples: int) -> None:
 
 def _load(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes", str | None]:
     """(codes of a file, the voice to decode them with)."""
-    from vqspeech.codes import load_npy
+    from vqspeech.codes.codes import load_npy
 
     if not is_vqs(path):
         if args.salvage:

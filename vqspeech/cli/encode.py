@@ -14,9 +14,9 @@ from pathlib import Path
 from vqspeech.cli.folders import make_folder, plan, total, work_through
 from vqspeech.cli.options import add_device, add_model, find_manifest, names, whole
 from vqspeech.cli.output import files_bar, say
-from vqspeech.codes import check_npy_target
+from vqspeech.codes.codes import check_npy_target
+from vqspeech.codes.vqs import check_vqs_target, is_vqs
 from vqspeech.errors import InputError
-from vqspeech.vqs import check_vqs_target, is_vqs
 
 FORMATS = ("npy", "vqs")
 
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     for option in ("speaker", "packed"):
         if getattr(args, option) and not vqs:
             raise InputError(f"--{option} is for .vqs files; a .npy file holds plain codes only")
-    from vqspeech.bulk import save_codes
+    from vqspeech.bulk.processes import save_codes
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
@@ -138,7 +138,7 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
 
 def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) -> float:
     """Encode every job, in several processes where that is worth it; seconds of audio."""
-    from vqspeech.bulk import default_workers, encode_files, save_codes
+    from vqspeech.bulk.processes import default_workers, encode_files, save_codes
 
     on_gpu = codec.device.type == "cuda"  # which one process keeps busy
     workers = args.workers or (1 if on_gpu else default_workers(len(jobs)))
@@ -159,7 +159,7 @@ def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) 
 
 
 def _run_ray(args: argparse.Namespace, jobs: list[tuple[Path, Path]]) -> None:
-    from vqspeech.ray_job import FAILED, SHARD_FILES, Recording, encode_with_ray
+    from vqspeech.bulk.ray_job import FAILED, SHARD_FILES, Recording, encode_with_ray
 
     recordings = [
         Recording(out.relative_to(args.output).with_suffix("").as_posix(), path)

@@ -22,12 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.speakers import check_name, check_voice_target, save_voice
+    from vqspeech.checkpoint.speakers import check_name, check_voice_target, save_voice
 
     check_voice_target(args.out)  # before the work, not after it
     check_name(args.name)
     from vqspeech.codec import Codec
-    from vqspeech.enrolment import enroll
+    from vqspeech.synthesis.enrolment import enroll
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     with share_bar() as progress:

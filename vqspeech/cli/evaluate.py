@@ -85,10 +85,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
     from vqspeech.evaluation.methods import METHODS
-    from vqspeech.evaluation.metrics import GROUPS
+    from vqspeech.evaluation.metrics.scores import GROUPS
+    from vqspeech.evaluation.report.writing import make_folder
     from vqspeech.evaluation.runner import Sampling, evaluate
     from vqspeech.evaluation.transcripts import read_transcripts
-    from vqspeech.evaluation.writing import make_folder
 
     manifest, found = corpus(args)
     if args.out is not None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from vqspeech.cli.options import LARGEST_SEED, add_device, add_model, add_seed, real, whole
 from vqspeech.cli.output import say, seconds_bar
-from vqspeech.codes import check_npy_target
+from vqspeech.codes.codes import check_npy_target
 from vqspeech.errors import InputError
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
-    from vqspeech.codes import Codes
+    from vqspeech.codes.codes import Codes
 
 LONGEST, MOST = 3600.0, 10_000
 PROMPT_SECONDS = 3.0
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     lists = [
         _numbered(args.codes, i, args.count) if args.codes else None for i in range(args.count)
     ]
-    from vqspeech import audio
+    from vqspeech.audio import reading as audio
 
     for output, codes in zip(outputs, lists, strict=True):
         audio.Writer(output)  # refuses what cannot be written before the work begins
@@ -104,7 +104,7 @@ def _numbered(name: str, number: int, count: int) -> Path:
 
 def _prompt(codec: "Codec", args: argparse.Namespace) -> "Codes":
     """Codes of the start of the recording, whole ones."""
-    from vqspeech.codes import Codes
+    from vqspeech.codes.codes import Codes
 
     codes = codec.encode_file(args.prompt)
     seconds = PROMPT_SECONDS if args.prompt_seconds is None else args.prompt_seconds

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vqspeech.cli.options import add_model
 
 if TYPE_CHECKING:
-    from vqspeech.checkpoint import Checkpoint
+    from vqspeech.checkpoint.model import Checkpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> None:
 
 def about_model(name: str | None) -> dict[str, str]:
     """What a model is, from its folder or hub name. Raises InputError."""
-    from vqspeech.checkpoint import load_checkpoint
-    from vqspeech.dsp import SAMPLE_RATE
+    from vqspeech.audio.signal import SAMPLE_RATE
+    from vqspeech.checkpoint.model import load_checkpoint
 
     loaded = load_checkpoint(name)
     about, model = loaded.about, loaded.model
@@ -48,7 +48,7 @@ def about_model(name: str | None) -> dict[str, str]:
         "folder": str(loaded.folder),
         "fingerprint": about.fingerprint,
         "hop": f"{config.hop} samples at {SAMPLE_RATE} Hz ({config.frame_rate:g} codes/s)",
-        "codes": str(config.quantizer.codes)
+        "codes": str(config.quantizer.codebook_size)
         + (f" in each of {books} codebooks, taken in turn" if books > 1 else ""),
         "bit rate": f"{config.bit_rate:g} bit/s",
         "speakers": f"{len(about.speakers)} (`vqspeech speakers` lists them)",
@@ -62,8 +62,8 @@ def about_model(name: str | None) -> dict[str, str]:
 
 
 def _about_prior(loaded: "Checkpoint") -> str:
-    from vqspeech.checkpoint import PRIOR_FILE
-    from vqspeech.prior_file import load_prior
+    from vqspeech.checkpoint.model import PRIOR_FILE
+    from vqspeech.checkpoint.prior import load_prior
 
     if not (loaded.folder / PRIOR_FILE).exists():
         return "none"
@@ -74,13 +74,13 @@ def _about_prior(loaded: "Checkpoint") -> str:
 
 def about_codes(path: str, model: str | None) -> dict[str, str]:
     """What a codes file holds, read as codes of `model`. Raises InputError."""
-    from vqspeech.checkpoint import read_about, resolve
-    from vqspeech.codes import load_npy
+    from vqspeech.checkpoint.model import read_about, resolve
+    from vqspeech.codes.codes import load_npy
     from vqspeech.evaluation.usage import CodebookUsage
 
     config = read_about(resolve(model)).config
-    codes = load_npy(path, config.hop, config.quantizer.codes)
-    rate = codes.bits_per_second(config.quantizer.codes)
+    codes = load_npy(path, config.hop, config.quantizer.codebook_size)
+    rate = codes.bits_per_second(config.quantizer.codebook_size)
     usage = CodebookUsage(config.quantizer)
     usage.add(codes.indices, codes.samples, rate)
     used = usage.summary()
@@ -98,9 +98,9 @@ def about_codes(path: str, model: str | None) -> dict[str, str]:
 
 def about_vqs(path: str) -> dict[str, str]:
     """What a `.vqs` file holds, its checksums verified; no model is needed. Raises InputError."""
-    from vqspeech.bitstream import MODES
-    from vqspeech.dsp import SAMPLE_RATE
-    from vqspeech.vqs import measure_vqs
+    from vqspeech.audio.signal import SAMPLE_RATE
+    from vqspeech.codes.bitstream import MODES
+    from vqspeech.codes.vqs import measure_vqs
 
     measured = measure_vqs(path)
     header = measured.header
@@ -128,7 +128,7 @@ def about_vqs(path: str) -> dict[str, str]:
 
 def about_audio(path: str) -> dict[str, str]:
     """What an audio file holds; it is read to the end. Raises InputError."""
-    from vqspeech import audio
+    from vqspeech.audio import reading as audio
 
     header = audio.probe(path)
     meter = audio.measure_level(path)

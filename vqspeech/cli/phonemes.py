@@ -33,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.evaluation.writing import make_folder
+    from vqspeech.evaluation.report.writing import make_folder
 
     manifest, found = corpus(args)
     align = _aligner(args, manifest)
     if args.out is not None:
         make_folder(args.out)  # refused before the work, not after it
     from vqspeech.codec import Codec
-    from vqspeech.evaluation.phoneme_run import measure_phonemes
+    from vqspeech.evaluation.phonemes.run import measure_phonemes
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     report = measure_phonemes(
@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> None:
 def _aligner(args: argparse.Namespace, manifest: str | Path | None):
     """What gives the alignment of an utterance. Raises InputError."""
     if args.alignments is not None:
-        from vqspeech.evaluation.alignment import AlignmentFolder
+        from vqspeech.evaluation.phonemes.alignment import AlignmentFolder
 
         return AlignmentFolder(args.alignments)
-    from vqspeech.evaluation.forced_alignment import TranscriptAligner
+    from vqspeech.evaluation.phonemes.forced_alignment import TranscriptAligner
     from vqspeech.evaluation.transcripts import read_transcripts
 
     transcripts = {} if manifest is None else read_transcripts(manifest)

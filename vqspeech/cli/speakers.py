@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from vqspeech.checkpoint.speakers import ORDERS
 from vqspeech.cli.options import add_model, real
-from vqspeech.speakers import ORDERS
 
 MOST_MINUTES = 1e12
 
@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.checkpoint import read_about, resolve
-    from vqspeech.speakers import select
+    from vqspeech.checkpoint.model import read_about, resolve
+    from vqspeech.checkpoint.speakers import select
 
     table = read_about(resolve(args.model)).speakers
     speakers = select(table, args.gender, args.min_minutes, args.sort)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vqspeech.cli.options import add_device, add_seed, names, real, whole
-from vqspeech.config import Config, load_preset
+from vqspeech.config.model import Config, load_preset
 from vqspeech.errors import InputError
 
 PRECISIONS = ("auto", "no", "bf16")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vqspeech.config import FILTER_BANK_HOP
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.config.model import FILTER_BANK_HOP
 from vqspeech.data.index import SPLITS, load_index, shard_name
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 
 if TYPE_CHECKING:

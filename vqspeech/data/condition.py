@@ -4,11 +4,11 @@ import os
 
 import numpy as np
 
-from vqspeech.audio import LevelMeter, read_blocks
-from vqspeech.audio_out import to_int16
-from vqspeech.dsp import SAMPLE_RATE, HighPass
+from vqspeech.audio.level import FRAME_SECONDS, SILENCE_DB, db, frame_powers
+from vqspeech.audio.reading import LevelMeter, read_blocks
+from vqspeech.audio.signal import SAMPLE_RATE, HighPass
+from vqspeech.audio.writing import to_int16
 from vqspeech.errors import InputError
-from vqspeech.level import FRAME_SECONDS, SILENCE_DB, db, frame_powers
 
 KEPT_SILENCE_SECONDS = 0.1
 MIN_SECONDS = 0.1

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.audio.level import LEVEL_DB
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.level import LEVEL_DB
 
 INDEX = "index.json"
 VERSION = 1

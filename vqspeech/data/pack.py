@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.condition import conditioned
 from vqspeech.data.corpus import Utterance
 from vqspeech.data.index import INDEX, VERSION, build_index, shard_name
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 
 SKIPPED = "skipped.tsv"

@@ -19,11 +19,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from vqspeech.audio.pitch import QUICK_HOP, at_samples, track
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.index import INDEX
-from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.phonemes import PHONEMES, UNKNOWN
-from vqspeech.pitch import QUICK_HOP, at_samples, track
+from vqspeech.nn.phonemes import PHONEMES, UNKNOWN
 
 F0_FILE, PHONEME_FILE = "f0.safetensors", "phonemes.safetensors"
 PHONEME_HOP = 160

@@ -2,10 +2,10 @@
 
 import gradio as gr
 
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.demo import words
 from vqspeech.demo.studio import Studio
 from vqspeech.demo.tidy import Folder
-from vqspeech.dsp import SAMPLE_RATE
 
 LONGEST_SECONDS = 15.0
 

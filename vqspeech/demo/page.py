@@ -6,12 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from vqspeech.codes import Codes
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.codes.codes import Codes
 from vqspeech.demo import words
 from vqspeech.demo.studio import SOUNDS, Studio
 from vqspeech.demo.style import CSS, theme
 from vqspeech.demo.tidy import Folder
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 
 __all__ = ["CSS", "build", "theme"]

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vqspeech import pitch
-from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.evaluation.pictures import image, spectrogram
-from vqspeech.level import is_scorable
+from vqspeech.audio import pitch
+from vqspeech.audio.level import is_scorable
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.evaluation.report.pictures import image, spectrogram
 
 LOWEST_HZ, HIGHEST_HZ = pitch.FMIN_HZ, pitch.FMAX_HZ
 

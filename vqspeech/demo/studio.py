@@ -17,18 +17,18 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from vqspeech import audio
-from vqspeech.audio_out import to_int16
+from vqspeech.audio import reading as audio
+from vqspeech.audio.level import LevelMeter
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.writing import to_int16
+from vqspeech.checkpoint.speakers import load_voice
 from vqspeech.codec import Codec
-from vqspeech.codec_decoding import NO_CHANGE, Change
-from vqspeech.codes import Codes
-from vqspeech.conversion import at_level_of, encode_for
+from vqspeech.codes.codes import Codes
 from vqspeech.demo import pictures
-from vqspeech.dsp import SAMPLE_RATE
-from vqspeech.enrolment import nearest_speakers
 from vqspeech.errors import InputError
-from vqspeech.level import LevelMeter
-from vqspeech.speakers import load_voice
+from vqspeech.synthesis.conversion import at_level_of, encode_for
+from vqspeech.synthesis.enrolment import nearest_speakers
+from vqspeech.synthesis.rendering import NO_CHANGE, Change
 
 SAMPLES_KEPT = 64
 """Samples of voices held in memory."""

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqspeech.codes import Codes
+from vqspeech.codes.codes import Codes
 from vqspeech.errors import InputError
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import soxr
 
-from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.audio.level import level_gain
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.level import level_gain
 
 TIMEOUT_SECONDS = 120.0
 """Per program and recording (of a minute at most); they need less than a second."""

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vqspeech import audio, pitch
+from vqspeech.audio import pitch
+from vqspeech.audio import reading as audio
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.index import OTHER
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
-from vqspeech.evaluation import networks
-from vqspeech.evaluation.metrics import CONVERSION_METRICS, NAN, Signal, word_scores
-from vqspeech.evaluation.signals import match
+from vqspeech.evaluation.metrics import networks
+from vqspeech.evaluation.metrics.scores import CONVERSION_METRICS, NAN, Signal, word_scores
+from vqspeech.evaluation.metrics.signals import match
 
 GROUPS = tuple(dict.fromkeys(metric.group for metric in CONVERSION_METRICS))
 

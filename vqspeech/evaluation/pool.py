@@ -44,7 +44,7 @@ def score_task(task: Task) -> tuple[int, Scores]:
     """(key, scores) of a task; the reference is analysed once for all of its takes."""
     from vqspeech.evaluation.converted import score_converted
     from vqspeech.evaluation.methods import CONVERTING
-    from vqspeech.evaluation.metrics import Signal, score
+    from vqspeech.evaluation.metrics.scores import Signal, score
 
     reference, what = Signal(task.reference), (task.transcript, task.groups)
     scores = {

@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqspeech.vqs import measure_vqs
+from vqspeech.codes.vqs import measure_vqs
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
-    from vqspeech.codes import Codes
+    from vqspeech.codes.codes import Codes
 
 PACKED, PRIOR = "packed", "prior"
 """A `.vqs` file of plain indices, and one that the model's prior has range-coded."""

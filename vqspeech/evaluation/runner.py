@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 import vqspeech
-from vqspeech.audio import read_blocks
+from vqspeech.audio.level import is_scorable
+from vqspeech.audio.reading import read_blocks
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.corpus import Utterance
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs, converted, extras
 from vqspeech.evaluation.choices import check_names, conversion_targets, stand_in
@@ -29,14 +30,13 @@ from vqspeech.evaluation.methods import (
     Take,
     possible,
 )
-from vqspeech.evaluation.metrics import GROUPS, MODULES
+from vqspeech.evaluation.metrics.scores import GROUPS, MODULES
+from vqspeech.evaluation.metrics.signals import match
 from vqspeech.evaluation.pool import Scores, Task, score_all
 from vqspeech.evaluation.rates import RateMeter
-from vqspeech.evaluation.report import Report, Sample
-from vqspeech.evaluation.signals import match
-from vqspeech.evaluation.summary import average, over_seeds
+from vqspeech.evaluation.report.report import Report, Sample
+from vqspeech.evaluation.report.summary import average, over_seeds
 from vqspeech.evaluation.usage import CodebookUsage
-from vqspeech.level import is_scorable
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec

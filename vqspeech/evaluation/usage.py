@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vqspeech.config import QuantizerConfig
-from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.config.model import QuantizerConfig
 
 
 class CodebookUsage:
@@ -36,7 +36,7 @@ class CodebookUsage:
         seconds = max(self._samples, 1) / SAMPLE_RATE
         return {
             "codes": total,
-            "codebook_size": self._quantizer.codes,
+            "codebook_size": self._quantizer.codebook_size,
             "codebooks": self._quantizer.codebooks,
             "entries": len(self._counts),
             "used": used,

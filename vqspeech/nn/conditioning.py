@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config import FILTER_BANK_HOP, ConditioningConfig
-from vqspeech.nn.books import spread, turns
+from vqspeech.config.model import FILTER_BANK_HOP, ConditioningConfig
 from vqspeech.nn.embedding import embedding
-from vqspeech.nn.features import MEL_MEAN, MEL_SCALE
+from vqspeech.nn.filter_banks import MEL_MEAN, MEL_SCALE
+from vqspeech.nn.interleaving import spread, turns
 from vqspeech.nn.timeconv import TimeConv
 
 LOG_F0_MEAN, LOG_F0_SCALE = math.log(150.0), 0.35
@@ -41,7 +41,7 @@ class Pitch(NamedTuple):
 
 class SpeakerBlock(nn.Module):
     """Residual dilated convolution, [B, F, H], whose inner layer is shifted by the speaker and,
-    with `scales`, scaled too (Perez et al. 2018, "FiLM")."""
+    with `film`, scaled too (Perez et al. 2018, "FiLM")."""
 
     def __init__(self, config: ConditioningConfig, dilation: int):
         super().__init__()
@@ -49,7 +49,7 @@ class SpeakerBlock(nn.Module):
         self.dilated = TimeConv(channels, channels, 3, dilation=dilation, padding=dilation)
         self.speaker = nn.Linear(config.speaker_dim, channels, bias=False)
         self.scale = None
-        if config.scales:
+        if config.film:
             self.scale = nn.Linear(config.speaker_dim, channels, bias=False)
             nn.init.zeros_(self.scale.weight)
         self.mix = nn.Linear(channels, channels)
@@ -78,8 +78,10 @@ class Conditioning(nn.Module):
         self.speaker = nn.Linear(config.speaker_dim, width)
         self.blocks = nn.ModuleList(SpeakerBlock(config, dilation) for dilation in config.dilations)
         self.mels = mels
-        self.head = nn.Linear(width, mels * hop // FILTER_BANK_HOP) if config.auxiliary else None
-        self.pitch_head = nn.Linear(width, 2 * hop // FILTER_BANK_HOP) if config.pitch else None
+        self.head = nn.Linear(width, mels * hop // FILTER_BANK_HOP) if config.log_mel_head else None
+        self.pitch_head = (
+            nn.Linear(width, 2 * hop // FILTER_BANK_HOP) if config.pitch_head else None
+        )
         self.context_frames = books + sum(config.dilations)
         """Frames to either side of a frame that it may depend on."""
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config import DecoderConfig
-from vqspeech.dsp import MU, MU_LEVELS, MU_ZERO, mu_law_table
+from vqspeech.audio.signal import MU, MU_LEVELS, MU_ZERO, mu_law_table
+from vqspeech.config.model import DecoderConfig
 from vqspeech.nn.subbands import FilterBank
 from vqspeech.nn.wavenet import GatedStack
 

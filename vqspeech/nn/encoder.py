@@ -11,12 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config import FILTER_BANK_HOP, EncoderConfig
-from vqspeech.dsp import frames_for
-from vqspeech.nn.books import picked, turns
-from vqspeech.nn.disguise import coloured, draw, scaled
+from vqspeech.audio.signal import frames_for
+from vqspeech.config.model import FILTER_BANK_HOP, EncoderConfig
+from vqspeech.nn.augmentation import coloured, draw, scaled
 from vqspeech.nn.embedding import embedding
-from vqspeech.nn.features import (
+from vqspeech.nn.filter_banks import (
     LOG_FLOOR,
     LOW_FLOOR,
     LOW_MEAN,
@@ -28,6 +27,7 @@ from vqspeech.nn.features import (
     LogMel,
     LowSpectrum,
 )
+from vqspeech.nn.interleaving import picked, turns
 from vqspeech.nn.timeconv import TimeConv
 
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqspeech.config import FILTER_BANK_HOP
-from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.config.model import FILTER_BANK_HOP
 
 WINDOW = 481
 """Samples (30 ms) over which the fundamental's phase is measured: its neighbour, the second

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.nn.books import spread
+from vqspeech.nn.interleaving import spread
+from vqspeech.nn.phonemes import PHONEMES, UNKNOWN
 from vqspeech.nn.timeconv import TimeConv
-from vqspeech.phonemes import PHONEMES, UNKNOWN
 
 
 class PhonemeReader(nn.Module):

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config import QuantizerConfig
-from vqspeech.config_training import PriorConfig
-from vqspeech.nn.books import picked
+from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.training import PriorConfig
 from vqspeech.nn.embedding import embedding
+from vqspeech.nn.interleaving import picked
 from vqspeech.nn.wavenet import GatedStack
 
 

@@ -10,9 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config import QuantizerConfig
-from vqspeech.nn.books import by_book, in_turn
-from vqspeech.nn.workers import (
+from vqspeech.config.model import QuantizerConfig
+from vqspeech.nn.distributed import (
     SharedBatchNorm,
     from_first_worker,
     rank,
@@ -20,6 +19,7 @@ from vqspeech.nn.workers import (
     sum_over_workers,
     world,
 )
+from vqspeech.nn.interleaving import by_book, in_turn
 
 LAPLACE = 1e-5
 """Smoothing of the moving counts, so that an unused code divides by no zero."""
@@ -149,7 +149,7 @@ class VectorQuantizer(nn.Module):
     @torch.no_grad()
     def _initialise(self, z: Tensor) -> None:
         """Codes from encoder outputs of the first batch."""
-        books, codes = self.config.codebooks, self.config.codes
+        books, codes = self.config.codebooks, self.config.codebook_size
         self.codebook.copy_(torch.cat([self._draw(z, book, codes) for book in range(books)]))
         self.sums.copy_(self.codebook)
         self.counts.fill_(1.0)
@@ -162,7 +162,7 @@ class VectorQuantizer(nn.Module):
         z: [B, D, F], this worker's frames; rows: [B * F], of their codes; usage: [entries], of all
         workers.
         """
-        decay, entries = self.config.decay, self.config.entries
+        decay, entries = self.config.ema_decay, self.config.entries
         self.counts.mul_(decay).add_(usage, alpha=1 - decay)
         sums = torch.zeros_like(self.sums).index_add_(0, rows, flattened(z))
         self.sums.mul_(decay).add_(sum_over_workers(sums), alpha=1 - decay)
@@ -174,7 +174,7 @@ class VectorQuantizer(nn.Module):
         for book, of_book in enumerate(dead.view(self.config.codebooks, -1)):
             if number := int(of_book.sum()):
                 fresh = self._draw(z, book, number)
-                here = book * self.config.codes + of_book.nonzero().squeeze(1)
+                here = book * self.config.codebook_size + of_book.nonzero().squeeze(1)
                 # Statistics too: with the old ones the next update would undo the revival.
                 self.codebook[here] = fresh
                 self.sums[here] = fresh * fair

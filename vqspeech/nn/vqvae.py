@@ -5,15 +5,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vqspeech.config import Config
-from vqspeech.dsp import frames_for
+from vqspeech.audio.signal import frames_for
+from vqspeech.config.model import Config
 from vqspeech.nn.cepstra import CepstralDistance
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import teacher_excitation
-from vqspeech.nn.features import LogMel
+from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.phoneme_reader import PhonemeReader
 from vqspeech.nn.quantizer import VectorQuantizer
 
@@ -64,7 +64,7 @@ class VQVAE(nn.Module):
         self.target_mel = LogMel(mels)
         self.cepstral_distance = CepstralDistance(mels)
         self.phonemes = None
-        if config.conditioning.phonemes:
+        if config.conditioning.phoneme_head:
             self.phonemes = PhonemeReader(dim, books, config.conditioning.dropout)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 

@@ -2,7 +2,7 @@
 
 import os
 
-from vqspeech.config import DecoderConfig
+from vqspeech.config.model import DecoderConfig
 from vqspeech.errors import InputError
 
 WEIGHTS = ("int8", "float32")

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from vqspeech.sampling.blocks import BLOCK, find_block
+from vqspeech.sampling.inverse_cdf import BLOCK, find_block
 
 FLAGS = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
 LEVELS = 256

@@ -9,7 +9,7 @@ the last interval; a decoder reads zeros after it.
 import numpy as np
 from numba import njit
 
-from vqspeech.sampling.exact import FLAGS, FREQUENCY_BITS, PLAIN, frequencies, step, tell
+from vqspeech.sampling.fixed_point import FLAGS, FREQUENCY_BITS, PLAIN, frequencies, step, tell
 
 BITS = 48
 FULL, BOTTOM = 1 << BITS, 1 << (BITS - 8)

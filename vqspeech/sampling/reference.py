@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqspeech.dsp import MU_ZERO
+from vqspeech.audio.signal import MU_ZERO
 from vqspeech.nn.decoder import WaveNetDecoder
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.excitation import PhaseWalk
 from vqspeech.nn.subbands import TAPS, FilterBank
-from vqspeech.sampling.formats import FORMATS
-from vqspeech.sampling.graphed import GraphedFormat
+from vqspeech.sampling.backends import FORMATS
+from vqspeech.sampling.cuda import GraphedFormat
 from vqspeech.sampling.work import Work
 
 

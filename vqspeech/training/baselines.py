@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from vqspeech.config import QuantizerConfig
+from vqspeech.config.model import QuantizerConfig
 from vqspeech.training.corpus_codes import CorpusCodes
 
 WEIGHTS = np.arange(1, 50) / 50
@@ -47,7 +47,7 @@ def baseline_bits(
     bigram = min(-np.log2(w * together + (1 - w) * alone).sum() for w in WEIGHTS)
     frames = len(rows)
     return {
-        "uniform": math.log2(quantizer.codes),
+        "uniform": math.log2(quantizer.codebook_size),
         "unigram": float(-np.log2(single[rows]).sum() / frames),
         "bigram": float((first + bigram) / frames),
     }

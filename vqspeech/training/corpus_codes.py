@@ -10,12 +10,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from vqspeech.chunks import ChunkEncoder
-from vqspeech.config import QuantizerConfig
+from vqspeech.config.model import QuantizerConfig
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.index import SPLITS
 from vqspeech.data.tracks import corpus_hash
 from vqspeech.nn.vqvae import VQVAE
+from vqspeech.synthesis.streaming import ChunkEncoder
 
 CODES_FILE = "codes.safetensors"
 

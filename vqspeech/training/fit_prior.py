@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import torch
 from safetensors import SafetensorError
 
-from vqspeech.checkpoint import PRIOR_FILE, Checkpoint, codes_identity, load_checkpoint
-from vqspeech.config import Config
-from vqspeech.config_training import PriorConfig
+from vqspeech.checkpoint.model import PRIOR_FILE, Checkpoint, codes_identity, load_checkpoint
+from vqspeech.checkpoint.prior import save_prior
+from vqspeech.config.model import Config
+from vqspeech.config.training import PriorConfig
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.nn.prior import Prior
-from vqspeech.prior_file import save_prior
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CorpusCodes, corpus_codes
@@ -142,7 +142,7 @@ class _Fit:
         optimizer = torch.optim.AdamW(
             self.prior.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
-        average = WeightAverage(self.prior, config.average)
+        average = WeightAverage(self.prior, config.ema_decay)
         best, worse = None, 0
         log.start(STAGE, 0, config.steps)
         for step in range(config.steps):
@@ -176,7 +176,7 @@ class _Fit:
         for group in optimizer.param_groups:
             group["lr"] = rate
         indices, speakers, inside, counts = (part.to(self.device) for part in batch)
-        hidden = torch.rand(len(speakers), device=self.device) < config.nameless
+        hidden = torch.rand(len(speakers), device=self.device) < config.speaker_dropout
         speakers = torch.where(hidden, prior.any_speaker, speakers)
         nats = prior.nats(indices, speakers, inside)
         loss = (nats * counts).sum() / counts.sum()

@@ -4,8 +4,8 @@ import json
 import os
 from contextlib import suppress
 
-from vqspeech.checkpoint import CONFIG_FILE, recover
-from vqspeech.config import Config, from_dict
+from vqspeech.checkpoint.model import CONFIG_FILE, recover
+from vqspeech.config.model import Config, from_dict
 from vqspeech.errors import InputError
 from vqspeech.training.run import Options
 from vqspeech.training.state import Position, load_position

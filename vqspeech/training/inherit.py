@@ -2,7 +2,7 @@
 
 import torch
 
-from vqspeech.checkpoint import Checkpoint
+from vqspeech.checkpoint.model import Checkpoint
 from vqspeech.nn.vqvae import VQVAE
 
 CODEBOOK = "quantizer."

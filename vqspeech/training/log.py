@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.audio.signal import SAMPLE_RATE
 
 FILE_INTERVAL = 60.0
 """Seconds between two states of the progress bar where nobody watches (stderr is a file)."""

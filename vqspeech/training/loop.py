@@ -7,9 +7,9 @@ through the steps of one stage, and `StageRun.step` is one step.
 import sys
 import time
 
-from vqspeech.checkpoint import load_checkpoint
-from vqspeech.config import Config
-from vqspeech.config_training import StageConfig
+from vqspeech.checkpoint.model import load_checkpoint
+from vqspeech.config.model import Config
+from vqspeech.config.training import StageConfig
 from vqspeech.data.batches import PackedCorpus, prefetch
 from vqspeech.errors import InputError
 from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_folder

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from vqspeech.config import Config
-from vqspeech.config_training import StageConfig
+from vqspeech.config.model import Config
+from vqspeech.config.training import StageConfig
+from vqspeech.nn.distributed import sum_over_workers, world
 from vqspeech.nn.quantizer import perplexity
 from vqspeech.nn.vqvae import VQVAE, Losses
-from vqspeech.nn.workers import sum_over_workers, world
 
 
 def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
@@ -17,7 +17,7 @@ def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
     if losses.nats is not None:
         loss = loss + losses.nats
     if losses.mel is not None:
-        loss = loss + weights.auxiliary_weight * losses.mel
+        loss = loss + weights.log_mel_weight * losses.mel
         loss = loss + weights.cepstrum_weight * losses.cepstra
     if losses.pitch is not None:
         loss = loss + weights.pitch_weight * losses.pitch

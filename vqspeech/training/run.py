@@ -10,8 +10,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 
-from vqspeech.config import Config
-from vqspeech.config_training import StageConfig
+from vqspeech.config.model import Config
+from vqspeech.config.training import StageConfig
 from vqspeech.data.batches import CropBatch, Crops, PackedCorpus
 from vqspeech.data.index import OTHER
 from vqspeech.data.tracks import load_phonemes, track_f0
@@ -83,12 +83,12 @@ class Run:
     def _load_tracks(self) -> dict:
         """What the model's heads are trained on beside the samples, by the names of `Crops`."""
         tracks, wanted = {}, self.config.conditioning
-        if wanted.pitch:
+        if wanted.pitch_head:
             with self.accelerator.main_process_first():  # it tracks, the others find what it kept
                 tracks["f0"] = track_f0(
                     self.corpus, every_quarter_minute(self.say, "tracking pitch, once")
                 )
-        if wanted.phonemes:
+        if wanted.phoneme_head:
             found = load_phonemes(self.corpus)
             if found is None:
                 self.say(f"no phonemes in {self.corpus.folder}: codes are learned without them")

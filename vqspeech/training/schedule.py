@@ -1,6 +1,6 @@
 """Learning rate over the steps of a stage."""
 
-from vqspeech.config_training import StageConfig
+from vqspeech.config.training import StageConfig
 
 DECAY_FRACTION = 1 / 3
 """The last part of a stage, in which the rate falls. Before it the rate is constant, so that a

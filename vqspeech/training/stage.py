@@ -7,11 +7,11 @@ from dataclasses import replace
 import torch
 from safetensors import SafetensorError
 
-from vqspeech.checkpoint import save_checkpoint
-from vqspeech.config_training import StageConfig
+from vqspeech.checkpoint.model import save_checkpoint
+from vqspeech.config.training import StageConfig
 from vqspeech.data.batches import CropBatch
 from vqspeech.errors import InputError
-from vqspeech.nn.workers import sum_over_workers
+from vqspeech.nn.distributed import sum_over_workers
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.folder import MODEL_FOLDER
 from vqspeech.training.objective import step_figures, total_loss, trained_parameters
@@ -53,7 +53,7 @@ class StageRun:
         if self.with_decoder:
             self._fit_scale()
         self.parameters = trained_parameters(model, stage, run.has_phonemes)
-        average = WeightAverage(model, stage.average)
+        average = WeightAverage(model, stage.ema_decay)
         optimizer = torch.optim.AdamW(
             self.parameters,
             lr=stage.learning_rate,

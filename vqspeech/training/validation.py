@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from vqspeech.config_training import StageConfig
-from vqspeech.dsp import SAMPLE_RATE
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.config.training import StageConfig
 from vqspeech.nn.quantizer import perplexity
 from vqspeech.nn.vqvae import Batch
-from vqspeech.sampling.preview import griffin_lim
 from vqspeech.sampling.stream import WaveNetSampler
+from vqspeech.synthesis.griffin_lim import griffin_lim
 from vqspeech.training.run import Run, to_batch
 
 BATCHES = 4

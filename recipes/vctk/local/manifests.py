@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from split import SPLITS
 
-from vqspeech.audio import probe
+from vqspeech.audio.reading import probe
 from vqspeech.data.vctk import Recording, Speaker
 
 

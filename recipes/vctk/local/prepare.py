@@ -20,7 +20,7 @@ from pathlib import Path
 from manifests import Row, speaker_table, write_lhotse, write_tsv
 from split import CONF, SPLITS, assign, load_rules
 
-from vqspeech.audio import duration
+from vqspeech.audio.reading import duration
 from vqspeech.data.vctk import MICS, Recording, Vctk, find_layout, read_vctk
 from vqspeech.errors import InputError
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from vqspeech.checkpoint import CARD_FILE, load_checkpoint
-from vqspeech.checkpoint import save_checkpoint as save
+from vqspeech.checkpoint.model import CARD_FILE, load_checkpoint
+from vqspeech.checkpoint.model import save_checkpoint as save
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE
 
@@ -47,7 +47,7 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
         name=config.name,
         source=about.fingerprint,
         rate=f"{config.frame_rate:g}",
-        codes=config.quantizer.codes,
+        codes=config.quantizer.codebook_size,
         bits=f"{config.bit_rate:g}",
         parameters=f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M",
         steps=", ".join(f"{name}: {steps:,}" for name, steps in about.trained.items()),
@@ -71,7 +71,8 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
 
 def _publish_prior(folder: Path, model: VQVAE, out: Path, rounded: VQVAE) -> None:
     """The prior beside `model`, for the same codes after rounding, which moves hardly any."""
-    from vqspeech import checkpoint, prior_file
+    from vqspeech.checkpoint import model as checkpoint
+    from vqspeech.checkpoint import prior as prior_file
 
     stored = prior_file.load_prior(folder, model)
     codes = checkpoint.codes_identity(rounded.state_dict())

@@ -9,9 +9,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.pack import SKIPPED
-from vqspeech.dsp import SAMPLE_RATE
 from vqspeech.errors import InputError
 
 

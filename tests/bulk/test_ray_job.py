@@ -1,0 +1,129 @@
+"""The Ray job: shards, restart, what cannot be read, a worker that is killed."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from vqspeech.bulk import ray_job
+from vqspeech.bulk.ray_job import PLAN, Recording, encode_with_ray, shard_name
+from vqspeech.codec import Codec
+from vqspeech.errors import InputError
+
+
+@pytest.fixture
+def recordings(make_audio):
+    found = [make_audio(f"in/{i:02d}.wav", 0.2 + 0.01 * i, seed=i) for i in range(11)]
+    found[4].write_bytes(b"not audio")
+    return [Recording(path.stem, path) for path in found]
+
+
+def test_without_ray(recordings, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_job, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'vqspeech\[ray\]'"):
+        encode_with_ray(recordings, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_job_in_the_folder(recordings, tiny_model, tmp_path):
+    pytest.importorskip("ray")
+    out = tmp_path / "out"
+    ray_job._agree_on_plan(out, recordings, "a model", 4)
+    ray_job._agree_on_plan(out, recordings, "a model", 4)
+    for other in (
+        (recordings[:-1], "a model", 4),
+        (recordings, "another", 4),
+        (recordings, "a model", 5),
+    ):
+        with pytest.raises(InputError, match="holds the codes of other files, of another model"):
+            ray_job._agree_on_plan(out, *other)
+    (out / PLAN).write_text("{")
+    with pytest.raises(InputError, match="plan.json: is damaged"):
+        ray_job._agree_on_plan(out, recordings, "a model", 4)
+    with pytest.raises(InputError, match="cannot be written"):
+        ray_job._agree_on_plan(recordings[0].path, recordings, "a model", 4)
+
+
+def workers_of(parent):
+    """Process ids of the actors that encode, children of children of `parent`."""
+    import psutil
+
+    return [
+        process.pid
+        for process in psutil.Process(parent).children(recursive=True)
+        if any("MapWorker" in word for word in process.cmdline())
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_shards_with_a_worker_killed_halfway_and_a_restart(
+    recordings, tiny_model, tmp_path, monkeypatch
+):
+    pytest.importorskip("ray")
+    pytest.importorskip("psutil")
+    monkeypatch.setenv("RAY_DISABLE_IMPORT_WARNING", "1")
+    out, killed = tmp_path / "out", []
+
+    def kill_first(shards):
+        """Kill every worker when the first shard is there and others are not."""
+        for number, shard in enumerate(shards):
+            if number == 0:
+                for pid in workers_of(os.getpid()):
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+            yield shard
+
+    def kill_while_it_starts():
+        """... and one before any is."""
+        for _ in range(600):
+            pids = workers_of(os.getpid())
+            if pids:
+                os.kill(pids[0], signal.SIGKILL)
+                killed.append(pids[0])
+                return
+            time.sleep(0.1)
+
+    assassin = threading.Thread(target=kill_while_it_starts)
+    assassin.start()
+    summary = encode_with_ray(
+        recordings, out, str(tiny_model), "cpu", workers=1, shard_files=2, progress=kill_first
+    )
+    assassin.join()
+    assert killed, "nobody was killed: the test tests nothing"
+    assert (summary.written, summary.found, summary.recordings, summary.failed) == (6, 0, 10, 1)
+    assert (out / "failed.tsv").read_text().splitlines()[1].startswith("04\t")
+    assert not list(out.glob(".*"))
+    check(out, recordings, tiny_model)
+
+    # A restart makes what is missing, and nothing else.
+    stamps = {path.name: path.stat().st_mtime_ns for path in out.glob("codes-*")}
+    (out / shard_name(3, 6)).unlink()
+    again = encode_with_ray(recordings, out, str(tiny_model), "cpu", workers=1, shard_files=2)
+    assert (again.written, again.found, again.recordings) == (1, 5, 10)
+    for name, stamp in stamps.items():
+        assert ((out / name).stat().st_mtime_ns == stamp) == (name != shard_name(3, 6))
+    check(out, recordings, tiny_model)
+    shutil.rmtree(out)
+
+
+def check(out, recordings, model):
+    """Every readable recording is there once, in order, with its codes."""
+    from pyarrow import parquet
+
+    codec = Codec.from_pretrained(model, device="cpu")
+    paths = {recording.name: recording.path for recording in recordings}
+    names = []
+    for shard in range(6):
+        table = parquet.read_table(out / shard_name(shard, 6))
+        assert table.schema.metadata[b"model"].decode() == codec.fingerprint
+        for row in table.to_pylist():
+            names.append(row["name"])
+            codes = codec.encode_file(paths[row["name"]])
+            assert row["samples"] == codes.samples
+            assert np.array_equal(row["codes"], codes.indices)
+    assert names == sorted(set(paths) - {"04"})

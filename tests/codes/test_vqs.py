@@ -1,0 +1,278 @@
+"""The bitstream and its files: exact round trips, and nothing but clear errors from bad ones."""
+
+import os
+import struct
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vqspeech.codes import bitstream
+from vqspeech.codes.bitstream import BLOCK_CODES, Header, PackedCoder
+from vqspeech.codes.vqs import load_vqs, measure_vqs, save_vqs
+from vqspeech.errors import InputError
+
+HOP, SIZE = 320, 512
+
+
+class Dull:
+    """Stands in for a prior: codes as they are, two bytes each."""
+
+    def encode(self, codes, inside):
+        return codes.astype("<u2").tobytes()
+
+    def decode(self, payload, count, inside):
+        found = np.zeros(count, np.int64)
+        whole = np.frombuffer(payload[: len(payload) // 2 * 2], "<u2")[:count]
+        found[: len(whole)] = whole
+        return found
+
+
+def header(samples, prior="", size=SIZE, speaker="anna"):
+    return Header("0123456789abcdef", prior, HOP, size, samples, "tiny", speaker)
+
+
+def coder_for(header):
+    return Dull() if header.prior else PackedCoder(header.bits)
+
+
+def some_codes(frames, size=SIZE, seed=0):
+    return np.random.default_rng(seed).integers(size, size=frames).astype(np.uint16)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "x.vqs"
+
+
+def saved(path, frames, prior="deadbeef", short=7):
+    """Write a file of `frames` codes; returns (header, codes, its bytes)."""
+    codes, about = some_codes(frames), header(frames * HOP - short, prior)
+    save_vqs(path, about, codes, coder_for(about))
+    return about, codes, path.read_bytes()
+
+
+def refused(path, *words, salvage=False):
+    with pytest.raises(InputError) as caught:
+        load_vqs(path, coder_for, salvage)
+    message = str(caught.value)
+    assert "\n" not in message and message.startswith(f"{path}: ") and ";" in message
+    for word in words:
+        assert word in message, message
+
+
+@given(
+    st.integers(0, 3000),
+    st.sampled_from([2, 3, 100, 512, 65536]),
+    st.sampled_from(["", "deadbeef"]),
+    st.text(max_size=20),
+)
+@settings(max_examples=25, deadline=None)
+def test_round_trip(tmp_path_factory, frames, size, prior, speaker):
+    path = tmp_path_factory.getbasetemp() / "round.vqs"
+    codes = some_codes(frames, size, frames)
+    about = header(max(0, frames * HOP - frames % HOP), prior, size, speaker)
+    written = save_vqs(path, about, codes, coder_for(about))
+    found = load_vqs(path, coder_for)
+    assert found.header == about and found.samples == about.samples and not found.lost
+    assert found.codes.dtype == np.uint16 and np.array_equal(found.codes, codes)
+    measured = measure_vqs(path)
+    assert (measured.header, measured.size) == (about, written) and written == os.path.getsize(path)
+    if not prior:
+        assert measured.payload == sum(
+            -(-about.codes_in(block) * about.bits // 8) for block in range(about.blocks)
+        )
+
+
+def test_the_format_does_not_move(path):
+    """These very bytes are version 1; files of it exist."""
+    about = Header("0123456789abcdef", "", 320, 512, 900, "base", "anna")
+    save_vqs(path, about, np.array([1, 2, 511], np.uint16), PackedCoder(9))
+    head = b"VQS\x01\x00" + bytes.fromhex("0123456789abcdef") + b"\x40\x01\xff\x01\x84\x07"
+    head += b"\x04base\x04anna"
+    head += struct.pack("<I", zlib.crc32(head))
+    block = b"\xb1\x5c\x00\x04" + int("00000000100000001011111111100000", 2).to_bytes(4)
+    block += struct.pack("<I", zlib.crc32(block, zlib.crc32(head[:-4])))
+    assert path.read_bytes() == head + block
+
+
+def test_headers_are_small(path):
+    _, _, data = saved(path, 200, "")
+    assert len(data) - 200 * 9 // 8 <= 45
+
+
+def test_every_cut_is_noticed(path):
+    _, _, data = saved(path, BLOCK_CODES + 3)
+    for end in [*range(60), *range(60, len(data), 37), len(data) - 1]:
+        path.write_bytes(data[:end])
+        refused(path)
+
+
+def test_every_flipped_bit_is_noticed(path):
+    _, _, data = saved(path, 40)
+    for bit in range(0, 8 * len(data), 3):
+        broken = bytearray(data)
+        broken[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(broken)
+        refused(path)
+
+
+def blocks_of(data, about):
+    """(header, blocks) as bytes."""
+    view, at = memoryview(data), len(bitstream.header_bytes(about))
+    seed, start, found = bitstream.seed_of(about), data[:at], []
+    while at < len(data):
+        end = bitstream.read_block(view, at, about, seed).end
+        found.append(data[at:end])
+        at = end
+    return start, found
+
+
+def test_blocks_out_of_place(path):
+    about, codes, data = saved(path, 3 * BLOCK_CODES + 5)
+    head, (a, b, c, d) = blocks_of(data, about)
+    cases = {
+        head + a + c + b + d: "block 2 stands where block 1 should",
+        head + a + b + d: "block 3 stands where block 2 should",
+        head + a + a + b + c + d: "block 0 stands where block 1 should",
+        head + a + b + c: "block 3 of 4",
+        head + a + b + c + d + b"rubbish": "7 bytes after its last block",
+        head + b"rubbish" + a + b + c + d: "block 0 of 4 does not begin",
+        data + data: "after its last block",
+    }
+    for content, word in cases.items():
+        path.write_bytes(content)
+        refused(path, word, "--salvage")
+    path.write_bytes(head + a + c + b + d)
+    assert np.array_equal(load_vqs(path, coder_for, True).codes, codes)
+    path.write_bytes(head + b"rub\xb1\x5cbish" + a + b[:50] + c + d + b"\xb1\x5c" * 9)
+    found = load_vqs(path, coder_for, True)
+    assert found.lost == (1,) and found.samples == about.samples - BLOCK_CODES * HOP
+    kept = np.concatenate([codes[:BLOCK_CODES], codes[2 * BLOCK_CODES :]])
+    assert np.array_equal(found.codes, kept)
+    path.write_bytes(head + a + b + c + d[:-1])
+    found = load_vqs(path, coder_for, True)
+    assert found.lost == (3,) and found.samples == 3 * BLOCK_CODES * HOP
+
+
+def test_a_block_of_another_file(path):
+    about, _, data = saved(path, 2 * BLOCK_CODES)
+    head, (a, _) = blocks_of(data, about)
+    other = header(about.samples, about.prior, speaker="bert")
+    save_vqs(path, other, some_codes(2 * BLOCK_CODES, seed=9), coder_for(other))
+    _, (_, strange) = blocks_of(path.read_bytes(), other)
+    path.write_bytes(head + a + strange)
+    refused(path, "block 1 of 2 is damaged")
+    assert load_vqs(path, coder_for, True).lost == (1,)
+
+
+def test_nothing_to_salvage(path):
+    about, _, data = saved(path, 40)
+    path.write_bytes(bitstream.header_bytes(about) + b"\xb1\x5c" * 400)
+    refused(path, "no intact block", salvage=True)
+    path.write_bytes(b"X" + data[1:])
+    refused(path, "not a .vqs file", salvage=True)
+    path.write_bytes(data[:5] + b"\xff" + data[6:])
+    refused(path, "header", salvage=True)
+
+
+def test_codes_that_decode_differently(path):
+    """The checksum of the codes tells even where every byte of the file is right."""
+    _, _, _ = saved(path, 40)
+
+    class Different(Dull):
+        def decode(self, payload, count, inside):
+            return super().decode(payload, count, inside) ^ 1
+
+    with pytest.raises(InputError, match="other codes than were written"):
+        load_vqs(path, lambda header: Different())
+
+
+def test_codes_beyond_the_codebook(path):
+    about = header(2 * HOP, "", 500)
+    save_vqs(path, about, np.array([1, 511], np.uint16), PackedCoder(9))
+    refused(path, "codebook")
+
+
+def declared(samples):
+    """A header, its checksum right, of a file with nothing in it."""
+    head = bytearray(bitstream.header_bytes(header(1)))
+    at = head.index(b"\xff\x01") + 2
+    body = bytes(head[:at]) + bitstream._variable(samples) + bytes(head[at + 1 : -4])
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+@pytest.mark.parametrize("samples", [2**60, 2**40 + 1, 2**40, 2**39, 2**36, 10**9, 321])
+@pytest.mark.parametrize("salvage", [False, True])
+def test_sizes_that_are_not_there(path, samples, salvage):
+    path.write_bytes(declared(samples) + b"\xb1\x5c\x00\x01")
+    tracemalloc.start()
+    refused(path, salvage=salvage)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+
+
+def test_other_versions_and_files(path):
+    _, _, data = saved(path, 40)
+    path.write_bytes(data[:3] + b"\x02" + data[4:])
+    refused(path, "version 2", "reads 1", "upgrade")
+    path.write_bytes(b"RIFF" + data)
+    refused(path, "not a .vqs file")
+    path.write_bytes(b"")
+    refused(path, "empty")
+    refused(path.parent / "none.vqs", "no such file")
+    refused(path.parent, "folder")
+    refused("/dev/null", "regular")
+
+
+def test_what_the_coder_refuses(path):
+    saved(path, 40)
+
+    def refuse(header):
+        raise InputError("was made by another model; use that")
+
+    with pytest.raises(InputError, match=f"{path}: was made"):
+        load_vqs(path, refuse)
+
+
+@pytest.mark.parametrize("name", ["none/x.vqs", "x.npy", "folder.vqs"])
+def test_unwritable_targets(tmp_path, name):
+    (tmp_path / "folder.vqs").mkdir()
+    with pytest.raises(InputError) as caught:
+        save_vqs(tmp_path / name, header(HOP), some_codes(1), PackedCoder(9))
+    assert str(tmp_path / name) in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.vqs"]
+
+
+def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
+    _, _, data = saved(path, 40)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(InputError, match="No space left"):
+        saved(path, 50)
+    assert path.read_bytes() == data and len(list(path.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"samples": -1},
+        {"samples": 2**41},
+        {"hop": 0},
+        {"hop": 65536},
+        {"codebook_size": 1},
+        {"codebook_size": 65537},
+        {"model": "x" * 256},
+        {"speaker": "ü" * 128},
+    ],
+)
+def test_impossible_headers(values):
+    fields = {"hop": HOP, "codebook_size": SIZE, "samples": 9, "model": "tiny"} | values
+    with pytest.raises(InputError, match="vqs"):
+        Header(codes="0" * 16, prior="", **fields)

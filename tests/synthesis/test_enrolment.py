@@ -1,0 +1,131 @@
+"""Enrolment moves the vector, and nothing else, towards the speech it is given."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tones import vowel
+
+from vqspeech import Codec, InputError
+from vqspeech.config.model import from_dict
+from vqspeech.nn.conditioning import Pitch
+from vqspeech.synthesis import enrolment
+from vqspeech.synthesis.enrolment import cut, enroll, nearest_speakers
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model):
+    return Codec.from_pretrained(tiny_model, device="cpu")
+
+
+@pytest.fixture
+def speech(tmp_path):
+    """Twelve seconds in two files."""
+    for i in range(2):
+        tone = vowel(6.0, 140.0, seed=i)
+        time = np.arange(len(tone)) / RATE
+        tone *= np.clip(4 * np.sin(2 * np.pi * time) + 2, 0, 1).astype(np.float32)
+        soundfile.write(tmp_path / f"{i}.wav", tone, RATE)
+    return [tmp_path / "0.wav", tmp_path / "1.wav"]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(enrolment, "MEL_STEPS", 40)
+    monkeypatch.setattr(enrolment, "NATS_STEPS", 3)
+
+
+def test_the_new_voice_explains_speech_kept_out_better(codec, speech):
+    before = {name: value.clone() for name, value in codec.model.state_dict().items()}
+    shares = []
+    voice, held = enroll(codec, " Eva ", speech, progress=shares.append)
+    assert held.better and held.mel < held.nearest_mel
+    assert np.isfinite([held.nats, held.nearest_nats]).all()
+    assert voice.name == "Eva" and voice.model == codec.fingerprint
+    assert voice.seconds == pytest.approx(10, abs=2.1), "in the end every piece is fitted"
+    assert 2 <= held.seconds <= voice.seconds - 4
+    assert 130 < voice.f0 < 150
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
+    for name, value in codec.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert all(parameter.grad is None for parameter in codec.model.parameters())
+
+
+def test_the_seed_decides(codec, speech):
+    one, two = (enroll(codec, "Eva", speech, seed=1)[0].vector for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(one, enroll(codec, "Eva", speech, seed=2)[0].vector)
+
+
+def test_a_model_without_a_trained_wavenet(codec, speech, monkeypatch):
+    monkeypatch.setattr(codec, "trained", {"codes": 5})
+    _, held = enroll(codec, "Eva", speech)
+    assert np.isnan(held.nats) and held.better
+
+
+def test_a_model_without_an_auxiliary_head(tiny_config, tmp_path, speech):
+    from vqspeech.checkpoint.model import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    table = tiny_config.to_dict()
+    table["conditioning"]["log_mel_head"] = False
+    table["training"]["stages"] = [{**table["training"]["stages"][0], "name": "joint"}]
+    torch.manual_seed(0)
+    model = VQVAE(from_dict(table), 2)
+    rows = [{"name": name, "gender": "", "minutes": 1.0} for name in "ab"]
+    save_checkpoint(model, rows, tmp_path / "model", {"joint": 5})
+    codec = Codec.from_pretrained(tmp_path / "model", device="cpu")
+    voice, held = enroll(codec, "Eva", speech)
+    assert np.isnan(held.mel) and np.isfinite(held.nats) and len(voice.vector) == 4
+    codec.trained.clear()
+    with pytest.raises(InputError, match="not trained"):
+        enroll(codec, "Eva", speech)
+
+
+def test_pitch_is_part_of_the_fit_and_not_of_the_log_mel_error(pitched_model, speech, monkeypatch):
+    codec = Codec.from_pretrained(pitched_model, device="cpu")
+    voice, held = enroll(codec, "Eva", speech)
+    assert np.isfinite([held.mel, held.nats]).all()
+    heard = []
+
+    def heavy(pitch, truth):
+        heard.append(truth)
+        return 1000 + 0 * pitch.log_f0.sum()
+
+    monkeypatch.setattr(Pitch, "loss", heavy)
+    without, held = enroll(codec, "Eva", speech)
+    assert held.mel < 100 and held.nearest_mel < 100
+    assert np.abs(without.vector - voice.vector).max() > 1e-3, "pitch moves the vector"
+    f0 = torch.cat([truth.flatten() for truth in heard])
+    assert float((f0 > 0).float().mean()) > 0.3
+    assert float(f0[f0 > 0].median()) == pytest.approx(140, rel=0.03)
+
+
+def test_nearest_speakers_are_all_of_them_in_order(codec):
+    wave = vowel(2.0)
+    names = nearest_speakers(codec, wave)
+    assert sorted(names) == sorted(codec.speakers)
+    errors = []
+    for name in names:
+        codes = codec.encode(wave)
+        vector = codec.speaker_vector(name)
+        with torch.no_grad():
+            hidden = codec.model.hidden(torch.from_numpy(codes.indices.astype(int))[None], vector)
+            mel = codec.model.conditioning.log_mel(hidden)
+            truth = codec.model.target_mel(torch.from_numpy(enrolment.levelled(wave))[None])
+        errors.append(float((mel - truth).abs().mean()))
+    assert errors == sorted(errors)
+
+
+def test_pieces():
+    assert cut(np.zeros(100_000, "f4"), 320).shape == (3, 32_000)
+
+
+def test_too_little_speech(codec, tmp_path):
+    soundfile.write(tmp_path / "short.wav", vowel(2.0), RATE)
+    with pytest.raises(InputError, match="too little"):
+        enroll(codec, "Eva", [tmp_path / "short.wav"])
+    with pytest.raises(InputError, match="no such file"):
+        enroll(codec, "Eva", [tmp_path / "none.wav"])

@@ -1,0 +1,126 @@
+"""The level of speech, measured in a stream, in memory that does not grow with its length; and what
+is too short or too quiet to be speech."""
+
+import numpy as np
+
+from vqspeech.audio.signal import SAMPLE_RATE
+
+MIN_SECONDS = 0.25
+"""Below this no metric is defined (PESQ raises, ESTOI answers 1e-5): everything is NaN."""
+
+SILENCE_RMS = 1e-4
+"""RMS re full scale (-80 dB) at and below which a signal is silence."""
+
+LEVEL_DB = -26.0
+"""The one level that the codec works at: RMS of active speech in dB re full scale (as ITU-T P.56
+measurements are usually normalised)."""
+
+MAX_GAIN_DB = 30.0
+SILENCE_DB = -75.0
+"""Below this loudest level a recording is silence (8-bit noise is louder) and is left as it is."""
+
+ACTIVE_RANGE_DB = 35.0
+"""Frames this far below the loud ones still count as speech."""
+
+FRAME_SECONDS = 0.02
+_LARGEST = 1e6
+"""Samples of float files beyond this are cut for the measurement, so that squares stay finite."""
+
+_LOWEST_DB, _HIGHEST_DB, _BINS_PER_DB = -110.0, 120.0, 50
+
+
+def db(power):
+    """Power (mean square) to decibels; 0 becomes -300 dB."""
+    return 10 * np.log10(np.maximum(power, 1e-30))
+
+
+def frame_powers(x: np.ndarray, frame: int) -> np.ndarray:
+    """Variances (float32 [T // frame]) of the whole frames of `frame` samples in `x` [T].
+
+    About each frame's own mean, so that an offset or rumble far below speech does not count.
+    """
+    frames = x[: len(x) // frame * frame].reshape(-1, frame)
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    return np.square(frames, out=frames).mean(axis=1)
+
+
+class LevelMeter:
+    """Measures the active-speech level of blocks of one recording at `rate` Hz.
+
+    20 ms frames are counted by power in a histogram of 0.02 dB, so memory is fixed and the result
+    is the same however the recording is cut into blocks.
+    """
+
+    def __init__(self, rate: int = SAMPLE_RATE):
+        self._frame = max(1, round(rate * FRAME_SECONDS))
+        self._rest = np.zeros(0, np.float32)
+        self._counts = np.zeros(round((_HIGHEST_DB - _LOWEST_DB) * _BINS_PER_DB), np.int64)
+
+    def add(self, block: np.ndarray) -> None:
+        """Take in the next samples (float32 [N], any N)."""
+        x = np.concatenate([self._rest, np.clip(block, -_LARGEST, _LARGEST, dtype=np.float32)])
+        used = len(x) // self._frame * self._frame
+        self._rest = x[used:]
+        self._counts += self._histogram(frame_powers(x, self._frame))
+
+    def _histogram(self, powers: np.ndarray) -> np.ndarray:
+        bins = ((db(powers) - _LOWEST_DB) * _BINS_PER_DB).astype(np.int64)
+        bins = np.clip(bins, 0, len(self._counts) - 1)
+        return np.bincount(bins, minlength=len(self._counts))
+
+    def _levels(self) -> tuple[float, float]:
+        """(loud, active) levels in dB re full scale."""
+        counts = self._counts
+        if not counts.any() and len(self._rest):
+            counts = self._histogram(frame_powers(self._rest, len(self._rest)))
+        total = int(counts.sum())
+        if total == 0:
+            return -np.inf, -np.inf
+        centres = _LOWEST_DB + (np.arange(len(counts)) + 0.5) / _BINS_PER_DB
+        # The loudest 1 % of frames may be clicks; in a short recording up to four frames may be.
+        dropped = max(total // 100, min(4, total // 10))
+        from_the_top = np.cumsum(counts[::-1])
+        loud = centres[::-1][np.searchsorted(from_the_top, dropped, side="right")]
+        if loud < SILENCE_DB:
+            return loud, loud
+        active = np.where(centres >= loud - ACTIVE_RANGE_DB, counts, 0)
+        # Clicks count no more than the loudest speech does.
+        powers = 10 ** (np.minimum(centres, loud) / 10)
+        # Not np.dot: the BLAS threads that it wakes go on spinning on the cores PyTorch needs.
+        return loud, float(db((active * powers).sum() / active.sum()))
+
+    @property
+    def loud_db(self) -> float:
+        """Level of the loudest frames, clicks left out, in dB re full scale; -inf if no samples."""
+        return self._levels()[0]
+
+    @property
+    def active_db(self) -> float:
+        """RMS level of active speech in dB re full scale; -inf if no samples."""
+        return self._levels()[1]
+
+    def gain(self) -> float:
+        """Linear gain to LEVEL_DB, within +-30 dB; 1.0 for silence."""
+        loud, active = self._levels()
+        if loud < SILENCE_DB:
+            return 1.0
+        return float(10 ** (np.clip(LEVEL_DB - active, -MAX_GAIN_DB, MAX_GAIN_DB) / 20))
+
+
+def level_gain(x: np.ndarray, rate: int = SAMPLE_RATE) -> float:
+    """The gain of `LevelMeter.gain` for one whole recording `x` [T]."""
+    meter = LevelMeter(rate)
+    meter.add(x)
+    return meter.gain()
+
+
+def rms(x: np.ndarray) -> float:
+    """Root mean square of `x` [T]; 0 for no samples."""
+    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) if len(x) else 0.0
+
+
+def is_scorable(x: np.ndarray) -> bool:
+    """True if `x` [T] is finite, long enough (MIN_SECONDS) and not silence."""
+    return (
+        len(x) >= MIN_SECONDS * SAMPLE_RATE and bool(np.isfinite(x).all()) and rms(x) > SILENCE_RMS
+    )

@@ -1,0 +1,1 @@
+"""Many recordings at once: in processes of this machine, or on a Ray cluster."""

@@ -1,0 +1,96 @@
+"""Many recordings to codes in several processes, each with a model of its own."""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+from vqspeech.codes.vqs import is_vqs
+from vqspeech.errors import InputError
+
+FILES_A_WORKER = 16
+"""Fewer are not worth the seconds that a process takes to start."""
+QUEUED_PER_WORKER = 8
+
+Job = tuple[Path, Path]
+"""A recording and the codes file to write."""
+
+_codec = None
+"""Of this worker process."""
+
+
+def default_workers(files: int) -> int:
+    """As many processes as there are cores, fewer for few files."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(cores or 1, files // FILES_A_WORKER))
+
+
+def save_codes(codec, codes, out: str | os.PathLike, speaker: str | None, packed: bool) -> None:
+    """Write codes to a .npy or .vqs file; speaker and packed are for the second (`save_vqs`)."""
+    if is_vqs(out):
+        codec.save_vqs(codes, out, speaker, packed)
+    else:
+        codes.save_npy(out)
+
+
+def encode_files(
+    jobs: Sequence[Job],
+    model: str | None,
+    device: str,
+    workers: int,
+    speaker: str | None = None,
+    packed: bool = False,
+) -> Iterator[float | InputError]:
+    """Encode each recording in one of `workers` processes; seconds of audio or why not, in order.
+
+    model: as for `Codec.from_pretrained`. speaker, packed: as for `save_codes`. Raises InputError
+    if a process is killed.
+    """
+    # Spawned, not forked: torch has threads that a fork would break. Ctrl-C is for the parent.
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start, initargs=(model, device)
+    ) as pool:
+        waiting: deque = deque()
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(_encode, *job, speaker, packed))
+                if len(waiting) >= workers * QUEUED_PER_WORKER:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise InputError(
+                "a worker was killed (out of memory?); the same command with --resume and fewer "
+                "--workers goes on"
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start(model: str | None, device: str) -> None:
+    global _codec
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _codec = single_threaded_codec(model, device)
+
+
+def _encode(path: Path, out: Path, speaker: str | None, packed: bool) -> float | InputError:
+    try:
+        codes = _codec.encode_file(path)
+        save_codes(_codec, codes, out, speaker, packed)
+        return codes.seconds
+    except InputError as error:
+        return error
+
+
+def single_threaded_codec(model: str | None, device: str):
+    """A Codec in a process that leaves the other cores to its siblings. Raises InputError."""
+    import torch
+
+    from vqspeech.codec import Codec
+
+    torch.set_num_threads(1)
+    return Codec.from_pretrained(model, device=device)

@@ -1,0 +1,251 @@
+"""Any number of recordings to sharded codes with Ray Data, on one machine or a cluster.
+
+OUT/plan.json                     what this folder is for: files, model, size of a shard
+OUT/codes-00003-of-00120.parquet  a row a recording: name, path, samples, codes (list of uint16)
+OUT/failed-00003-of-00120.tsv     recordings of that shard that could not be read, and why
+OUT/failed.tsv                    all of them, once every shard is there
+
+A shard appears under its name only when it is whole; one that is there is not made again. Every
+machine must see the recordings and OUT under the same paths, and have vqspeech installed.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from vqspeech.errors import InputError
+from vqspeech.files import whole_file
+
+PLAN, FAILED = "plan.json", "failed.tsv"
+SHARD_FILES = 256
+"""Recordings in a shard: minutes of work, megabytes of codes."""
+
+STARTS = 3
+"""Attempts to start a Ray of this machine, which gives itself 30 s for it."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file and its name in the output."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a job has done: shards written now and found; recordings of all, failed ones, hours."""
+
+    written: int
+    found: int
+    recordings: int
+    failed: int
+    hours: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.recordings} recordings ({self.hours:.2f} h) in {self.written + self.found} "
+            f"shards, {self.found} of them done before; {self.failed} could not be read"
+        )
+
+
+def encode_with_ray(
+    recordings: Sequence[Recording],
+    out: Path,
+    model: str | None = None,
+    device: str = "auto",
+    address: str | None = None,
+    workers: int | None = None,
+    shard_files: int = SHARD_FILES,
+    progress: Any = iter,
+) -> Summary:
+    """Encode all recordings into shards in `out`; what is there already stays.
+
+    address: of a Ray cluster, None for a Ray of this machine's own. workers: actors, default one
+    a core (or a GPU) of the cluster. progress: wraps the iterator of finished shards. A worker
+    that dies is replaced and its shard done again. Raises InputError: without Ray, a cluster that
+    does not answer, `out` of another job or unwritable.
+    """
+    missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
+    if missing:
+        raise InputError(f"no {missing[0]} here; install it with: pip install 'vqspeech[ray]'")
+    from vqspeech.checkpoint.model import read_about, resolve
+
+    folder = resolve(model)
+    fingerprint = read_about(folder).fingerprint
+    shards = [recordings[i : i + shard_files] for i in range(0, len(recordings), shard_files)]
+    _agree_on_plan(out, recordings, fingerprint, shard_files)
+    total = len(shards)
+    left = [i for i in range(total) if not (out / shard_name(i, total)).exists()]
+    if left:
+        tasks = [
+            {
+                "shard": i,
+                "names": [recording.name for recording in shards[i]],
+                "paths": [os.path.abspath(recording.path) for recording in shards[i]],
+            }
+            for i in left
+        ]
+        options = {"out": os.path.abspath(out), "total": total, "model": str(folder.resolve())}
+        for _ in progress(_run(tasks, options | {"device": device}, address, workers)):
+            pass
+    return _finish(out, total, len(left))
+
+
+def shard_name(shard: int, total: int) -> str:
+    return f"codes-{shard:05d}-of-{total:05d}.parquet"
+
+
+def failed_name(shard: int, total: int) -> str:
+    return f"failed-{shard:05d}-of-{total:05d}.tsv"
+
+
+def _agree_on_plan(out: Path, recordings, fingerprint: str, shard_files: int) -> None:
+    digest = hashlib.blake2b(digest_size=16)
+    for recording in recordings:
+        row = f"{recording.name}\0{os.path.abspath(recording.path)}\n"
+        digest.update(row.encode(errors="surrogateescape"))
+    plan = {
+        "recordings": len(recordings),
+        "of": digest.hexdigest(),
+        "model": fingerprint,
+        "shard_files": shard_files,
+    }
+    path = out / PLAN
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            if json.loads(path.read_text()) != plan:
+                raise InputError(
+                    f"{out}: holds the codes of other files, of another model or in other shards; "
+                    "name another folder"
+                )
+            return
+        write_whole(path, (json.dumps(plan, indent=1) + "\n").encode())
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another") from None
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: is damaged; name another folder") from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Under its name only when all of it is there. Raises OSError."""
+    with whole_file(path) as file:
+        file.write(content)
+
+
+def _run(tasks: list[dict], options: dict, address: str | None, workers: int | None) -> Iterator:
+    """The shards as they are finished, in any order."""
+    import ray
+
+    _start(address, workers)
+    try:
+        on_gpu = options["device"] != "cpu" and ray.cluster_resources().get("GPU", 0) > 0
+        units = int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1))
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        # Ray Data brings a worker that dies back without limit, and gives it its shard again.
+        shards = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
+            _Encoder,
+            fn_constructor_kwargs=options,
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=max(1, min(workers or units, len(tasks)))),
+            **({"num_gpus": 1} if on_gpu else {"num_cpus": 1}),
+        )
+        for row in shards.iter_rows():
+            yield int(row["shard"])
+    except ray.exceptions.RayError as error:
+        reason = next((line for line in str(error).splitlines()[::-1] if line.strip()), "")
+        raise InputError(f"the Ray job failed ({reason}); the same command goes on") from None
+    finally:
+        ray.shutdown()
+
+
+def _start(address: str | None, workers: int | None) -> None:
+    """Join the cluster, or start a Ray of our own: a busy machine may need a second attempt."""
+    import ray
+
+    options = {"address": address or "local", "logging_level": "ERROR", "log_to_driver": False}
+    if address is None:
+        options |= {"num_cpus": workers, "include_dashboard": False}
+    for left in reversed(range(1 if address else STARTS)):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:  # of many kinds, plain Exception among them
+            ray.shutdown()
+            if not left:
+                where, reason = address or "this machine", " ".join(str(error).split())[:200]
+                raise InputError(f"Ray at {where} does not start: {reason}") from None
+
+
+class _Encoder:
+    """An actor: a model, and shards through it."""
+
+    def __init__(self, out: str, total: int, model: str, device: str):
+        from vqspeech.bulk.processes import single_threaded_codec
+
+        self.out, self.total = Path(out), total
+        self.codec = single_threaded_codec(model, device)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        for shard, names, paths in zip(batch["shard"], batch["names"], batch["paths"], strict=True):
+            self.encode(int(shard), list(names), list(paths))
+        return {"shard": batch["shard"]}
+
+    def encode(self, shard: int, names: list[str], paths: list[str]) -> None:
+        """Write the shard and its list of failures, the shard last."""
+        import pyarrow
+        from pyarrow import parquet
+
+        rows, failed = [], []
+        for name, path in zip(names, paths, strict=True):
+            try:
+                codes = self.codec.encode_file(path)
+            except InputError as error:
+                failed.append(f"{name}\t{' '.join(str(error).split())}\n")
+                continue
+            rows.append((name, path, codes.samples, codes.indices))
+        schema = pyarrow.schema(
+            [
+                ("name", pyarrow.string()),
+                ("path", pyarrow.string()),
+                ("samples", pyarrow.int64()),
+                ("codes", pyarrow.list_(pyarrow.uint16())),
+            ],
+            metadata={"model": self.codec.fingerprint, "hop": str(self.codec.hop)},
+        )
+        columns = list(zip(*rows, strict=True)) or [[], [], [], []]
+        table = pyarrow.table([list(column) for column in columns], schema=schema)
+        sink = pyarrow.BufferOutputStream()
+        parquet.write_table(table, sink)
+        if failed:
+            write_whole(self.out / failed_name(shard, self.total), "".join(failed).encode())
+        write_whole(self.out / shard_name(shard, self.total), sink.getvalue().to_pybytes())
+
+
+def _finish(out: Path, total: int, written: int) -> Summary:
+    """Gather what failed, count what is there."""
+    from pyarrow import compute, parquet
+
+    from vqspeech.audio.signal import SAMPLE_RATE
+
+    failed, recordings, samples = [], 0, 0
+    for shard in range(total):
+        column = parquet.read_table(out / shard_name(shard, total), columns=["samples"])["samples"]
+        recordings += len(column)
+        samples += compute.sum(column).as_py() or 0
+        path = out / failed_name(shard, total)
+        failed += path.read_text().splitlines(keepends=True) if path.exists() else []
+    write_whole(out / FAILED, ("name\treason\n" + "".join(failed)).encode())
+    hours = samples / SAMPLE_RATE / 3600
+    return Summary(written, total - written, recordings, len(failed), hours)

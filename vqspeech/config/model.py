@@ -1,0 +1,349 @@
+"""What a model is: validated dataclasses, read from TOML presets or JSON.
+
+How it is trained stands in `config_training`.
+
+Every table of a preset is one dataclass. A key that no dataclass has, a value of another type or an
+impossible value is an `InputError` that names the table and the key.
+"""
+
+import dataclasses
+import math
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.config.tables import build, require, within
+from vqspeech.config.training import PriorConfig, StageConfig, TrainingConfig
+from vqspeech.errors import InputError
+
+FILTER_BANK_HOP = 160
+"""Samples between two frames of the log-mel filter bank (10 ms)."""
+MOST_WARPED_MELS = 128
+"""With more, some low mel bands share their FFT bins, and nothing lies between them."""
+
+CODEBOOKS = (1, 2, 4, 8)
+"""How many codebooks there may be: what a block of a `.vqs` file holds is a multiple of each."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Waveform to z_e.
+
+    `kind = "logmel"`: a log-mel filter bank, residual blocks at 100 Hz, a stride, blocks at 50 Hz.
+    `kind = "strided"`: the paper's raw convolutions, `window` wide with stride `stride`, one a
+    downsampling, followed by residual blocks at the code rate.
+
+    low_bins: of a log-mel encoder, bins of a second spectrum beside the mel bands, with a window
+    long enough to part the harmonics of a low voice; 0 for none.
+
+    How a log-mel encoder hears a recording in training, while the target stays, so that codes leave
+    to the speaker identity what it can tell (`nn.disguise`): vtlp: all frequencies scaled by up to
+    exp(+-vtlp). pitch_shift: those of the second spectrum, which tells of pitch, by up to
+    exp(+-pitch_shift) more. equaliser: through an equaliser of this deviation in nats.
+    """
+
+    kind: Literal["logmel", "strided"] = "logmel"
+    channels: int = 320
+    mels: int = 80
+    low_bins: int = 0
+    vtlp: float = 0.0
+    pitch_shift: float = 0.0
+    equaliser: float = 0.0
+    fine_dilations: tuple[int, ...] = (1, 2, 4)
+    coarse_dilations: tuple[int, ...] = (1, 2, 4)
+    strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
+    window: int = 4
+
+    def __post_init__(self):
+        within("encoder", 1, 4096, channels=self.channels)
+        within("encoder", 8, 256, mels=self.mels)
+        within("encoder", 0, 128, low_bins=self.low_bins)
+        within("encoder", 0.0, 0.5, vtlp=self.vtlp, pitch_shift=self.pitch_shift)
+        within("encoder", 0.0, 2.0, equaliser=self.equaliser)
+        require(
+            self.pitch_shift == 0 or self.low_bins > 0,
+            "encoder",
+            "pitch_shift scales the second spectrum: it needs low_bins above 0",
+        )
+        few = self.vtlp == 0 or self.mels <= MOST_WARPED_MELS
+        require(few, "encoder", f"mels = {self.mels} must be {MOST_WARPED_MELS} or less to vtlp")
+        for dilation in self.fine_dilations + self.coarse_dilations:
+            within("encoder", 1, 1024, dilation=dilation)
+        for stride in self.strides:
+            within("encoder", 2, 16, stride=stride)
+        within("encoder", 2, 64, window=self.window)
+        fits = all(self.window >= s and (self.window - s) % 2 == 0 for s in self.strides)
+        if self.kind == "strided":
+            plain = not (self.low_bins or self.vtlp or self.equaliser)
+            require(plain, "encoder", "low_bins, vtlp and equaliser are for kind = 'logmel'")
+            require(
+                bool(self.strides) and fits,
+                "encoder",
+                "each stride needs a window of at least its size and of the same parity",
+            )
+
+
+@dataclass(frozen=True)
+class QuantizerConfig:
+    """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1).
+
+    codebooks: how many the frames take in turn, frame n the one of number n mod codebooks. With
+    one, as in the paper, every frame has the same job and says much that its neighbours say too;
+    with two, the frames of a pair share theirs out.
+    """
+
+    codebook_size: int = 512
+    codebooks: int = 1
+    dim: int = 64
+    update: Literal["ema", "gradient"] = "ema"
+    ema_decay: float = 0.99
+    commitment: float = 0.25
+    normalise: bool = True
+    jitter: float = 0.0
+    revive_below: float = 0.02
+
+    def __post_init__(self):
+        within("quantizer", 2, 65536, codebook_size=self.codebook_size)
+        require(
+            self.codebooks in CODEBOOKS,
+            "quantizer",
+            f"codebooks = {self.codebooks} must be one of {', '.join(map(str, CODEBOOKS))}",
+        )
+        within("quantizer", 1, 4096, dim=self.dim)
+        within("quantizer", 0.0, 0.99999, ema_decay=self.ema_decay)
+        within("quantizer", 0.0, 100.0, commitment=self.commitment)
+        within("quantizer", 0.0, 0.9, jitter=self.jitter)
+        within("quantizer", 0.0, 1.0, revive_below=self.revive_below)
+
+    @property
+    def entries(self) -> int:
+        """Vectors in all codebooks together."""
+        return self.codebook_size * self.codebooks
+
+    def rows(self, indices: Any, places: Any) -> Any:
+        """Indices of frames at these places in their recordings to rows among all entries.
+
+        Arrays or tensors of whole numbers, whose shapes fit each other; places count from 0.
+        """
+        return indices + places % self.codebooks * self.codebook_size
+
+
+@dataclass(frozen=True)
+class ConditioningConfig:
+    """Codes and speaker to the hidden frames that the WaveNet sees, and what is read from these.
+
+    film: a speaker scales the inner activations too, instead of only shifting them. log_mel_head,
+    pitch_head: whether log-mel, and F0 with voicing, are read from the hidden frames. phoneme_head:
+    in training, phonemes are read from the codes alone, with a loss where the corpus has phonemes.
+    dropout: in training, share of inner activations that are left out, here and where phonemes are
+    read.
+    """
+
+    channels: int = 256
+    dilations: tuple[int, ...] = (1, 2, 4, 1)
+    speaker_dim: int = 64
+    film: bool = False
+    log_mel_head: bool = True
+    pitch_head: bool = False
+    phoneme_head: bool = False
+    dropout: float = 0.0
+
+    def __post_init__(self):
+        within("conditioning", 0.0, 0.9, dropout=self.dropout)
+        within("conditioning", 1, 4096, channels=self.channels, speaker_dim=self.speaker_dim)
+        for dilation in self.dilations:
+            within("conditioning", 1, 1024, dilation=dilation)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network.
+
+    harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
+    none.
+    """
+
+    bands: int = 4
+    residual_channels: int = 64
+    skip_channels: int = 128
+    layers: int = 16
+    cycle: int = 8
+    temperature: float = 1.0
+    harmonics: int = 0
+
+    def __post_init__(self):
+        within("decoder", 0, 64, harmonics=self.harmonics)
+        require(self.bands in (1, 4), "decoder", f"bands = {self.bands} must be 1 or 4")
+        within(
+            "decoder",
+            1,
+            1024,
+            residual_channels=self.residual_channels,
+            skip_channels=self.skip_channels,
+        )
+        within("decoder", 1, 64, layers=self.layers)
+        within("decoder", 1, 12, cycle=self.cycle)
+        within("decoder", 0.0, 2.0, temperature=self.temperature)
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Dilation of each layer: 1, 2, 4, ... over a cycle, then again."""
+        return tuple(2 ** (layer % self.cycle) for layer in range(self.layers))
+
+    @property
+    def receptive_field(self) -> int:
+        """Steps that an output may depend on, its own included."""
+        return 1 + sum(self.dilations)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole model: geometry, parts, training."""
+
+    name: str
+    hop: int = 320
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
+    conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    prior: PriorConfig | None = None
+
+    def __post_init__(self):
+        require(
+            self.name.isprintable() and 1 <= len(self.name) <= 100,
+            "model",
+            "name must be one line of 1 to 100 characters",
+        )
+        self._check_hop()
+        for stage in self.training.stages:
+            self._check_stage(stage)
+
+    def _check_hop(self) -> None:
+        within("model", 1, 16000, hop=self.hop)
+        require(
+            self.hop % self.decoder.bands == 0,
+            "model",
+            f"hop = {self.hop} must be a multiple of decoder.bands = {self.decoder.bands}",
+        )
+        if self.encoder.kind == "strided":
+            product = math.prod(self.encoder.strides)
+            require(
+                product == self.hop,
+                "encoder",
+                f"strides multiply to {product}, but hop = {self.hop}",
+            )
+        else:
+            require(
+                self.hop % FILTER_BANK_HOP == 0,
+                "model",
+                f"hop = {self.hop} must be a multiple of {FILTER_BANK_HOP} for a log-mel encoder",
+            )
+        if self.conditioning.log_mel_head or self.conditioning.pitch_head:
+            require(
+                self.hop % FILTER_BANK_HOP == 0,
+                "conditioning",
+                "log_mel_head and pitch_head need a hop that is a multiple of "
+                f"{FILTER_BANK_HOP}, not {self.hop}",
+            )
+        require(
+            self.conditioning.pitch_head or not self.decoder.harmonics,
+            "decoder",
+            "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",
+        )
+
+    def _check_stage(self, stage: StageConfig) -> None:
+        where = f"training.stages: {stage.name}"
+        books, frames = self.quantizer.codebooks, self.crop_frames(stage)
+        require(
+            frames % books == 0,
+            where,
+            f"crop_seconds = {stage.crop_seconds} is {frames} frames, which must be a multiple of "
+            f"quantizer.codebooks = {books}",
+        )
+        require(
+            not self.quantizer.normalise or stage.batch * frames > books,
+            where,
+            "quantizer.normalise needs more than one frame a batch and codebook: raise batch or "
+            "crop_seconds",
+        )
+        if stage.name == "codes":
+            require(self.conditioning.log_mel_head, where, "needs conditioning.log_mel_head = true")
+            return
+        first, last = self.decoder_window(stage)
+        steps, reach = (last - first) * self.steps_per_frame, self.decoder.receptive_field
+        require(
+            first == 0 or steps > reach,
+            where,
+            f"decoder_seconds = {stage.decoder_seconds} is {steps} WaveNet steps, which must be "
+            f"more than its receptive field of {reach}, or all of crop_seconds",
+        )
+
+    @property
+    def frame_rate(self) -> float:
+        """Codes a second."""
+        return SAMPLE_RATE / self.hop
+
+    @property
+    def bit_rate(self) -> float:
+        """bit/s of the plain codes: frame rate times log2 of the codebook's size, rounded up."""
+        return self.frame_rate * (self.quantizer.codebook_size - 1).bit_length()
+
+    @property
+    def steps_per_frame(self) -> int:
+        """WaveNet steps a code: hop / bands."""
+        return self.hop // self.decoder.bands
+
+    def crop_frames(self, stage: StageConfig) -> int:
+        """Code frames in a training crop of `stage`: whole ones, at least one."""
+        return max(1, round(stage.crop_seconds * self.frame_rate))
+
+    def decoder_window(self, stage: StageConfig) -> tuple[int, int]:
+        """First and last + 1 frame, in the middle of a crop, on which the WaveNet is trained."""
+        frames = self.crop_frames(stage)
+        inner = max(1, min(frames, round(stage.decoder_seconds * self.frame_rate)))
+        first = (frames - inner) // 2
+        return first, first + inner
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def from_dict(table: dict[str, Any]) -> Config:
+    """A validated `Config` from nested dictionaries; `InputError` names the key that is wrong."""
+    return build(Config, table, "model")
+
+
+def preset_names() -> list[str]:
+    """Names of the presets inside the package, sorted."""
+    folder = resources.files("vqspeech.config") / "presets"
+    return sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
+def load_preset(name_or_path: str | Path) -> Config:
+    """A preset of the package by its name, or any TOML file by its path. Raises InputError."""
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        source = path
+    elif str(name_or_path) in preset_names():
+        source = resources.files("vqspeech.config") / "presets" / f"{name_or_path}.toml"
+    else:
+        raise InputError(
+            f"no preset '{name_or_path}': there are {', '.join(preset_names())}; "
+            "a file of your own needs a name that ends in .toml"
+        )
+    try:
+        table = tomllib.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, absurd numbers or nesting
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not valid TOML ({reason}); correct it") from None
+    try:
+        return from_dict(table)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

@@ -1,0 +1,120 @@
+"""The phoneme experiment on a corpus: align, encode, map, judge."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vqspeech import __version__
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.codec import Codec
+from vqspeech.codes.codes import Codes
+from vqspeech.data.corpus import Utterance
+from vqspeech.errors import InputError
+from vqspeech.evaluation.machine import machine
+from vqspeech.evaluation.phonemes.accuracy import accuracies, check_enough, gather
+from vqspeech.evaluation.phonemes.alignment import UNREADABLE, Alignment, NotAligned
+from vqspeech.evaluation.phonemes.report import PhonemeReport
+from vqspeech.evaluation.phonemes.untrained import untrained
+from vqspeech.evaluation.usage import CodebookUsage
+
+CODEBOOK_UTTERANCES = 100
+"""Recordings that the codebook of the untrained encoder is drawn from."""
+
+
+class _Encoded(NamedTuple):
+    """labels: the phoneme of each code, None where the alignment has none."""
+
+    utterance: Utterance
+    codes: Codes
+    labels: list[str | None]
+
+
+def measure_phonemes(
+    codec: Codec,
+    utterances: Sequence[Utterance],
+    align: Callable[[Utterance], Alignment],
+    *,
+    aligned_by: str = "",
+    seed: int = 0,
+    progress: Callable[[Iterable, int], Iterable] = lambda items, number: items,
+) -> PhonemeReport:
+    """Compare the codes of `utterances` with the phoneme at the middle of each code's frame.
+
+    Args:
+        codec: the model.
+        utterances: recordings; those that cannot be read or aligned are counted, by reason.
+        align: the alignment of one of them; raises NotAligned, and InputError for a broken file.
+        aligned_by: where alignments come from, in words, for the report.
+        seed: of the halves, of the shuffled codes and of the untrained encoder.
+        progress: wraps an iterable of so many items, to show how far it is.
+
+    Raises InputError: no recording aligned, too few frames for the codebook, a broken file.
+    """
+    corpus, skipped = [], Counter()
+    for utterance in progress(utterances, len(utterances)):
+        try:
+            corpus.append(_encode(codec, utterance, align(utterance)))
+        except NotAligned as reason:
+            skipped[str(reason)] += 1
+    if not corpus:
+        reasons = "; ".join(f"{number} times {why}" for why, number in skipped.most_common())
+        raise InputError(f"none of {len(utterances)} recordings can be used: {reasons}")
+    labels = [one.labels for one in corpus]
+    paths = [one.utterance.path for one in corpus]
+    random = untrained(codec, paths[:CODEBOOK_UTTERANCES], seed)
+    codes = {
+        "codes": [codec.codebook_rows(one.codes) for one in corpus],
+        "untrained": [
+            random.codebook_rows(random.encode_file(path)) for path in progress(paths, len(paths))
+        ],
+    }
+    usage = CodebookUsage(codec.config.quantizer)
+    for one in corpus:
+        rate = one.codes.bits_per_second(codec.codebook_size)
+        usage.add(one.codes.indices, one.codes.samples, rate)
+    frames = gather(labels, codes, seed)
+    entries = codec.config.quantizer.entries
+    check_enough(frames, entries, codec.frame_rate)
+    speech = frames.without_silence()
+    about = _about(codec, seed, aligned_by)
+    about |= {
+        "utterances": len(corpus),
+        "speakers": len({one.utterance.speaker for one in corpus}),
+        "frames": len(frames.phonemes),
+        "frames_of_speech": len(speech.phonemes),
+        "frames_without_phoneme": sum(map(len, labels)) - len(frames.phonemes),
+        "phonemes": list(frames.names),
+    }
+    return PhonemeReport(
+        about=about,
+        codes=usage.summary(),
+        everything=accuracies(frames, entries, seed),
+        speech=accuracies(speech, entries, seed),
+        skipped=dict(skipped.most_common()),
+    )
+
+
+def _about(codec: Codec, seed: int, aligned_by: str) -> dict[str, Any]:
+    return {
+        "model": codec.name,
+        "fingerprint": codec.fingerprint,
+        "codes_per_second": codec.frame_rate,
+        "trained": codec.trained,
+        "vqspeech": __version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "seed": seed,
+        "aligned_by": aligned_by,
+    }
+
+
+def _encode(codec: Codec, utterance: Utterance, alignment: Alignment) -> _Encoded:
+    try:
+        codes = codec.encode_file(utterance.path)
+    except InputError:
+        raise NotAligned(UNREADABLE) from None
+    middles = (np.arange(codes.frames) + 0.5) * codec.hop / SAMPLE_RATE
+    return _Encoded(utterance, codes, alignment.at(middles))

@@ -1,0 +1,186 @@
+"""What a report says, as facts and tables of text: Markdown and the page both print these."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from vqspeech.evaluation.methods import CONVERTING, HEADINGS, MODEL, SAMPLED
+from vqspeech.evaluation.metrics.scores import CONVERSION_METRICS, METRICS, Metric
+from vqspeech.evaluation.rates import PACKED, PRIOR
+from vqspeech.evaluation.report.summary import Average, Spread
+from vqspeech.evaluation.usage import in_words
+
+if TYPE_CHECKING:
+    from vqspeech.evaluation.report.report import Report
+
+NOTHING = "-"
+
+
+class Table(NamedTuple):
+    """Rows of cells under headings; the first cell of each says what it is about."""
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+
+
+def facts(report: "Report") -> list[str]:
+    """Lines on what was measured, and what holds for all methods together."""
+    about, codes, rates = report.about, report.codes, report.rates
+    machine = about["machine"]
+    seeds = f"seed {about['seed']}"
+    if about["seeds"] > 1:
+        seeds = f"seeds {about['seed']} to {about['seed'] + about['seeds'] - 1}"
+    lines = [
+        f"Model {about['model']} ({about['fingerprint']}), vqspeech {about['vqspeech']}, "
+        f"{seeds}, temperature {about['temperature']:g}, {about['date']}",
+        f"{about['utterances']} utterances, {about['seconds_of_speech']:.0f} s of speech, "
+        f"{about['speakers']} speakers",
+        f"{codes['bits_per_second']:.0f} bit/s of plain codes "
+        f"({codes['entropy_bits_per_second']:.0f} by their histogram); {in_words(codes)}",
+    ]
+    files = {PACKED: "packed", PRIOR: "with the prior"}
+    measured = [
+        f"{rates[name]['coded']:.0f} bit/s {how} (whole files: {rates[name]['file']:.0f})"
+        for name, how in files.items()
+        if name in rates
+    ]
+    if measured:
+        lines.append(f"Measured in .vqs files: {', '.join(measured)}")
+    if report.nats:
+        right, shuffled = report.nats["right"], report.nats["shuffled"]
+        samples = about["samples_per_step"]
+        lines.append(
+            f"{right / samples:.3f} nats a sample with the right codes, {shuffled / samples:.3f} "
+            f"with shuffled codes; a WaveNet step: {right:.3f}, {shuffled:.3f} "
+            f"({report.nats['difference']:+.3f})"
+        )
+    lines.append(f"{machine['processor']}, {machine['cores']} cores, {machine['system']}")
+    return lines
+
+
+def tables(report: "Report") -> list[Table]:
+    """Reconstruction, WaveNet against preview, conversion, spread over seeds: those there are."""
+    plain = [method for method in report.methods if method not in CONVERTING]
+    changed = [method for method in report.methods if method in CONVERTING]
+    found = []
+    if plain:
+        table = _metrics("Reconstruction", report, plain, METRICS)
+        found.append(table._replace(rows=[*_rates(report, plain), *table.rows]))
+    if gains := report.gains():
+        found.append(_gains(gains, len(report.rows)))
+    if changed:
+        found.append(_metrics("Conversion", report, changed, CONVERSION_METRICS))
+    if spread := report.spreads():
+        found.append(_spread(spread))
+    return found
+
+
+def notes(report: "Report") -> list[str]:
+    """How to read the tables, and what was done otherwise than asked."""
+    about = report.about
+    lines = [
+        "Means over utterances (words: over all words) ± half of the 95 % confidence interval; "
+        "in brackets the number of utterances where the figure is defined, if not all."
+    ]
+    if report.gains():
+        lines.append(
+            "WaveNet against Griffin-Lim: means of the differences of each utterance, of those "
+            "where both have the figure."
+        )
+    if about["seeds"] > 1:
+        drawn = ", ".join(f"`{method}`" for method in report.methods if method in SAMPLED)
+        lines.append(
+            f"Sampled with {about['seeds']} seeds: {drawn}; means over them. The spread goes from "
+            "the lowest to the highest mean that one seed alone gives."
+        )
+    if any(name not in (PACKED, PRIOR) for name in report.rates):
+        lines.append(
+            "bit/s: of the codes alone, and of whole files with headers, checksums, containers and "
+            "bits that fill up bytes. Other codecs work at the nominal speech level, and their "
+            "delay is removed."
+        )
+    if about["targets"] and any(method in CONVERTING for method in report.methods):
+        targets = ", ".join(about["targets"])
+        lines.append(f"Every utterance was converted to one of {targets}, in turn.")
+    if about["unknown_speaker_utterances"]:
+        lines.append(
+            f"{about['unknown_speaker_utterances']} utterances of speakers that the model does "
+            f"not know were decoded as `{about['unknown_speakers_decoded_as']}`."
+        )
+    if about["cut_to_first_minute"]:
+        lines.append(f"{about['cut_to_first_minute']} recordings: first minute only.")
+    return lines + report.notes + [f"Skipped: {reason}" for _, reason in report.skipped]
+
+
+def label(metric: Metric) -> str:
+    """Its name, with an arrow to where better is."""
+    return f"{metric.label} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def _metrics(
+    title: str, report: "Report", methods: Sequence[str], metrics: Sequence[Metric]
+) -> Table:
+    found, rows = report.averages(), []
+    for metric in metrics:
+        cells = [found[method].get(metric.name) for method in methods]
+        if any(cell and cell.count for cell in cells):
+            shown = [_cell(cell, metric.digits, len(report.rows)) for cell in cells]
+            rows.append([label(metric), *shown])
+    return Table(title, ["", *(HEADINGS.get(method, method) for method in methods)], rows)
+
+
+def _cell(cell: Average | None, digits: int, utterances: int, sign: str = "") -> str:
+    if cell is None or not cell.count:
+        return NOTHING
+    text = f"{cell.mean:{sign}.{digits}f}"
+    if math.isfinite(cell.margin):
+        text += f" ± {cell.margin:.{digits}f}"
+    return text if cell.count == utterances else f"{text} ({cell.count})"
+
+
+def _gains(gains: dict[str, Average], utterances: int) -> Table:
+    rows = [
+        [label(metric), _cell(gains[metric.name], metric.digits + 1, utterances, "+")]
+        for metric in METRICS
+        if metric.name in gains and gains[metric.name].count
+    ]
+    return Table("The WaveNet against Griffin-Lim from the same codes", ["", "difference"], rows)
+
+
+def _rates(report: "Report", methods: Sequence[str]) -> list[list[str]]:
+    """Rows of bit/s; the model's decoders share those of its codes."""
+    kinds = (
+        ("bit/s, codes ↓", "coded", None),
+        ("bit/s, whole file ↓", "file", None),
+        ("bit/s with the prior, codes ↓", "coded", PRIOR),
+        ("bit/s with the prior, whole file ↓", "file", PRIOR),
+    )
+    rows = []
+    for text, kind, name in kinds:
+        cells = []
+        for method in methods:
+            own = PACKED if method in MODEL else method
+            key = own if name is None or method not in MODEL else name
+            known = key in report.rates and (name is None or method in MODEL)
+            cells.append(f"{report.rates[key][kind]:.0f}" if known else NOTHING)
+        if any(cell != NOTHING for cell in cells):
+            rows.append([text, *cells])
+    return rows
+
+
+def _spread(spread: dict[str, dict[str, Spread]]) -> Table:
+    rows = []
+    for metric in dict.fromkeys((*METRICS, *CONVERSION_METRICS)):
+        found = [spread[method].get(metric.name) for method in spread]
+        if any(one and math.isfinite(one.low) for one in found):
+            # A digit more than the table's: a spread is small if all is well.
+            rows.append([metric.label, *(_range(one, metric.digits + 1) for one in found)])
+    headings = ["", *(HEADINGS.get(method, method) for method in spread)]
+    return Table("Spread over seeds", headings, rows)
+
+
+def _range(one: Spread | None, digits: int) -> str:
+    if one is None or not math.isfinite(one.low):
+        return NOTHING
+    return f"{one.high - one.low:.{digits}f} ({one.low:.{digits}f} to {one.high:.{digits}f})"

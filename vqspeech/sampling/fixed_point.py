@@ -1,0 +1,184 @@
+"""The prior in integers: the same probabilities on every machine, so that any can decode.
+
+A range decoder must see the very numbers that the encoder saw, and floating point does not promise
+them: the order of a sum, a fused multiply-add, another C library's exponential or a flushed
+denormal is enough to make rubbish of the rest of a file. So weights and activations are fixed-point
+numbers here (units of 2^-14), products add up in 64 bits without overflow, in whatever order, and
+tanh and exponential are tables. Sampling uses the same numbers as coding.
+"""
+
+import numpy as np
+from numba import njit
+
+from vqspeech.sampling.fixed_point_tables import POWER_BITS, TANH_BITS, TANH_LIMIT, TANH_STEPS
+from vqspeech.sampling.prior_weights import FRACTION, LARGEST
+
+FLAGS = {"cache": True, "error_model": "numpy", "nogil": True}
+"""No fast-math: there is nothing but integers here, and nothing to be gained."""
+
+DOUBLE = 2 * FRACTION
+"""Bits after the point of a product."""
+TOP = TANH_LIMIT << DOUBLE
+TANH_SHIFT = DOUBLE - (TANH_STEPS.bit_length() - 1)
+HALF = 1 << (FRACTION - 1)
+
+FREQUENCY_BITS = 24
+"""The frequencies of all codes add up to 2^24, and each has at least 1."""
+LOG2_E = 23637
+"""log2(e) in units of 2^-14."""
+LOWEST = 40 << DOUBLE
+"""A logit this far below the highest is as good as one further below."""
+PLAIN = 1 << 16
+"""Inverse temperature 1, in units of 2^-16."""
+
+
+@njit(inline="always", **FLAGS)
+def tanh_fixed(x, table):
+    """tanh of x (units of 2^-28) in units of 2^-20: a table with straight lines between."""
+    size = min(abs(x), TOP)
+    i = size >> TANH_SHIFT
+    rest = size & ((1 << TANH_SHIFT) - 1)
+    value = table[i] + (((table[i + 1] - table[i]) * rest) >> TANH_SHIFT)
+    return value if x >= 0 else -value
+
+
+@njit(inline="always", **FLAGS)
+def add_product(x, w, out):
+    """out int64 [O] += x int32 [I] @ w int32 [I, O], in units of 2^-28."""
+    for i in range(len(x)):
+        a, row = np.int64(x[i]), w[i]
+        for j in range(len(out)):
+            out[j] += a * row[j]
+
+
+@njit(inline="always", **FLAGS)
+def narrowed(x):
+    """Units of 2^-28 to units of 2^-14, rounded, within the range that sums were sized for."""
+    return min(max((x + HALF) >> FRACTION, -LARGEST), LARGEST)
+
+
+@njit(**FLAGS)
+def step(net, state, bias, logits):
+    """Logits int64 [K] (units of 2^-28) of the code after `state.previous`.
+
+    bias: int64 [L, 2R], a speaker's. Moves the layers of `state` on by one code; `tell` it which.
+    """
+    width, skip_width = net.embedding.shape[1], len(net.skip_bias)
+    x, z = np.empty(width, np.int32), np.empty(width, np.int32)
+    x[:] = net.embedding[state.previous[0]]
+    gates, wide = np.empty(2 * width, np.int64), np.empty(width, np.int64)
+    skip = net.skip_bias.copy()
+    for layer in range(len(net.dilations)):
+        ring = state.offsets[layer] + state.cursor[layer]
+        gates[:] = bias[layer]
+        add_product(state.rings[ring], net.gates[layer, :width], gates)
+        add_product(x, net.gates[layer, width:], gates)
+        state.rings[ring] = x
+        state.cursor[layer] = (state.cursor[layer] + 1) % net.dilations[layer]
+        for j in range(width):
+            a = tanh_fixed(gates[j], net.tanh)
+            # sigmoid(b) = (1 + tanh(b / 2)) / 2; the halving is in the shift.
+            b = (1 << TANH_BITS) + tanh_fixed(gates[width + j] >> 1, net.tanh)
+            z[j] = (a * b + (1 << (2 * TANH_BITS - FRACTION))) >> (2 * TANH_BITS + 1 - FRACTION)
+        add_product(z, net.skip[layer], skip)
+        wide[:] = net.residual_bias[layer]
+        add_product(z, net.residual[layer], wide)
+        for j in range(width):
+            x[j] = min(max(x[j] + narrowed(wide[j]), -LARGEST), LARGEST)
+    low, top = np.empty(skip_width, np.int32), net.hidden_bias.copy()
+    for j in range(skip_width):
+        low[j] = max(narrowed(skip[j]), 0)
+    add_product(low, net.hidden, top)
+    for j in range(skip_width):
+        low[j] = max(narrowed(top[j]), 0)
+    logits[:] = net.output_bias[state.turn[0]]
+    add_product(low, net.output[state.turn[0]], logits)
+
+
+@njit(inline="always", **FLAGS)
+def tell(net, state, code):
+    """What code the last `step` was about."""
+    books, codes = net.output_bias.shape
+    state.previous[0] = code + state.turn[0] * codes
+    state.turn[0] = (state.turn[0] + 1) % books
+
+
+@njit(**FLAGS)
+def frequencies(logits, inverse, power, out):
+    """Softmax: logits int64 [K] to out int64 [K], at least 1 each, 2^24 in all.
+
+    inverse: 1 / temperature in units of 2^-16. power: the table of powers of two.
+    """
+    best = 0
+    for k in range(1, len(logits)):
+        if logits[k] > logits[best]:
+            best = k
+    total = np.int64(0)
+    for k in range(len(logits)):
+        below = min(logits[best] - logits[k], LOWEST)
+        below = min((below * inverse) >> 16, LOWEST)
+        exponent = below * LOG2_E  # base 2, units of 2^-42
+        i, rest = (exponent >> 32) & 1023, (exponent >> 12) & ((1 << 20) - 1)
+        value = power[i] - (((power[i] - power[i + 1]) * rest) >> 20)
+        out[k] = value >> min(exponent >> 42, POWER_BITS + 1)
+        total += out[k]
+    room = (1 << FREQUENCY_BITS) - len(logits)
+    left = np.int64(1 << FREQUENCY_BITS)
+    for k in range(len(logits)):
+        out[k] = 1 + (out[k] * room) // total
+        left -= out[k]
+    out[best] += left
+
+
+@njit(**FLAGS)
+def force(net, state, bias, codes, out):
+    """Frequencies out int64 [F, K] of each of the given codes [F]; used where none are coded."""
+    logits = np.empty(net.output_bias.shape[1], np.int64)
+    for n in range(len(codes)):
+        step(net, state, bias, logits)
+        frequencies(logits, PLAIN, net.power, out[n])
+        tell(net, state, codes[n])
+
+
+@njit(**FLAGS)
+def nucleus(found, kept):
+    """Keep the likeliest codes of frequencies `found` int64 [K] that reach `kept` in all.
+
+    The others become 0 (top-p: Holtzman et al. 2020). Returns the sum of what is left.
+    """
+    order = np.argsort(-found, kind="mergesort")
+    total = np.int64(0)
+    for n in range(len(order)):
+        if total >= kept:
+            found[order[n]] = 0
+        total += found[order[n]]
+    return total
+
+
+@njit(**FLAGS)
+def sample(net, state, bias, inverse, kept, randoms, out):
+    """Draw codes out [F]: one for each of `randoms` int64 [F] in 0 .. 2^31 - 1.
+
+    inverse: 1 / temperature in units of 2^-16, 0 for the likeliest code. kept: of 2^24, how much of
+    the probability the likeliest codes must reach before the others are left out.
+    """
+    logits, found = (
+        np.empty(net.output_bias.shape[1], np.int64),
+        np.empty(net.output_bias.shape[1], np.int64),
+    )
+    for n in range(len(out)):
+        step(net, state, bias, logits)
+        frequencies(logits, inverse if inverse else PLAIN, net.power, found)
+        choice = 0
+        if inverse == 0:
+            for k in range(1, len(found)):
+                if found[k] > found[choice]:
+                    choice = k
+        else:
+            total = nucleus(found, kept)
+            target = (randoms[n] * total) >> 31
+            while target >= found[choice]:
+                target -= found[choice]
+                choice += 1
+        out[n] = choice
+        tell(net, state, choice)

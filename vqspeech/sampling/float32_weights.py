@@ -1,0 +1,85 @@
+"""A trained WaveNet as plain arrays, laid out in the order in which the kernels read them."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vqspeech.audio.signal import MU_ZERO
+from vqspeech.nn.decoder import WaveNetDecoder
+
+
+class PackedWaveNet(NamedTuple):
+    """Weights, float32, inputs first: row i of a matrix is what input i adds to all outputs.
+
+    embedding [bands, 256, R]; gates [L, 2R, 2R]; residual [L, R, R] and residual_bias [L, R]
+    (zero in the last layer); skip [L, R, S] and skip_bias [S]; hidden [S, S] and hidden_bias [S];
+    output [S, bands * 256] and output_bias [bands * 256]; dilations [L].
+    """
+
+    embedding: np.ndarray
+    gates: np.ndarray
+    residual: np.ndarray
+    residual_bias: np.ndarray
+    skip: np.ndarray
+    skip_bias: np.ndarray
+    hidden: np.ndarray
+    hidden_bias: np.ndarray
+    output: np.ndarray
+    output_bias: np.ndarray
+    dilations: np.ndarray
+
+
+class StreamState(NamedTuple):
+    """Where one stream stands; the kernels change it in place.
+
+    rings [sum of dilations, R]: each layer's last inputs. offsets [L]: a layer's first row there.
+    cursor [L]: the oldest row of each ring. previous [bands]: the last samples' indices.
+    """
+
+    rings: np.ndarray
+    offsets: np.ndarray
+    cursor: np.ndarray
+    previous: np.ndarray
+
+
+def _inputs_first(weight: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(weight.detach().cpu().float().t().numpy())
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.detach().cpu().float().numpy())
+
+
+def pack_wavenet(decoder: WaveNetDecoder) -> PackedWaveNet:
+    """Copy a decoder's weights into kernel order."""
+    stack = decoder.stack
+    width = stack.residual_channels
+    last = torch.zeros(width, width), torch.zeros(width)
+    residual = [(layer.weight, layer.bias) for layer in stack.residual] + [last]
+    skip = _inputs_first(stack.skip.weight)
+    return PackedWaveNet(
+        embedding=_array(decoder.embedding),
+        gates=np.stack([_inputs_first(layer.weight) for layer in stack.gates]),
+        residual=np.stack([_inputs_first(weight) for weight, _ in residual]),
+        residual_bias=np.stack([_array(bias) for _, bias in residual]),
+        skip=skip.reshape(len(stack.dilations), width, -1),
+        skip_bias=_array(stack.skip.bias),
+        hidden=_inputs_first(decoder.hidden.weight),
+        hidden_bias=_array(decoder.hidden.bias),
+        output=_inputs_first(decoder.output.weight),
+        output_bias=_array(decoder.output.bias),
+        dilations=np.array(stack.dilations, np.int64),
+    )
+
+
+def new_state(net: PackedWaveNet) -> StreamState:
+    """A stream that has seen nothing: silence before its first sample."""
+    offsets = np.concatenate([[0], np.cumsum(net.dilations)[:-1]])
+    return StreamState(
+        rings=np.zeros((int(net.dilations.sum()), net.gates.shape[1] // 2), np.float32),
+        offsets=offsets.astype(np.int64),
+        cursor=np.zeros(len(net.dilations), np.int64),
+        previous=np.full(net.embedding.shape[0], MU_ZERO, np.int64),
+    )

@@ -1,0 +1,1 @@
+"""Codes and a voice to sound: rendering, conversion, generation, enrolment."""

@@ -1,0 +1,296 @@
+"""A new voice: a speaker vector fitted to some speech of it, everything else of the model frozen.
+
+The vector minimises what training minimises: the L1 of the auxiliary log-mel and, where the model
+has a trained WaveNet, -log p(x | codes, speaker). It starts from the trained speakers that explain
+the speech best. Every fifth piece of the speech is kept out of the fit and tells how well it went;
+then the fit goes on with all of them.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from vqspeech.audio.level import level_gain
+from vqspeech.audio.pitch import f0_frames, median_f0
+from vqspeech.audio.signal import SAMPLE_RATE, HighPass
+from vqspeech.checkpoint.speakers import Voice, check_name
+from vqspeech.data.condition import conditioned
+from vqspeech.errors import InputError
+from vqspeech.synthesis.rendering import PITCH_SECONDS
+
+if TYPE_CHECKING:
+    from vqspeech.codec import Codec
+
+PIECE_SECONDS = 2.0
+MIN_SECONDS, MAX_SECONDS = 8.0, 600.0
+"""Of speech, pauses at the ends trimmed; what comes after the longest is not used."""
+HELD_OUT_EVERY = 5
+RANKING_PIECES = 10
+"""Pieces on which the trained speakers are compared."""
+STARTS = (1, 3, 8)
+"""The fit starts from the mean of so many of the nearest speakers, whichever is best."""
+MEL_STEPS, MEL_BATCH, MEL_RATE = 200, 8, 0.02
+NATS_STEPS, NATS_BATCH, NATS_RATE = 30, 2, 0.005
+"""Steps, pieces a step and Adam's first learning rate: with the log-mel alone, then with both."""
+AGAIN = 0.5
+"""Of the steps and rates, when the fit goes on with the pieces that were kept out."""
+NATS_SECONDS = 0.64
+"""Of each piece that the WaveNet is run on."""
+ROWS_AT_ONCE = 16
+CHECK_PIECES = 6
+"""Held-out pieces on which the WaveNet is measured."""
+
+
+class HeldOut(NamedTuple):
+    """Errors on the speech kept out of the fit, of the new voice and of the nearest trained one.
+
+    mel: log-mel L1 in nats, NaN without an auxiliary head. nats: -log p a sample of audio, NaN
+    without a trained WaveNet.
+    """
+
+    seconds: float
+    nearest: str
+    mel: float
+    nearest_mel: float
+    nats: float
+    nearest_nats: float
+
+    @property
+    def better(self) -> bool:
+        """Whether the new voice explains unheard speech better than every trained one."""
+        if np.isfinite(self.mel):
+            return self.mel < self.nearest_mel
+        return self.nats < self.nearest_nats
+
+
+def enroll(
+    codec: "Codec",
+    name: str,
+    files: Sequence[str | os.PathLike],
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Voice, HeldOut]:
+    """Fit a voice to the speech in `files`, all of one person; returns it and its check.
+
+    progress: called with the share done, 0 to 1. Raises InputError: no readable speech, too little
+    of it, a model without what the fit needs.
+    """
+    name = check_name(name)
+    has_nats = bool(codec.trained.get("waveform") or codec.trained.get("joint"))
+    if codec.model.conditioning.head is None and not has_nats:
+        raise InputError(f"model {codec.name} is not trained: train it, then enrol voices")
+    speech = _read(files)
+    fit = _Fit(codec, speech, seed, has_nats, progress or (lambda share: None))
+    vector = fit.run()
+    held = fit.check(vector)
+    vector = fit.go_on(vector)
+    f0 = median_f0(speech[: round(PITCH_SECONDS * SAMPLE_RATE)])
+    known = f0 if np.isfinite(f0) else 0.0
+    return Voice(name, vector.numpy(), codec.fingerprint, fit.seconds, known), held
+
+
+def _read(files: Sequence[str | os.PathLike]) -> np.ndarray:
+    """The speech of all files, one after the other, as training has it: float32 [T].
+
+    Raises InputError.
+    """
+    waves, left = [], round(MAX_SECONDS * SAMPLE_RATE)
+    for file in files:
+        wave = conditioned(file)[:left].astype(np.float32) / 32768
+        left -= len(wave)
+        waves.append(wave)
+    speech = np.concatenate(waves)
+    seconds = len(speech) / SAMPLE_RATE
+    if seconds < MIN_SECONDS:
+        raise InputError(
+            f"{seconds:.1f} s of speech is too little for a voice: give at least "
+            f"{MIN_SECONDS:g} s, better 30 s or more, in one file or several"
+        )
+    return speech
+
+
+def cut(speech: np.ndarray, hop: int) -> np.ndarray:
+    """Equal pieces [P, N] of `speech` [T], N a multiple of `hop`; what is left over is not used."""
+    size = round(PIECE_SECONDS * SAMPLE_RATE / hop) * hop
+    return speech[: len(speech) // size * size].reshape(-1, size)
+
+
+def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
+    """The trained speakers by how well they explain `wave` (float32 [T] at 16 kHz), best first.
+
+    Those with the least log-mel error; in the model's order where it has no auxiliary head.
+    """
+    if codec.model.conditioning.head is None:
+        return codec.speakers
+    codes, wave = codec.encode(wave), levelled(wave)
+    wave = np.pad(wave, (0, codes.frames * codec.hop - len(wave)))
+    indices = torch.from_numpy(codes.indices.astype(np.int64))[None].to(codec.device)
+    with torch.inference_mode():
+        truth = codec.model.target_mel(torch.from_numpy(wave)[None].to(codec.device))
+        z_q = codec.model.quantizer.lookup(indices)
+        mask, errors = torch.ones_like(z_q[:, :1]), []
+        for rows in codec.model.speakers.weight.split(ROWS_AT_ONCE):
+            count = len(rows)
+            hidden = codec.model.conditioning(z_q.expand(count, -1, -1), rows, mask)
+            error = codec.model.conditioning.log_mel(hidden) - truth
+            errors += error.abs().mean((1, 2)).tolist()
+    return [codec.speakers[row] for row in np.argsort(errors, kind="stable")]
+
+
+def levelled(wave: np.ndarray) -> np.ndarray:
+    """`wave` [T] at the codec's level, without rumble: what the encoder is given."""
+    return HighPass()(wave * np.float32(level_gain(wave)))
+
+
+@contextmanager
+def frozen(model: torch.nn.Module) -> Iterator[None]:
+    """No gradient to the weights of `model`."""
+    before = [parameter.requires_grad for parameter in model.parameters()]
+    model.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, needs in zip(model.parameters(), before, strict=True):
+            parameter.requires_grad_(needs)
+
+
+class _Fit:
+    """Pieces of speech, their codes, and the vector that is fitted to them."""
+
+    def __init__(self, codec, speech, seed, has_nats, progress):
+        self.codec, self.model, self.config = codec, codec.model, codec.config
+        self.has_mel, self.has_nats = self.model.conditioning.head is not None, has_nats
+        self.random, self.progress = np.random.default_rng(seed), progress
+        pieces = cut(speech, codec.hop)
+        held = [i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 for i in range(len(pieces))]
+        held[-1] = held[-1] or not any(held)
+        wave = torch.from_numpy(pieces).to(codec.device)
+        with torch.no_grad():
+            z_q = torch.cat([self._lookup(part[None]) for part in wave])
+            truth = self.model.target_mel(wave)
+        held = torch.tensor(held, device=codec.device)
+        parts = (wave, z_q, truth)
+        if codec.predicts_pitch:
+            f0 = np.stack([f0_frames(piece) for piece in pieces])
+            parts += (torch.from_numpy(f0).to(codec.device),)
+        self.fitted = tuple(part[~held] for part in parts)
+        self.held = tuple(part[held] for part in parts)
+        self.seconds = len(self.fitted[0]) * wave.shape[1] / SAMPLE_RATE
+
+    def _lookup(self, wave: torch.Tensor) -> torch.Tensor:
+        return self.model.quantizer.lookup(self.model.encode(wave))
+
+    def _hidden(self, z_q: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
+        mask = torch.ones_like(z_q[:, :1])
+        return self.model.conditioning(z_q, vector.expand(len(z_q), -1), mask)
+
+    def _mel(self, part, vector: torch.Tensor) -> torch.Tensor:
+        return self._mel_and_pitch(part[:3], vector)
+
+    def _mel_and_pitch(self, part, vector: torch.Tensor) -> torch.Tensor:
+        _, z_q, truth, *f0 = part
+        hidden = self._hidden(z_q, vector)
+        error = F.l1_loss(self.model.conditioning.log_mel(hidden), truth)
+        if f0:  # the voice's range of pitch is part of who it is
+            weight = self.config.training.pitch_weight
+            error = error + weight * self.model.conditioning.pitch(hidden).loss(f0[0])
+        return error
+
+    def _nats(self, part, vector: torch.Tensor) -> torch.Tensor:
+        wave, z_q, _, *f0 = part
+        frames = min(z_q.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.codec.hop))
+        first = (z_q.shape[-1] - frames) // 2  # the middle, with real context around it
+        window = (first, first + frames)
+        return self.model.nats(wave, self._hidden(z_q, vector), window, *f0)
+
+    @torch.no_grad()
+    def _nearest(self) -> list[int]:
+        """Rows of the trained speakers, the one that explains the speech best first."""
+        part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
+        part = part if self.has_mel else tuple(tensor[:NATS_BATCH] for tensor in part)
+        error = self._mel_and_pitch if self.has_mel else self._nats
+        rows = self.model.speakers.weight
+        errors = []
+        for row in range(len(rows)):
+            errors.append(float(error(part, rows[row][None])))
+            self.progress(0.3 * (row + 1) / len(rows))
+        self.errors = errors
+        return sorted(range(len(rows)), key=errors.__getitem__)
+
+    def run(self) -> torch.Tensor:
+        """The vector [S] fitted to all but the held-out pieces."""
+        order = self._nearest()
+        self.nearest = order[0]
+        rows = self.model.speakers.weight.detach()
+        starts = [rows[order[:count]].mean(0, keepdim=True) for count in STARTS]
+        vector = starts[0]
+        if self.has_mel:
+            part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
+            with torch.no_grad():
+                vector = min(starts, key=lambda v: float(self._mel_and_pitch(part, v)))
+        return self._fit(vector, 1.0, (0.3, 0.75))
+
+    def go_on(self, vector: torch.Tensor) -> torch.Tensor:
+        """`vector` [S] of `run` fitted to every piece, held out or not."""
+        self.fitted = tuple(map(torch.cat, zip(self.fitted, self.held, strict=True)))
+        self.seconds = self.fitted[0].numel() / SAMPLE_RATE
+        return self._fit(vector[None].to(self.codec.device), AGAIN, (0.75, 1.0))
+
+    def _fit(self, vector, scale: float, shares: tuple[float, float]) -> torch.Tensor:
+        """`vector` [1, S] fitted with `scale` times the steps and the rates: [S] on the CPU."""
+        vector = vector.clone()
+        middle = shares[1]
+        if self.has_nats:
+            middle = (shares[0] + shares[1]) / 2 if self.has_mel else shares[0]
+        with torch.enable_grad(), frozen(self.model):
+            if self.has_mel:
+                steps, rate = round(scale * MEL_STEPS), scale * MEL_RATE
+                span = (shares[0], middle)
+                self._descend(vector, self._mel_and_pitch, steps, MEL_BATCH, rate, span)
+            if self.has_nats:
+                steps, rate = round(scale * NATS_STEPS), scale * NATS_RATE
+                span = (middle, shares[1])
+                self._descend(vector, self._all_terms, steps, NATS_BATCH, rate, span)
+        return vector.detach()[0].cpu()
+
+    def _all_terms(self, part, vector: torch.Tensor) -> torch.Tensor:
+        loss = self._nats(part, vector)
+        if weight := self.config.training.log_mel_weight * self.has_mel:
+            loss = loss + weight * self._mel_and_pitch(part, vector)
+        return loss
+
+    def _descend(self, vector, error, steps, batch, rate, shares) -> None:
+        """Adam on `vector`, in place, over random pieces; the rate falls to zero as a cosine."""
+        vector.requires_grad_(True)
+        optimizer = torch.optim.Adam([vector], rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        count = len(self.fitted[0])
+        for step in range(steps):
+            chosen = self.random.choice(count, min(batch, count), replace=False)
+            chosen = torch.from_numpy(chosen).to(vector.device)
+            error(tuple(tensor[chosen] for tensor in self.fitted), vector).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
+            self.progress(shares[0] + (shares[1] - shares[0]) * (step + 1) / steps)
+        vector.requires_grad_(False)
+
+    @torch.no_grad()
+    def check(self, vector: torch.Tensor) -> HeldOut:
+        """The vector against the nearest trained speaker on the pieces kept out of the fit."""
+        rows = self.model.speakers.weight
+        voices = (vector[None].to(rows), rows[self.nearest][None])
+        mel = nats = (float("nan"), float("nan"))
+        if self.has_mel:
+            mel = [float(self._mel(self.held, voice)) for voice in voices]
+        if self.has_nats:
+            part = tuple(tensor[:CHECK_PIECES] for tensor in self.held)
+            nats = [float(self._nats(part, voice)) for voice in voices]
+        wave = self.held[0]
+        seconds = wave.numel() / SAMPLE_RATE
+        return HeldOut(seconds, self.codec.speakers[self.nearest], *mel, *nats)
