@@ -23,7 +23,7 @@ def parts_of(names):
 def batch_for(config, phonemes=True):
     """Crops with whatever the model of `config` is trained on, half of it voiced and known."""
     wave, f0, labels = 0.1 * torch.randn(2, 20 * config.hop), None, None
-    if config.conditioning.pitch:
+    if config.conditioning.pitch_head:
         f0 = torch.empty(2, wave.shape[1] // 160).uniform_(80, 300)
         f0[:, ::2] = 0
     if config.conditioning.phonemes and phonemes:

@@ -200,6 +200,34 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
+class PostFilterConfig:
+    """How the WaveNet's samples get the envelope that the codes predict (`synthesis.postfilter`).
+
+    Tuned to a model, on its `valid` split. peak_db, peak_level: bands predicted louder than
+    peak_level (natural log) get so much more, as a log-mel learned by L1 is a median, with less
+    power than speech. hush_db, hush_level: quieter ones, most of them in pauses, get so much less.
+    onset_gain: what the prediction has more or less than its mean around it, it gets so many times
+    once more: a prediction blurs what the codes leave open. sharpness: power of the WaveNet's
+    magnitudes; above 1, valleys between harmonics get deeper. phase_rounds: Griffin and Lim's.
+    """
+
+    peak_db: float = 1.0
+    peak_level: float = -3.5
+    hush_db: float = 2.0
+    hush_level: float = -7.5
+    onset_gain: float = 0.3
+    sharpness: float = 1.5
+    phase_rounds: int = 8
+
+    def __post_init__(self):
+        within("postfilter", 0.0, 20.0, peak_db=self.peak_db, hush_db=self.hush_db)
+        within("postfilter", -20.0, 20.0, peak_level=self.peak_level, hush_level=self.hush_level)
+        within("postfilter", 0.0, 5.0, onset_gain=self.onset_gain)
+        within("postfilter", 0.1, 10.0, sharpness=self.sharpness)
+        within("postfilter", 0, 100, phase_rounds=self.phase_rounds)
+
+
+@dataclass(frozen=True)
 class Config:
     """A whole model: geometry, parts, training."""
 
@@ -209,6 +237,7 @@ class Config:
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    postfilter: PostFilterConfig = field(default_factory=PostFilterConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     prior: PriorConfig | None = None
 
