@@ -189,3 +189,22 @@ def test_encode_and_hidden_shapes(narrow):
     assert indices.shape == (2, 6) and indices.dtype == torch.int64
     hidden = model.hidden(indices, model.speakers(SPEAKERS))
     assert hidden.shape == (2, narrow.conditioning.channels, 6)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("preset", ["narrow_base", "narrow_paper"])
+def test_nats_per_step_of_pieces_are_those_of_the_whole(preset, request):
+    config = request.getfixturevalue(preset)
+    frames = round(4.3 * config.frame_rate)  # two whole pieces and a part of one
+    model, batch = ready(config).eval(), crops(config, frames)
+    model.decoder.output.weight.mul_(8)
+    indices, voices = model.encode(batch.wave), model.speakers(batch.speaker)
+    found = model.nats_per_step(batch.wave, indices, voices, batch.f0)
+    assert found.shape == (2,) and abs(float(found[0] - found[1])) > 1e-5
+    bands = config.decoder.bands
+    for row, one in enumerate(found):
+        only = slice(row, row + 1)
+        f0 = None if batch.f0 is None else batch.f0[only]
+        hidden = model.hidden(indices[only], voices[only])
+        whole = model.nats(batch.wave[only], hidden, (0, frames), f0)
+        assert float(one) == pytest.approx(bands * float(whole), rel=1e-5)

@@ -17,6 +17,9 @@ from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.phoneme_reader import PhonemeReader
 from vqspeech.nn.quantizer import VectorQuantizer
 
+PIECE_SECONDS = 2.0
+"""Of a recording whose likelihood is measured, at a time."""
+
 
 class Losses(NamedTuple):
     """Terms of the loss of one batch, each a mean; absent terms are None.
@@ -130,12 +133,46 @@ class VQVAE(nn.Module):
         """
         first, last = window
         hold = self.config.steps_per_frame
-        indices = self.decoder.encode(wave)[:, first * hold : last * hold]
+        indices, told = self._truth(wave, f0)
         skip = self.decoder.stack.receptive_field if first else 0
+        steps = slice(first * hold, last * hold)
+        told = None if told is None else told[:, steps]
+        logits = self.decoder(indices[:, steps], hidden[..., first:last], skip, told)
+        nats = self.decoder.nats(logits, indices[:, steps][:, skip:])
+        return nats.mean() / self.config.decoder.bands
+
+    @torch.no_grad()
+    def nats_per_step(
+        self, wave: Tensor, indices: Tensor, speaker_vector: Tensor, f0: Tensor | None = None
+    ) -> Tensor:
+        """-log p(x | codes, speaker) of whole recordings, the mean over each one's WaveNet steps.
+
+        Teacher-forced: a measure of the model, never a reconstruction. The decoder runs piece by
+        piece, each step with its whole past, so that long recordings fit into memory.
+
+        wave: [B, F * hop] as the encoder is given it, zeros where it ends within a frame. indices:
+        [B, F]. speaker_vector: [B, S]. f0: [B, F * hop / 160] in Hz, 0 unvoiced, for a decoder that
+        is told the phase of the fundamental. Returns [B], nats a step, of all bands together.
+        """
+        hold, frames = self.config.steps_per_frame, indices.shape[1]
+        truth, told = self._truth(wave, f0)
+        hidden = self.hidden(indices, speaker_vector)
+        past = frames_for(self.decoder.stack.receptive_field, hold)
+        size = max(1, round(PIECE_SECONDS * self.config.frame_rate))
+        total = torch.zeros(len(wave), dtype=torch.float64, device=wave.device)
+        for start in range(0, frames, size):
+            left, end = max(0, start - past), min(frames, start + size)
+            steps, first = slice(left * hold, end * hold), (start - left) * hold
+            here = None if told is None else told[:, steps]
+            logits = self.decoder(truth[:, steps], hidden[..., left:end], first, here)
+            total += self.decoder.nats(logits, truth[:, steps][:, first:]).sum(1)
+        return total / (frames * hold)
+
+    def _truth(self, wave: Tensor, f0: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the decoder is to say of `wave` [B, T], [B, T / bands, bands], and what it is told
+        of the phase of its fundamental, [B, T / bands, 2 harmonics]."""
         told = None
         if self.decoder.excite is not None:
             with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
                 told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
-            told = told[:, first * hold : last * hold]
-        logits = self.decoder(indices, hidden[..., first:last], skip, told)
-        return self.decoder.nats(logits, indices[:, skip:]).mean() / self.config.decoder.bands
+        return self.decoder.encode(wave), told
