@@ -88,8 +88,9 @@ def pitched_model(tmp_path_factory):
     torch.manual_seed(0)
     model = VQVAE(from_dict(table), 3)
     with torch.no_grad():
-        model.quantizer.codebook.mul_(3)
-        head, excite = model.conditioning.pitch_head, model.decoder.excite
+        for book in model.quantizer.books:
+            book.codebook.mul_(3)
+        head, excite = model.conditioning.pitch_head, model.decoder.excitation
         head.weight[::2] *= 2  # log F0
         head.bias[1::2] = 0.3  # a voice in most frames
         excite.weight *= 4

@@ -204,7 +204,7 @@ class Codec(Decoding, WithPrior):
         [hidden] = self._hidden_blocks(codes, vector, codes.frames)
         past = frames_for(decoder.stack.receptive_field, hold)
         told = None
-        if decoder.excite is not None:
+        if decoder.excitation is not None:
             f0 = torch.from_numpy(f0_frames(level))[None].to(self.device)
             told = teacher_excitation(whole, f0, decoder.bands, decoder.harmonics)
         total, size = 0.0, self._frames(2.0)

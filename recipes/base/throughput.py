@@ -50,8 +50,8 @@ def conv1d_forms(project_ahead: bool) -> None:
         stack, hold = self.stack, indices.shape[1] // hidden.shape[2]
         past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
         x, skip, width = self.embed(past).transpose(1, 2), 0, stack.residual_channels
-        if self.excite is not None:
-            x = x + F.conv1d(excitation.transpose(1, 2), kernel(self.excite))
+        if self.excitation is not None:
+            x = x + F.conv1d(excitation.transpose(1, 2), kernel(self.excitation))
         condition = (kernel(self.condition), self.condition.bias)
         if project_ahead:
             biases = F.conv1d(hidden, *condition).chunk(len(stack.dilations), 1)

@@ -115,8 +115,10 @@ def test_an_unknown_tensor(folder):
 
 
 def test_a_wrong_shape(folder):
-    edit_weights(folder, lambda tensors: tensors.update({"quantizer.codebook": torch.zeros(4, 9)}))
-    refused(folder, "quantizer.codebook", "[4, 9]", "[4, 8]")
+    edit_weights(
+        folder, lambda tensors: tensors.update({"quantizer.books.0.codebook": torch.zeros(4, 9)})
+    )
+    refused(folder, "quantizer.books.0.codebook", "[4, 9]", "[4, 8]")
 
 
 def test_too_few_speaker_rows(folder):
@@ -126,11 +128,11 @@ def test_too_few_speaker_rows(folder):
 
 def test_a_wrong_type(folder):
     whole = torch.zeros(4, 8, dtype=torch.int64)
-    edit_weights(folder, lambda tensors: tensors.update({"quantizer.codebook": whole}))
-    refused(folder, "quantizer.codebook", "I64")
+    edit_weights(folder, lambda tensors: tensors.update({"quantizer.books.0.codebook": whole}))
+    refused(folder, "quantizer.books.0.codebook", "I64")
     wide = torch.zeros(4, 8, dtype=torch.float64)
-    edit_weights(folder, lambda tensors: tensors.update({"quantizer.codebook": wide}))
-    refused(folder, "quantizer.codebook", "F64")
+    edit_weights(folder, lambda tensors: tensors.update({"quantizer.books.0.codebook": wide}))
+    refused(folder, "quantizer.books.0.codebook", "F64")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -118,7 +118,7 @@ def test_a_prior_stays_while_the_codes_do(folder):
     loaded.model.decoder.hidden.weight.data.zero_()
     save_checkpoint(loaded.model, loaded.about.speakers, folder, {"waveform": 2})
     assert load(folder).speakers == ["anna", "bert", "other"]
-    loaded.model.quantizer.codebook.data += 1
+    loaded.model.quantizer.books[0].codebook.data += 1
     save_checkpoint(loaded.model, loaded.about.speakers, folder, {"waveform": 3})
     assert not (folder / PRIOR_FILE).exists()
 

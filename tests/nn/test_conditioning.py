@@ -59,12 +59,12 @@ def test_a_speaker_that_scales_begins_as_one_that_only_shifts(narrow):
         for film in (False, True)
     )
     missing = scaling.load_state_dict(plain.state_dict(), strict=False).missing_keys
-    assert missing and all(key.endswith(".scale.weight") for key in missing)
+    assert missing and all(key.endswith(".film.weight") for key in missing)
     z, speaker = torch.randn(2, DIM, 7), torch.randn(2, 4)
     found = scaling(z, speaker, ones(2, 7))
     torch.testing.assert_close(found, plain(z, speaker, ones(2, 7)))
     found.square().sum().backward()
-    first = scaling.blocks[0].scale.weight
+    first = scaling.blocks[0].film.weight
     assert bool(first.grad.any())
     with torch.no_grad():
         first += 1
@@ -76,7 +76,7 @@ def test_a_speaker_that_scales_begins_as_one_that_only_shifts(narrow):
 def test_log_mel_has_a_row_every_ten_milliseconds(narrow, frames):
     net = conditioning_of(narrow)
     if not narrow.conditioning.log_mel_head:
-        assert net.head is None
+        assert net.log_mel_head is None
         return
     per_code = narrow.hop // 160
     hidden = torch.randn(2, 8, frames)

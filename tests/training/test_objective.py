@@ -105,7 +105,7 @@ def test_the_waveform_stage_leaves_the_phonemes_alone(everything):
     for stage in stages:
         model = VQVAE(everything, 2)
         ids = {id(parameter) for parameter in trained_parameters(model, stage)}
-        reading[stage.name] = {id(p) in ids for p in model.phonemes.parameters()}
+        reading[stage.name] = {id(p) in ids for p in model.phoneme_head.parameters()}
     assert reading == {"codes": {True}, "waveform": {False}, "joint": {True}}
 
 

@@ -7,7 +7,6 @@ gender, minutes, and maybe f0 in Hz}]}; their order is that of their rows. Nothi
 every size is checked against the configuration before a tensor is read.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from vqspeech.checkpoint.identity import codes_identity, fingerprint
 from vqspeech.config.model import Config, from_dict
 from vqspeech.config.tables import shown
 from vqspeech.errors import InputError
@@ -52,30 +52,6 @@ class Checkpoint(NamedTuple):
     model: VQVAE
     about: About
     folder: Path
-
-
-def fingerprint(tensors: dict[str, torch.Tensor]) -> str:
-    """16 hex digits that name these weights."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def codes_identity(tensors: dict[str, torch.Tensor]) -> str:
-    """16 hex digits that name a model's codes: its encoder and codebook, at any precision.
-
-    tensors: the model's state. Models that differ in the decoder only, as after more of the stage
-    "waveform", share it, and with it their priors and their `.vqs` files.
-    """
-    chosen = {k: v for k, v in tensors.items() if k.startswith(("encoder.", "quantizer."))}
-    return fingerprint(
-        {
-            name: (value.float() if value.is_floating_point() else value).cpu().contiguous()
-            for name, value in chosen.items()
-        }
-    )
 
 
 def save_checkpoint(

@@ -15,7 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from vqspeech.checkpoint.model import PRIOR_FILE, checked_tensors, codes_identity, fingerprint
+from vqspeech.checkpoint.identity import codes_identity, fingerprint
+from vqspeech.checkpoint.model import PRIOR_FILE, checked_tensors
 from vqspeech.config.tables import build
 from vqspeech.config.training import PriorConfig
 from vqspeech.errors import InputError

@@ -24,9 +24,6 @@ FILTER_BANK_HOP = 160
 MOST_WARPED_MELS = 128
 """With more, some low mel bands share their FFT bins, and nothing lies between them."""
 
-CODEBOOKS = (1, 2, 4, 8)
-"""How many codebooks there may be: what a block of a `.vqs` file holds is a multiple of each."""
-
 
 @dataclass(frozen=True)
 class EncoderConfig:
@@ -90,9 +87,7 @@ class EncoderConfig:
 class QuantizerConfig:
     """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1).
 
-    codebooks: how many the frames take in turn, frame n the one of number n mod codebooks. With
-    one, as in the paper, every frame has the same job and says much that its neighbours say too;
-    with two, the frames of a pair share theirs out.
+    codebooks: how many the frames take in turn (`nn.interleaving`); the paper has one.
     """
 
     codebook_size: int = 512
@@ -107,11 +102,7 @@ class QuantizerConfig:
 
     def __post_init__(self):
         within("quantizer", 2, 65536, codebook_size=self.codebook_size)
-        require(
-            self.codebooks in CODEBOOKS,
-            "quantizer",
-            f"codebooks = {self.codebooks} must be one of {', '.join(map(str, CODEBOOKS))}",
-        )
+        within("quantizer", 1, 2, codebooks=self.codebooks)
         within("quantizer", 1, 4096, dim=self.dim)
         within("quantizer", 0.0, 0.99999, ema_decay=self.ema_decay)
         within("quantizer", 0.0, 100.0, commitment=self.commitment)

@@ -48,16 +48,16 @@ class SpeakerBlock(nn.Module):
         channels, self.dropout = config.channels, config.dropout
         self.dilated = TimeConv(channels, channels, 3, dilation=dilation, padding=dilation)
         self.speaker = nn.Linear(config.speaker_dim, channels, bias=False)
-        self.scale = None
+        self.film = None
         if config.film:
-            self.scale = nn.Linear(config.speaker_dim, channels, bias=False)
-            nn.init.zeros_(self.scale.weight)
+            self.film = nn.Linear(config.speaker_dim, channels, bias=False)
+            nn.init.zeros_(self.film.weight)
         self.mix = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
         h = self.dilated(F.gelu(x) * mask)
-        if self.scale is not None:
-            h = h * (1 + self.scale(speaker)[:, None])
+        if self.film is not None:
+            h = h * (1 + self.film(speaker)[:, None])
         h = h + self.speaker(speaker)[:, None]
         return (x + self.mix(F.dropout(F.gelu(h), self.dropout, self.training))) * mask
 
@@ -78,7 +78,9 @@ class Conditioning(nn.Module):
         self.speaker = nn.Linear(config.speaker_dim, width)
         self.blocks = nn.ModuleList(SpeakerBlock(config, dilation) for dilation in config.dilations)
         self.mels = mels
-        self.head = nn.Linear(width, mels * hop // FILTER_BANK_HOP) if config.log_mel_head else None
+        self.log_mel_head = (
+            nn.Linear(width, mels * hop // FILTER_BANK_HOP) if config.log_mel_head else None
+        )
         self.pitch_head = (
             nn.Linear(width, 2 * hop // FILTER_BANK_HOP) if config.pitch_head else None
         )
@@ -99,7 +101,7 @@ class Conditioning(nn.Module):
 
     def log_mel(self, hidden: Tensor) -> Tensor:
         """Hidden frames [B, H, F] to predicted log-mel [B, mels, F * hop / 160], natural log."""
-        out = self.head(F.gelu(hidden.transpose(1, 2)))  # [B, F, (10 ms frames) * mels]
+        out = self.log_mel_head(F.gelu(hidden.transpose(1, 2)))  # [B, F, (10 ms frames) * mels]
         out = out.reshape(len(out), -1, self.mels)
         return out.transpose(1, 2) * MEL_SCALE + MEL_MEAN
 

@@ -14,8 +14,8 @@ from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
+from vqspeech.nn.interleaving import InterleavedQuantizer
 from vqspeech.nn.phoneme_reader import PhonemeReader
-from vqspeech.nn.quantizer import VectorQuantizer
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
@@ -60,15 +60,15 @@ class VQVAE(nn.Module):
         self.config = config
         dim, books = config.quantizer.dim, config.quantizer.codebooks
         self.encoder = Encoder(config.encoder, config.hop, dim, books)
-        self.quantizer = VectorQuantizer(config.quantizer)
+        self.quantizer = InterleavedQuantizer(config.quantizer)
         self.speakers = embedding(speakers, config.conditioning.speaker_dim, 0.3)
         mels = config.encoder.mels
         self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop, books)
         self.target_mel = LogMel(mels)
         self.cepstral_distance = CepstralDistance(mels)
-        self.phonemes = None
+        self.phoneme_head = None
         if config.conditioning.phoneme_head:
-            self.phonemes = PhonemeReader(dim, books, config.conditioning.dropout)
+            self.phoneme_head = PhonemeReader(dim, books, config.conditioning.dropout)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -108,13 +108,13 @@ class VQVAE(nn.Module):
         mask = torch.ones_like(quantized.z_q[:, :1])
         hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker), mask)
         mel = cepstra = pitch = phonemes = nats = None
-        if self.conditioning.head is not None:
+        if self.conditioning.log_mel_head is not None:
             off = self.conditioning.log_mel(hidden).float() - self.target_mel(wave)
             mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
         if self.conditioning.pitch_head is not None:
             pitch = self.conditioning.pitch(hidden).loss(batch.f0)
-        if self.phonemes is not None and batch.phonemes is not None:
-            phonemes = self.phonemes.loss(quantized.z_q, batch.phonemes)
+        if self.phoneme_head is not None and batch.phonemes is not None:
+            phonemes = self.phoneme_head.loss(quantized.z_q, batch.phonemes)
         if with_decoder:
             nats = self.nats(wave, hidden, window or (0, frames), batch.f0)
         codebook, commitment = quantized.codebook_loss, quantized.commitment_loss
@@ -172,7 +172,7 @@ class VQVAE(nn.Module):
         """What the decoder is to say of `wave` [B, T], [B, T / bands, bands], and what it is told
         of the phase of its fundamental, [B, T / bands, 2 harmonics]."""
         told = None
-        if self.decoder.excite is not None:
+        if self.decoder.excitation is not None:
             with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
                 told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
         return self.decoder.encode(wave), told

@@ -82,7 +82,7 @@ def enroll(
     """
     name = check_name(name)
     has_nats = bool(codec.trained.get("waveform") or codec.trained.get("joint"))
-    if codec.model.conditioning.head is None and not has_nats:
+    if codec.model.conditioning.log_mel_head is None and not has_nats:
         raise InputError(f"model {codec.name} is not trained: train it, then enrol voices")
     speech = _read(files)
     fit = _Fit(codec, speech, seed, has_nats, progress or (lambda share: None))
@@ -125,7 +125,7 @@ def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
 
     Those with the least log-mel error; in the model's order where it has no auxiliary head.
     """
-    if codec.model.conditioning.head is None:
+    if codec.model.conditioning.log_mel_head is None:
         return codec.speakers
     codes, wave = codec.encode(wave), levelled(wave)
     wave = np.pad(wave, (0, codes.frames * codec.hop - len(wave)))
@@ -164,7 +164,7 @@ class _Fit:
 
     def __init__(self, codec, speech, seed, has_nats, progress):
         self.codec, self.model, self.config = codec, codec.model, codec.config
-        self.has_mel, self.has_nats = self.model.conditioning.head is not None, has_nats
+        self.has_mel, self.has_nats = self.model.conditioning.log_mel_head is not None, has_nats
         self.random, self.progress = np.random.default_rng(seed), progress
         pieces = cut(speech, codec.hop)
         held = [i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 for i in range(len(pieces))]

@@ -207,7 +207,7 @@ class Decoding:
 
     @property
     def _predicts_mel(self) -> bool:
-        return self.model.conditioning.head is not None
+        return self.model.conditioning.log_mel_head is not None
 
     def _voices(self, vector: torch.Tensor, emphasis: float) -> torch.Tensor:
         """The speaker's vector [1, S]; to be emphasised, the average voice's below it [2, S]."""

@@ -80,7 +80,7 @@ def _open_model(options: Options, model: str | None) -> Checkpoint:
             os.replace(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    if not bool(loaded.model.quantizer.initialised):
+    if not loaded.model.quantizer.initialised:
         raise InputError(f"{loaded.folder}: its codes are not trained; train the stage 'codes'")
     if (folder / PRIOR_FILE).exists() and not options.resume:
         raise InputError(f"{folder} has a prior already; remove its {PRIOR_FILE} to fit another")

@@ -18,7 +18,7 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     """
     found, own = other.model.state_dict(), model.state_dict()
     fits = {key for key in own if key in found and found[key].shape == own[key].shape}
-    books = {key for key in own if key.startswith(CODEBOOK)}
+    books = {key for key in own | found if key.startswith(CODEBOOK)}
     if not books <= fits:
         fits -= books
     fits.discard("speakers.weight")
