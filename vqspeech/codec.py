@@ -154,7 +154,7 @@ class Codec(Decoding, WithPrior):
         wave and rate as in `encode`. pitch: "target" moves it to the speaker's where both are
         known, "keep" leaves it, a number moves it by semitones; before encoding, as codes carry
         pitch. emphasis: how much further than the speaker's identity alone the sound is moved away
-        from the average voice's, 0 to 2, of a model that predicts a log-mel (`nn.emphasis`). The
+        from the average voice's, 0 to 2, of a model that predicts a log-mel (`nn.guidance`). The
         rest as in `decode`. Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}

@@ -83,7 +83,8 @@ def measure(form: str, batch: int) -> dict:
     """Audio samples a second through the WaveNet, and the first loss (the forms must agree)."""
     import torch
 
-    from vqspeech.config.model import FILTER_BANK_HOP, load_preset
+    from vqspeech.audio.signal import FILTER_BANK_HOP
+    from vqspeech.config.model import load_preset
     from vqspeech.nn.vqvae import VQVAE, Batch
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters

@@ -83,7 +83,7 @@ def test_unknown_key_is_named(path):
         ("encoder.low_bins", 64.0),
         ("encoder.vtlp", "0.1"),
         ("conditioning.pitch_head", 1),
-        ("conditioning.phonemes", "yes"),
+        ("conditioning.phoneme_head", "yes"),
         ("decoder.harmonics", 8.5),
         ("training.pitch_weight", None),
         ("encoder.fine_dilations", 3),

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from vqspeech.nn import vqvae
 from vqspeech.nn.excitation import teacher_excitation
-from vqspeech.nn.phoneme_reader import UNKNOWN
+from vqspeech.nn.phonemes import UNKNOWN
 from vqspeech.nn.vqvae import VQVAE, Batch
 
 SPEAKERS = torch.tensor([1, 0])

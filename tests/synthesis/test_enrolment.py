@@ -8,7 +8,7 @@ from tones import vowel
 
 from vqspeech import Codec, InputError
 from vqspeech.config.model import from_dict
-from vqspeech.nn.conditioning import Pitch
+from vqspeech.nn.heads import Pitch
 from vqspeech.synthesis import enrolment
 from vqspeech.synthesis.enrolment import cut, enroll, nearest_speakers
 

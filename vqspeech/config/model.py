@@ -14,13 +14,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.config.tables import build, require, within
 from vqspeech.config.training import PriorConfig, StageConfig, TrainingConfig
 from vqspeech.errors import InputError
 
-FILTER_BANK_HOP = 160
-"""Samples between two frames of the log-mel filter bank (10 ms)."""
 MOST_WARPED_MELS = 128
 """With more, some low mel bands share their FFT bins, and nothing lies between them."""
 
@@ -37,8 +35,8 @@ class EncoderConfig:
     long enough to part the harmonics of a low voice; 0 for none.
 
     How a log-mel encoder hears a recording in training, while the target stays, so that codes leave
-    to the speaker identity what it can tell (`nn.disguise`): vtlp: all frequencies scaled by up to
-    exp(+-vtlp). pitch_shift: those of the second spectrum, which tells of pitch, by up to
+    to the speaker identity what it can tell (`nn.augmentation`): vtlp: all frequencies scaled by up
+    to exp(+-vtlp). pitch_shift: those of the second spectrum, which tells of pitch, by up to
     exp(+-pitch_shift) more. equaliser: through an equaliser of this deviation in nats.
     """
 

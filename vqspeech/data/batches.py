@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.config.model import FILTER_BANK_HOP
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.data.index import SPLITS, load_index, shard_name
 from vqspeech.errors import InputError
 

@@ -7,15 +7,14 @@ from torch import Tensor, nn
 
 from vqspeech.audio.signal import frames_for
 from vqspeech.config.model import Config
-from vqspeech.nn.cepstra import CepstralDistance
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
+from vqspeech.nn.heads import CepstralDistance, PhonemeHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
-from vqspeech.nn.phoneme_reader import PhonemeReader
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
@@ -25,8 +24,8 @@ class Losses(NamedTuple):
     """Terms of the loss of one batch, each a mean; absent terms are None.
 
     nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
-    mel: L1 of the auxiliary log-mel, in nats. cepstra: of `cepstra.CepstralDistance`. pitch: of
-    `conditioning.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
+    mel: L1 of the auxiliary log-mel, in nats. cepstra: of `heads.CepstralDistance`. pitch: of
+    `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
     """
 
     nats: Tensor | None
@@ -43,7 +42,7 @@ class Batch(NamedTuple):
     """Crops of speech and what is known of them.
 
     wave: [B, T], T a multiple of hop. speaker: [B] rows. f0: [B, T / 160] in Hz, 0 where unvoiced,
-    for a model that predicts pitch. phonemes: [B, F] (`phoneme_reader`), None where not known.
+    for a model that predicts pitch. phonemes: [B, F] (`nn.phonemes`), None where not known.
     """
 
     wave: Tensor
@@ -68,18 +67,16 @@ class VQVAE(nn.Module):
         self.cepstral_distance = CepstralDistance(mels)
         self.phoneme_head = None
         if config.conditioning.phoneme_head:
-            self.phoneme_head = PhonemeReader(dim, books, config.conditioning.dropout)
+            self.phoneme_head = PhonemeHead(dim, books, config.conditioning.dropout)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64)."""
         return self.quantizer.encode(self.encoder(wave, lengths))
 
-    def hidden(self, indices: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
+    def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
         """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
-        if mask is None:
-            mask = torch.ones_like(indices[:, None], dtype=speaker.dtype)
-        return self.conditioning(self.quantizer.lookup(indices), speaker, mask)
+        return self.conditioning(self.quantizer.lookup(indices), speaker)
 
     def forward(
         self,
@@ -105,8 +102,7 @@ class VQVAE(nn.Module):
                 quantized = self.quantizer(self.encoder(wave))
         else:
             quantized = self.quantizer(self.encoder(wave))
-        mask = torch.ones_like(quantized.z_q[:, :1])
-        hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker), mask)
+        hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker))
         mel = cepstra = pitch = phonemes = nats = None
         if self.conditioning.log_mel_head is not None:
             off = self.conditioning.log_mel(hidden).float() - self.target_mel(wave)

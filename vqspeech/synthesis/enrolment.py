@@ -133,10 +133,10 @@ def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
     with torch.inference_mode():
         truth = codec.model.target_mel(torch.from_numpy(wave)[None].to(codec.device))
         z_q = codec.model.quantizer.lookup(indices)
-        mask, errors = torch.ones_like(z_q[:, :1]), []
+        errors = []
         for rows in codec.model.speakers.weight.split(ROWS_AT_ONCE):
             count = len(rows)
-            hidden = codec.model.conditioning(z_q.expand(count, -1, -1), rows, mask)
+            hidden = codec.model.conditioning(z_q.expand(count, -1, -1), rows)
             error = codec.model.conditioning.log_mel(hidden) - truth
             errors += error.abs().mean((1, 2)).tolist()
     return [codec.speakers[row] for row in np.argsort(errors, kind="stable")]
@@ -186,8 +186,7 @@ class _Fit:
         return self.model.quantizer.lookup(self.model.encode(wave))
 
     def _hidden(self, z_q: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        mask = torch.ones_like(z_q[:, :1])
-        return self.model.conditioning(z_q, vector.expand(len(z_q), -1), mask)
+        return self.model.conditioning(z_q, vector.expand(len(z_q), -1))
 
     def _mel(self, part, vector: torch.Tensor) -> torch.Tensor:
         return self._mel_and_pitch(part[:3], vector)
