@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from vqspeech.audio.level import level_gain
 from vqspeech.audio.pitch import f0_frames, median_f0
 from vqspeech.audio.signal import SAMPLE_RATE, HighPass
-from vqspeech.checkpoint.speakers import Voice, check_name
+from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
 from vqspeech.synthesis.rendering import PITCH_SECONDS
