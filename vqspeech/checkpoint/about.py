@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from vqspeech.checkpoint.location import CONFIG_FILE, WEIGHTS_FILE
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import Config, from_dict
-from vqspeech.config.tables import shown
+from vqspeech.config.tables import build, shown
 from vqspeech.errors import InputError
 
 FORMAT = 1
@@ -70,7 +70,7 @@ def read_about(folder: Path) -> About:
     if not isinstance(table, list) or not 1 <= len(table) <= MAX_SPEAKERS:
         raise InputError(f"{path}: has no list of speakers; get the model again")
     try:
-        speakers = [Speaker.from_dict(row) for row in table]
+        speakers = [build(Speaker, row, "speakers") for row in table]
     except InputError as error:
         raise InputError(f"{path}: {error}; get the model again") from None
     if len({speaker.name for speaker in speakers}) != len(speakers):

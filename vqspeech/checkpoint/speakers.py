@@ -4,19 +4,19 @@ import dataclasses
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from vqspeech.config.tables import require, shown
+from vqspeech.config.tables import Table, require, shown, within
 from vqspeech.errors import InputError
 
 GENDERS = ("f", "m", "")
-MAX_MINUTES = 1e12
 MAX_F0 = 2_000.0
+"""Hz; nobody speaks so high."""
 ORDERS = ("row", "name", "minutes")
 
 
 @dataclass(frozen=True)
-class Speaker:
+class Speaker(Table, table="speakers: {name!r}"):
     """A speaker identity of a model or of a corpus.
 
     gender: "f", "m" or, where it is not known, "". minutes: of training speech. f0: its median in
@@ -24,27 +24,15 @@ class Speaker:
     """
 
     name: str
-    gender: str = ""
-    minutes: float = 0.0
-    f0: float = 0.0
+    gender: Literal["f", "m", ""] = ""
+    minutes: float = within(0.0, 1e12, 0.0)
+    f0: float = within(0.0, MAX_F0, 0.0)
 
     def __post_init__(self):
-        named = isinstance(self.name, str) and self.name != ""
-        require(named, "speakers", f"has one without a name: {shown(self.name)}")
-        where = f"speakers: {shown(self.name)}"
+        super().__post_init__()
+        require(self.name != "", "speakers", "one has no name")
         known = f"gender = {shown(self.gender)} must be f, m or empty"
-        require(self.gender in GENDERS, where, known)
-        for key, most in (("minutes", MAX_MINUTES), ("f0", MAX_F0)):
-            value = getattr(self, key)
-            fits = isinstance(value, int | float) and 0 <= value <= most
-            require(fits, where, f"{key} = {shown(value)} must lie in 0..{most:g}")
-
-    @classmethod
-    def from_dict(cls, row: Any) -> "Speaker":
-        """From a row of JSON, of which only the name must be there. Raises InputError."""
-        require(isinstance(row, dict), "speakers", f"has one without a name: {shown(row)}")
-        known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{"name": ""} | {key: row[key] for key in known & row.keys()})
+        require(self.gender in GENDERS, self.where, known)
 
     def to_dict(self) -> dict[str, Any]:
         """A row for JSON: name, gender, minutes and, where it is known, f0."""

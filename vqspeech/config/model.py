@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
-from vqspeech.config.tables import build, require, within
+from vqspeech.config.tables import Table, build, require, within
 from vqspeech.config.training import PriorConfig, StageConfig, TrainingConfig
 from vqspeech.errors import InputError
 
@@ -24,7 +24,7 @@ MOST_WARPED_MELS = 128
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Table, table="encoder"):
     """Waveform to z_e.
 
     `kind = "logmel"`: a log-mel filter bank, residual blocks at 100 Hz, a stride, blocks at 50 Hz.
@@ -41,23 +41,19 @@ class EncoderConfig:
     """
 
     kind: Literal["logmel", "strided"] = "logmel"
-    channels: int = 320
-    mels: int = 80
-    low_bins: int = 0
-    vtlp: float = 0.0
-    pitch_shift: float = 0.0
-    equaliser: float = 0.0
-    fine_dilations: tuple[int, ...] = (1, 2, 4)
-    coarse_dilations: tuple[int, ...] = (1, 2, 4)
-    strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
-    window: int = 4
+    channels: int = within(1, 4096, 320)
+    mels: int = within(8, 256, 80)
+    low_bins: int = within(0, 128, 0)
+    vtlp: float = within(0.0, 0.5, 0.0)
+    pitch_shift: float = within(0.0, 0.5, 0.0)
+    equaliser: float = within(0.0, 2.0, 0.0)
+    fine_dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4))
+    coarse_dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4))
+    strides: tuple[int, ...] = within(2, 16, (2, 2, 2, 2, 2, 2))
+    window: int = within(2, 64, 4)
 
     def __post_init__(self):
-        within("encoder", 1, 4096, channels=self.channels)
-        within("encoder", 8, 256, mels=self.mels)
-        within("encoder", 0, 128, low_bins=self.low_bins)
-        within("encoder", 0.0, 0.5, vtlp=self.vtlp, pitch_shift=self.pitch_shift)
-        within("encoder", 0.0, 2.0, equaliser=self.equaliser)
+        super().__post_init__()
         require(
             self.pitch_shift == 0 or self.low_bins > 0,
             "encoder",
@@ -65,11 +61,6 @@ class EncoderConfig:
         )
         few = self.vtlp == 0 or self.mels <= MOST_WARPED_MELS
         require(few, "encoder", f"mels = {self.mels} must be {MOST_WARPED_MELS} or less to vtlp")
-        for dilation in self.fine_dilations + self.coarse_dilations:
-            within("encoder", 1, 1024, dilation=dilation)
-        for stride in self.strides:
-            within("encoder", 2, 16, stride=stride)
-        within("encoder", 2, 64, window=self.window)
         fits = all(self.window >= s and (self.window - s) % 2 == 0 for s in self.strides)
         if self.kind == "strided":
             plain = not (self.low_bins or self.vtlp or self.equaliser)
@@ -82,30 +73,21 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
-class QuantizerConfig:
+class QuantizerConfig(Table, table="quantizer"):
     """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1).
 
     codebooks: how many the frames take in turn (`nn.interleaving`); the paper has one.
     """
 
-    codebook_size: int = 512
-    codebooks: int = 1
-    dim: int = 64
+    codebook_size: int = within(2, 65536, 512)
+    codebooks: int = within(1, 2, 1)
+    dim: int = within(1, 4096, 64)
     update: Literal["ema", "gradient"] = "ema"
-    ema_decay: float = 0.99
-    commitment: float = 0.25
+    ema_decay: float = within(0.0, 0.99999, 0.99)
+    commitment: float = within(0.0, 100.0, 0.25)
     normalise: bool = True
-    jitter: float = 0.0
-    revive_below: float = 0.02
-
-    def __post_init__(self):
-        within("quantizer", 2, 65536, codebook_size=self.codebook_size)
-        within("quantizer", 1, 2, codebooks=self.codebooks)
-        within("quantizer", 1, 4096, dim=self.dim)
-        within("quantizer", 0.0, 0.99999, ema_decay=self.ema_decay)
-        within("quantizer", 0.0, 100.0, commitment=self.commitment)
-        within("quantizer", 0.0, 0.9, jitter=self.jitter)
-        within("quantizer", 0.0, 1.0, revive_below=self.revive_below)
+    jitter: float = within(0.0, 0.9, 0.0)
+    revive_below: float = within(0.0, 1.0, 0.02)
 
     @property
     def entries(self) -> int:
@@ -121,7 +103,7 @@ class QuantizerConfig:
 
 
 @dataclass(frozen=True)
-class ConditioningConfig:
+class ConditioningConfig(Table, table="conditioning"):
     """Codes and speaker to the hidden frames that the WaveNet sees, and what is read from these.
 
     film: a speaker scales the inner activations too, instead of only shifting them. log_mel_head,
@@ -131,24 +113,18 @@ class ConditioningConfig:
     read.
     """
 
-    channels: int = 256
-    dilations: tuple[int, ...] = (1, 2, 4, 1)
-    speaker_dim: int = 64
+    channels: int = within(1, 4096, 256)
+    dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4, 1))
+    speaker_dim: int = within(1, 4096, 64)
     film: bool = False
     log_mel_head: bool = True
     pitch_head: bool = False
     phoneme_head: bool = False
-    dropout: float = 0.0
-
-    def __post_init__(self):
-        within("conditioning", 0.0, 0.9, dropout=self.dropout)
-        within("conditioning", 1, 4096, channels=self.channels, speaker_dim=self.speaker_dim)
-        for dilation in self.dilations:
-            within("conditioning", 1, 1024, dilation=dilation)
+    dropout: float = within(0.0, 0.9, 0.0)
 
 
 @dataclass(frozen=True)
-class DecoderConfig:
+class DecoderConfig(Table, table="decoder"):
     """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network.
 
     harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
@@ -156,26 +132,16 @@ class DecoderConfig:
     """
 
     bands: int = 4
-    residual_channels: int = 64
-    skip_channels: int = 128
-    layers: int = 16
-    cycle: int = 8
-    temperature: float = 1.0
-    harmonics: int = 0
+    residual_channels: int = within(1, 1024, 64)
+    skip_channels: int = within(1, 1024, 128)
+    layers: int = within(1, 64, 16)
+    cycle: int = within(1, 12, 8)
+    temperature: float = within(0.0, 2.0, 1.0)
+    harmonics: int = within(0, 64, 0)
 
     def __post_init__(self):
-        within("decoder", 0, 64, harmonics=self.harmonics)
+        super().__post_init__()
         require(self.bands in (1, 4), "decoder", f"bands = {self.bands} must be 1 or 4")
-        within(
-            "decoder",
-            1,
-            1024,
-            residual_channels=self.residual_channels,
-            skip_channels=self.skip_channels,
-        )
-        within("decoder", 1, 64, layers=self.layers)
-        within("decoder", 1, 12, cycle=self.cycle)
-        within("decoder", 0.0, 2.0, temperature=self.temperature)
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -189,7 +155,7 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
-class PostFilterConfig:
+class PostFilterConfig(Table, table="postfilter"):
     """How the WaveNet's samples get the envelope that the codes predict (`synthesis.postfilter`).
 
     Tuned to a model, on its `valid` split. peak_db, peak_level: bands predicted louder than
@@ -200,28 +166,21 @@ class PostFilterConfig:
     magnitudes; above 1, valleys between harmonics get deeper. phase_rounds: Griffin and Lim's.
     """
 
-    peak_db: float = 1.0
-    peak_level: float = -3.5
-    hush_db: float = 2.0
-    hush_level: float = -7.5
-    onset_gain: float = 0.3
-    sharpness: float = 1.5
-    phase_rounds: int = 8
-
-    def __post_init__(self):
-        within("postfilter", 0.0, 20.0, peak_db=self.peak_db, hush_db=self.hush_db)
-        within("postfilter", -20.0, 20.0, peak_level=self.peak_level, hush_level=self.hush_level)
-        within("postfilter", 0.0, 5.0, onset_gain=self.onset_gain)
-        within("postfilter", 0.1, 10.0, sharpness=self.sharpness)
-        within("postfilter", 0, 100, phase_rounds=self.phase_rounds)
+    peak_db: float = within(0.0, 20.0, 1.0)
+    peak_level: float = within(-20.0, 20.0, -3.5)
+    hush_db: float = within(0.0, 20.0, 2.0)
+    hush_level: float = within(-20.0, 20.0, -7.5)
+    onset_gain: float = within(0.0, 5.0, 0.3)
+    sharpness: float = within(0.1, 10.0, 1.5)
+    phase_rounds: int = within(0, 100, 8)
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Table, table="model"):
     """A whole model: geometry, parts, training."""
 
     name: str
-    hop: int = 320
+    hop: int = within(1, 16000, 320)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
@@ -231,6 +190,7 @@ class Config:
     prior: PriorConfig | None = None
 
     def __post_init__(self):
+        super().__post_init__()
         require(
             self.name.isprintable() and 1 <= len(self.name) <= 100,
             "model",
@@ -241,7 +201,6 @@ class Config:
             self._check_stage(stage)
 
     def _check_hop(self) -> None:
-        within("model", 1, 16000, hop=self.hop)
         require(
             self.hop % self.decoder.bands == 0,
             "model",
@@ -274,7 +233,7 @@ class Config:
         )
 
     def _check_stage(self, stage: StageConfig) -> None:
-        where = f"training.stages: {stage.name}"
+        where = stage.where
         books, frames = self.quantizer.codebooks, self.crop_frames(stage)
         require(
             frames % books == 0,

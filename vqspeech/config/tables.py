@@ -14,10 +14,34 @@ def require(condition: bool, where: str, message: str) -> None:
         raise InputError(f"[{where}] {message}")
 
 
-def within(where: str, low: float, high: float, **values: float) -> None:
-    """Require each named value to lie in [low, high]."""
-    for name, value in values.items():
-        require(low <= value <= high, where, f"{name} = {value} must lie in {low}..{high}")
+def within(low: float, high: float, default: Any = dataclasses.MISSING) -> Any:
+    """A field of a `Table`: a number, or a tuple of numbers, in [low, high]."""
+    return dataclasses.field(default=default, metadata={"limits": (low, high)})
+
+
+class Table:
+    """Base of the dataclasses that check that each value lies `within` what its field allows.
+
+    table: what errors call it; fields may stand in it, as in "stage {name}".
+    """
+
+    _table = ""
+
+    def __init_subclass__(cls, table: str):
+        cls._table = table
+
+    def __post_init__(self):
+        for item in dataclasses.fields(self):
+            if limits := item.metadata.get("limits"):
+                (low, high), value = limits, getattr(self, item.name)
+                for one in value if isinstance(value, tuple) else (value,):
+                    message = f"{item.name} = {one} must lie in {low}..{high}"
+                    require(low <= one <= high, self.where, message)
+
+    @property
+    def where(self) -> str:
+        """What errors call this table."""
+        return self._table.format(**vars(self))
 
 
 def convert(kind: Any, value: Any, where: str) -> Any:

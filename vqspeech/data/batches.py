@@ -12,6 +12,7 @@ import numpy as np
 
 from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.config.tables import build
 from vqspeech.data.index import SPLITS, load_index, shard_name
 from vqspeech.errors import InputError
 
@@ -42,7 +43,7 @@ class PackedCorpus:
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         self.index = load_index(self.folder)
-        self.speaker_table = [Speaker.from_dict(row) for row in self.index["speakers"]]
+        self.speaker_table = [build(Speaker, row, "speakers") for row in self.index["speakers"]]
         self.speakers = [speaker.name for speaker in self.speaker_table]
         self._shards = [
             np.memmap(self.folder / shard_name(shard), "<i2", "r") if size else np.zeros(0, "<i2")

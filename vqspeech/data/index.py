@@ -16,6 +16,7 @@ import numpy as np
 from vqspeech.audio.level import LEVEL_DB
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.config.tables import build
 from vqspeech.errors import InputError
 
 INDEX = "index.json"
@@ -128,7 +129,7 @@ def _check(index: dict, folder: Path) -> None:
     expected = {"version": VERSION, "sample_rate": SAMPLE_RATE, "level_db": LEVEL_DB}
     for key, value in expected.items():
         _require(index[key] == value, f"has {key} {index[key]!r}, this program needs {value}")
-    names = [Speaker.from_dict(row).name for row in index["speakers"]]
+    names = [build(Speaker, row, "speakers").name for row in index["speakers"]]
     _require(len(set(names)) == len(names) > 0, "has no speakers, or one twice")
     for key in ("shared", "skipped"):
         _require(isinstance(index[key], int), f"has {key} that is no number")
