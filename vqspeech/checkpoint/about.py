@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from vqspeech.checkpoint.location import CONFIG_FILE, WEIGHTS_FILE
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import Config, from_dict
-from vqspeech.config.tables import build, shown
+from vqspeech.config.tables import build, require, shown
 from vqspeech.errors import InputError
 
 FORMAT = 1
@@ -60,19 +60,19 @@ def read_about(folder: Path) -> About:
             f"{path}: has format {found}, this program reads {FORMAT}; upgrade vqspeech"
         )
     try:
-        config = from_dict(about.get("config"))
+        return _checked(about)
     except InputError as error:
         raise InputError(f"{path}: {error}; get the model again") from None
-    trained = about.get("trained")
-    if not isinstance(trained, dict) or not all(isinstance(n, int) for n in trained.values()):
-        raise InputError(f"{path}: does not say what it was trained on; get the model again")
-    table = about.get("speakers")
-    if not isinstance(table, list) or not 1 <= len(table) <= MAX_SPEAKERS:
-        raise InputError(f"{path}: has no list of speakers; get the model again")
-    try:
-        speakers = [build(Speaker, row, "speakers") for row in table]
-    except InputError as error:
-        raise InputError(f"{path}: {error}; get the model again") from None
-    if len({speaker.name for speaker in speakers}) != len(speakers):
-        raise InputError(f"{path}: names a speaker twice; get the model again")
+
+
+def _checked(about: dict[str, Any]) -> About:
+    config, trained = from_dict(about.get("config")), about.get("trained")
+    steps = trained.values() if isinstance(trained, dict) else [None]
+    numbers = all(isinstance(number, int) for number in steps)
+    require(numbers, "trained", "must be a table of steps by stage")
+    rows = about.get("speakers")
+    rows = rows if isinstance(rows, list) and len(rows) <= MAX_SPEAKERS else []
+    speakers = [build(Speaker, row, "speakers") for row in rows]
+    different = len({speaker.name for speaker in speakers}) == len(speakers) > 0
+    require(different, "speakers", "must be a list of speakers, none of them twice")
     return About(config, speakers, trained, str(about.get("fingerprint", "")))

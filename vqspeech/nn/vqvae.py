@@ -132,14 +132,8 @@ class VQVAE(nn.Module):
         not begin with the wave, the steps of its first receptive field do not count: their past is
         cut off there.
         """
-        first, last = window
-        hold = self.config.steps_per_frame
-        indices, told = self._truth(wave, f0)
-        skip = self.decoder.stack.receptive_field if first else 0
-        steps = slice(first * hold, last * hold)
-        told = None if told is None else told[:, steps]
-        logits = self.decoder(indices[:, steps], hidden[..., first:last], skip, told)
-        nats = self.decoder.nats(logits, indices[:, steps][:, skip:])
+        skip = self.decoder.stack.receptive_field if window[0] else 0
+        nats = self._step_nats(self._truth(wave, f0), hidden, window, skip)
         return nats.mean() / self.config.decoder.bands
 
     @torch.no_grad()
@@ -156,17 +150,14 @@ class VQVAE(nn.Module):
         is told the phase of the fundamental. Returns [B], nats a step, of all bands together.
         """
         hold, frames = self.config.steps_per_frame, indices.shape[1]
-        truth, told = self._truth(wave, f0)
-        hidden = self.hidden(indices, speaker_vector)
+        truth, hidden = self._truth(wave, f0), self.hidden(indices, speaker_vector)
         past = frames_for(self.decoder.stack.receptive_field, hold)
         size = max(1, round(PIECE_SECONDS * self.config.frame_rate))
         total = torch.zeros(len(wave), dtype=torch.float64, device=wave.device)
         for start in range(0, frames, size):
-            left, end = max(0, start - past), min(frames, start + size)
-            steps, first = slice(left * hold, end * hold), (start - left) * hold
-            here = None if told is None else told[:, steps]
-            logits = self.decoder(truth[:, steps], hidden[..., left:end], first, here)
-            total += self.decoder.nats(logits, truth[:, steps][:, first:]).sum(1)
+            window = max(0, start - past), min(frames, start + size)
+            skip = (start - window[0]) * hold
+            total += self._step_nats(truth, hidden, window, skip).sum(1)
         return total / (frames * hold)
 
     def _truth(self, wave: Tensor, f0: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -177,3 +168,11 @@ class VQVAE(nn.Module):
             with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
                 told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
         return self.decoder.encode(wave), told
+
+    def _step_nats(self, truth, hidden: Tensor, window: tuple[int, int], skip: int) -> Tensor:
+        """Nats of a window's steps but for the first `skip`: [B, N - skip]. truth: of `_truth`."""
+        first, last = window
+        steps = slice(first * self.config.steps_per_frame, last * self.config.steps_per_frame)
+        indices, told = (None if part is None else part[:, steps] for part in truth)
+        logits = self.decoder(indices, hidden[..., first:last], skip, told)
+        return self.decoder.nats(logits, indices[:, skip:])
