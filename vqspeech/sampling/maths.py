@@ -1,4 +1,5 @@
-"""Scalar mathematics of the kernels, in plain float32 arithmetic that becomes vector code.
+"""What the kernels share: mathematics in plain float32 arithmetic that becomes vector code, the
+samples that a step begins with and those that it ends with.
 
 `fastmath` allows contraction to fused multiply-adds only, so results are the same every time.
 """
@@ -130,6 +131,23 @@ def gated32(a, b):
     return p * (HALF * (u + v)) / (q * v)
 
 
+@njit(inline="always", **FLAGS)
+def copy(source, out):
+    """out = source, without the intermediate copy that numba makes of an assigned slice."""
+    for i in range(len(out)):
+        out[i] = source[i]
+
+
+@njit(**FLAGS)
+def embed(table, previous, inputs, x):
+    """x [R] = inputs [R] + sum over bands of the rows of the previous samples."""
+    copy(inputs, x)
+    for band in range(len(previous)):
+        row = table[band, previous[band]]
+        for i in range(len(x)):
+            x[i] += row[i]
+
+
 @njit(**FLAGS)
 def draw(logits, uniform, temperature):
     """An index from logits [256] by inverse CDF at `uniform`; temperature 0: the most likely.
@@ -156,3 +174,11 @@ def draw(logits, uniform, temperature):
         if logits[k] > 0:
             last = k
     return last  # rounding: the target lies a hair beyond the sum of the last block
+
+
+@njit(**FLAGS)
+def draw_bands(logits, uniforms, temperature, out):
+    """`draw` of every band: logits [bands * 256], uniforms and out [bands]."""
+    for band in range(len(out)):
+        mine = logits[band * LEVELS : (band + 1) * LEVELS]
+        out[band] = draw(mine, uniforms[band], temperature)
