@@ -7,16 +7,9 @@ import numpy as np
 
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.parallel import mapped_ahead
-from vqspeech.sampling import int8_kernels
+from vqspeech.sampling import int8_kernels, int8_weights
 from vqspeech.sampling.compilation import announce_compilation
 from vqspeech.sampling.float32_weights import pack_wavenet
-from vqspeech.sampling.int8_weights import (
-    Int8State,
-    new_state,
-    padded,
-    padded_gates,
-    quantise_wavenet,
-)
 from vqspeech.sampling.work import Work
 
 TOGETHER = 4
@@ -28,11 +21,11 @@ class Int8Backend:
     """A decoder's weights, quantised. Raises InputError for layers too wide."""
 
     def __init__(self, decoder: WaveNetDecoder):
-        self._net = quantise_wavenet(pack_wavenet(decoder))
+        self._net = int8_weights.quantise_wavenet(pack_wavenet(decoder))
 
-    def new_state(self) -> Int8State:
+    def new_state(self) -> int8_weights.Int8State:
         """As in `Backend`."""
-        return new_state(self._net)
+        return int8_weights.new_state(self._net)
 
     def sample(self, work: Sequence[Work], threads: int) -> list[np.ndarray]:
         """As in `Backend`."""
@@ -63,11 +56,11 @@ class Int8Backend:
     def _run(self, work: list[Work], forced: bool, out: np.ndarray, logits: np.ndarray) -> None:
         """The kernel on streams side by side, the longest first; out and logits are its own."""
         states = [item.state for item in work]
-        together = Int8State(*map(np.stack, zip(*states, strict=True)))
+        together = int8_weights.Int8State(*map(np.stack, zip(*states, strict=True)))
         batch = int8_kernels.Batch(
             together,
-            padded_gates(stacked([item.conditioning for item in work])),
-            padded(stacked([item.inputs for item in work]), 2),
+            int8_weights.padded_gates(stacked([item.conditioning for item in work])),
+            int8_weights.padded(stacked([item.inputs for item in work]), 2),
             stacked([item.uniforms for item in work]),
             np.array([item.temperature for item in work], np.float32),
             np.array([len(item.inputs) for item in work]),

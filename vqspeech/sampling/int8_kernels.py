@@ -11,14 +11,7 @@ from numba import njit
 
 from vqspeech.sampling.elementwise import add_residual, gate, rectify, to_int16
 from vqspeech.sampling.int8_weights import Int8State
-from vqspeech.sampling.maths import (
-    FLAGS,
-    copy,
-    draw_bands,
-    embed,
-    full_vectors,
-    largest_magnitude,
-)
+from vqspeech.sampling.maths import FLAGS, copy, draw_bands, embed, full_vectors, largest_magnitude
 from vqspeech.sampling.matvec import GROUP, product
 
 ONE = np.float32(1)
@@ -90,10 +83,10 @@ def new_space(net, streams):
     )
 
 
-@njit(**FLAGS)
+# Inlined, as a call would count the references to every array of its arguments, at each step.
+@njit(inline="always", **FLAGS)
 def run_layers(net, batch, n, active, space):
     """Step n through the layers: `space.x` to all of `space.z`. Returns where the weights go on."""
-    full_vectors()
     state, x, peaks, z = batch.state, space.x, space.peaks, space.z
     present, past, sums, past_sums = space.present, space.past, space.sums, space.past_sums
     present_scale, past_scale = space.present_scale, space.past_scale
@@ -126,10 +119,9 @@ def run_layers(net, batch, n, active, space):
     return at
 
 
-@njit(**FLAGS)
+@njit(inline="always", **FLAGS)
 def run_head(net, at, active, space):
     """From all of `space.z` to the sums of the logits, over inputs of scale `present_scale`."""
-    full_vectors()
     skip, above, peaks, sums, z = space.skip, space.above, space.peaks, space.sums, space.z
     layers, width, channels = len(net.dilations), space.x.shape[1], skip.shape[1]
     skips = padded(channels)

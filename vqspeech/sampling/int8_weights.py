@@ -78,16 +78,11 @@ def padded_net(net: Float32WaveNet) -> Float32WaveNet:
     """The same network with R and S rounded up: channels that are always zero."""
     layers, inputs, outputs = net.gates.shape
     gates = padded_gates(net.gates.reshape(layers, 2, inputs // 2, outputs))
+    axes = {"embedding": [2], "residual": [1, 2], "residual_bias": [1], "skip": [1, 2]}
+    axes |= {"skip_bias": [0], "hidden": [0, 1], "hidden_bias": [0], "output": [0]}
     return net._replace(
-        embedding=padded(net.embedding, 2),
         gates=padded(gates, 2).reshape(layers, -1, gates.shape[-1]),
-        residual=padded(net.residual, 1, 2),
-        residual_bias=padded(net.residual_bias, 1),
-        skip=padded(net.skip, 1, 2),
-        skip_bias=padded(net.skip_bias, 0),
-        hidden=padded(net.hidden, 0, 1),
-        hidden_bias=padded(net.hidden_bias, 0),
-        output=padded(net.output, 0),
+        **{name: padded(getattr(net, name), *own) for name, own in axes.items()},
     )
 
 
