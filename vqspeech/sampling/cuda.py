@@ -39,7 +39,7 @@ class _Batch:
     """Streams with equally many steps to do, in buffers that a graph can hold on to."""
 
     def __init__(self, decoder: WaveNetDecoder, work: list[Work]):
-        self._decoder, device = decoder, decoder.scale.device
+        self._decoder, device = decoder, decoder.embedding.device
         states, *arrays, temperatures = zip(*work, strict=True)
         self._states, self._state = states, State(*map(torch.cat, zip(*states, strict=True)))
         self._conditioning, self._inputs, self._uniforms = (

@@ -61,7 +61,7 @@ class _Rows:
 
     def spread(self, number):
         """A number in every lane: of this program, or a float32 of the compiled one."""
-        if isinstance(number, np.float32):
+        if not isinstance(number, ir.Value):
             return ir.Constant(_FLOATS, [float(number)] * LANES)
         undefined = ir.Constant(_FLOATS, ir.Undefined)
         value = self.builder.insert_element(undefined, number, ir.Constant(_I32, 0))

@@ -24,7 +24,7 @@ class PriorCodec:
     def __init__(self, prior: Prior, speakers: list[str], fingerprint: str):
         """speakers: names of the prior's rows. fingerprint: of its weights, for files to name."""
         self.speakers, self.fingerprint = speakers, fingerprint
-        self._rows = {name: row for row, name in enumerate(speakers)}
+        self._rows: dict[str | None, int] = {name: row for row, name in enumerate(speakers)}
         self._net = pack_prior(prior)
 
     def _conditioning(self, speaker: str | None) -> np.ndarray:

@@ -1,5 +1,8 @@
 """A trained WaveNet as plain arrays, laid out in the order in which the kernels read them."""
 
+# pyright: reportArgumentType=false
+# (PyTorch does not say what kind of layers a ModuleList holds.)
+
 from typing import NamedTuple
 
 import numpy as np

@@ -4,6 +4,9 @@ All that is not an integer product is done for one stream at a time, by the same
 there are: a stream gives the same samples alone, in any batch and on any number of threads.
 """
 
+# pyright: reportCallIssue=false
+# (An intrinsic is written with a parameter more than it is called with.)
+
 from typing import NamedTuple
 
 import numpy as np

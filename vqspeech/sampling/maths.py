@@ -4,6 +4,9 @@ samples that a step begins with and those that it ends with.
 `fastmath` allows contraction to fused multiply-adds only, so results are the same every time.
 """
 
+# pyright: reportCallIssue=false
+# (An intrinsic is written with a parameter more than it is called with.)
+
 import numpy as np
 from llvmlite import ir
 from numba import njit, types

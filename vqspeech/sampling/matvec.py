@@ -11,6 +11,9 @@ The vector code is LLVM's own intermediate form (plain multiplications and addit
 which every processor that numba knows can run; only the choice of instructions is left to LLVM.
 """
 
+# pyright: reportCallIssue=false
+# (An intrinsic is written with a parameter more than it is called with.)
+
 import numpy as np
 from llvmlite import ir
 from numba import njit, types

@@ -1,5 +1,8 @@
 """A trained prior as integer arrays, laid out in the order in which `fixed_point` reads them."""
 
+# pyright: reportArgumentType=false
+# (PyTorch does not say what kind of layers a ModuleList holds.)
+
 from typing import NamedTuple
 
 import numpy as np

@@ -42,6 +42,7 @@ def put(coder, byte, out):
 @njit(**FLAGS)
 def finish(coder, low, size, out):
     """Write the shortest end: the number in [low, low + size) with the fewest bytes."""
+    count = value = np.int64(0)
     for count in range(CODE_BYTES + 1):
         mask = (np.int64(1) << (BITS - 8 * count)) - 1
         value = (low + mask) & ~mask

@@ -67,7 +67,7 @@ class ReferenceBackend:
     """A decoder where it is, one stream after another."""
 
     def __init__(self, decoder: WaveNetDecoder):
-        self._decoder, self._device = decoder, decoder.scale.device
+        self._decoder, self._device = decoder, decoder.embedding.device
 
     def new_state(self) -> State:
         """A stream that has seen nothing, B = 1."""

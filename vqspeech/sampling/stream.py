@@ -64,17 +64,18 @@ class WaveNetStream:
         """
         conditioning = to_numpy(self._decoder.conditioning(hidden)[0])
         steps = len(conditioning) * steps_per_frame
-        if self._walk is None:
+        if self._walk is None or self._decoder.excite is None:
             inputs = np.zeros((steps, self._decoder.stack.residual_channels), np.float32)
         else:
+            assert f0 is not None, "a decoder with excitation follows an F0"
             inputs = to_numpy(self._decoder.excite(self._walk(f0))[0])
         uniforms = self._random.random((steps, self._decoder.bands), dtype=np.float32)
         return Work(self.state, conditioning, inputs, uniforms, self.temperature)
 
     def join(self, indices: np.ndarray) -> np.ndarray:
         """The next mu-law indices [N, bands] to the samples that are now final, float32."""
-        indices = torch.from_numpy(indices.astype(np.int64))[None].to(self._decoder.scale.device)
-        return self._joiner.add(self._decoder.bands_of(indices))
+        given = torch.from_numpy(indices.astype(np.int64))[None].to(self._decoder.embedding.device)
+        return self._joiner.add(self._decoder.bands_of(given))
 
     def finish(self) -> np.ndarray:
         """The last samples, once all frames are in."""
@@ -87,7 +88,7 @@ class WaveNetSampler:
     def __init__(self, decoder: WaveNetDecoder, steps_per_frame: int, weights: str = "auto"):
         """weights: "int8", "float32", or the fast one of the device. Raises InputError."""
         self._decoder, self._steps_per_frame = decoder, steps_per_frame
-        self._backend = backend_for(decoder, weights, decoder.scale.device)
+        self._backend = backend_for(decoder, weights, decoder.embedding.device)
 
     def stream(self, seed: int = 0, temperature: float = 1.0) -> WaveNetStream:
         """A new utterance.
