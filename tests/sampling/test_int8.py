@@ -9,7 +9,7 @@ from vqspeech.errors import InputError
 from vqspeech.sampling.float32 import Float32Backend
 from vqspeech.sampling.float32_weights import pack_wavenet
 from vqspeech.sampling.int8 import Int8Backend
-from vqspeech.sampling.int8_weights import quantise, quantise_wavenet
+from vqspeech.sampling.int8_weights import aligned, quantise, quantise_wavenet
 
 FRAMES = F0.shape[1]
 
@@ -83,6 +83,15 @@ def test_quantise_has_a_scale_an_output():
     steps, scale = quantise(matrix)
     np.testing.assert_array_equal(steps, [[127, -127, 0], [64, 38, 0]])
     np.testing.assert_allclose(scale, [1 / 127, 100 / 127, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 64, 1000])
+def test_weights_begin_with_a_cache_line(size):
+    for seed in range(5):
+        array = np.random.default_rng(seed).integers(-127, 128, size).astype(np.int8)
+        found = aligned(array)
+        np.testing.assert_array_equal(found, array)
+        assert found.ctypes.data % 64 == 0 and found.flags.c_contiguous
 
 
 def test_layers_too_wide_are_refused():
