@@ -84,13 +84,9 @@ def run(net, work, forced, out, logits):
     forced, else work space.
     """
     width, channels = net.embedding.shape[2], len(net.skip_bias)
-    space = Space(
-        np.empty(width, np.float32),
-        np.empty(2 * width, np.float32),
-        np.empty(2 * width, np.float32),
-        np.empty(channels, np.float32),
-        np.empty(channels, np.float32),
-    )
+    x, skip = np.empty(width, np.float32), np.empty(channels, np.float32)
+    both, gates = np.empty(2 * width, np.float32), np.empty(2 * width, np.float32)
+    space = Space(x, both, gates, skip, np.empty_like(skip))
     steps_per_frame = len(work.inputs) // len(work.conditioning)
     for n in range(len(out)):
         conditioning, here = work.conditioning[n // steps_per_frame], logits[n if forced else 0]

@@ -150,12 +150,9 @@ def draw(logits, uniform, temperature):
     Leaves unnormalised probabilities in `logits`.
     """
     full_vectors()
-    peak = largest(logits)
     if temperature == 0:
-        for k in range(LEVELS):
-            if logits[k] == peak:
-                return k
-        return 0
+        return np.argmax(logits)
+    peak = largest(logits)
     scale = ONE / np.float32(temperature)
     for k in range(LEVELS):
         logits[k] = exp32((logits[k] - peak) * scale)
@@ -171,7 +168,7 @@ def draw(logits, uniform, temperature):
     return last  # rounding: the target lies a hair beyond the sum of the last block
 
 
-@njit(**FLAGS)
+@njit(inline="always", **FLAGS)
 def draw_bands(logits, uniforms, temperature, out):
     """`draw` of every band: logits [bands * 256], uniforms and out [bands]."""
     for band in range(len(out)):

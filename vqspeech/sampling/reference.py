@@ -95,8 +95,8 @@ class ReferenceBackend:
         steps_per_frame = len(inputs) // len(conditioning)
         found, logits = [], []
         for n in range(len(inputs)):
-            frame = n // steps_per_frame
-            here = step(self._decoder, state, conditioning[frame, None], inputs[n, None])
+            frame = conditioning[n // steps_per_frame, None]
+            here = step(self._decoder, state, frame, inputs[n, None])
             drawn = draw(here, uniforms[n, None], heat) if samples is None else samples[n, None]
             state.previous.copy_(drawn)
             found.append(drawn[0].to(torch.uint8))
