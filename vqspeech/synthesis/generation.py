@@ -30,7 +30,7 @@ class WithPrior:
     @cached_property
     def prior(self) -> PriorCodec:
         """The model's prior. Raises InputError if it has none."""
-        return PriorCodec(load_prior(self.folder, self.model))
+        return PriorCodec(*load_prior(self.folder, self.model))
 
     @property
     def has_prior(self) -> bool:
