@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
     from vqspeech.evaluation.methods import METHODS
-    from vqspeech.evaluation.metrics.scores import GROUPS
+    from vqspeech.evaluation.metrics.table import GROUPS
     from vqspeech.evaluation.plan import Corpus, Plan, Sampling
     from vqspeech.evaluation.report.markdown import markdown
     from vqspeech.evaluation.report.save import save

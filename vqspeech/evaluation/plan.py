@@ -17,7 +17,7 @@ from vqspeech.evaluation.methods import (
     ORIGINAL,
     SAMPLED,
 )
-from vqspeech.evaluation.metrics.scores import GROUPS, MODULES
+from vqspeech.evaluation.metrics.table import GROUPS, MODULES
 from vqspeech.evaluation.protocol import Codec
 
 

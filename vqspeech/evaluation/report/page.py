@@ -11,7 +11,7 @@ import numpy as np
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.evaluation import codecs
 from vqspeech.evaluation.methods import CONVERTING, HEADINGS, MODEL, ORIGINAL, SHORT
-from vqspeech.evaluation.metrics.scores import METRICS, Metric
+from vqspeech.evaluation.metrics.table import METRICS, Metric
 from vqspeech.evaluation.rates import PACKED, PRIOR
 from vqspeech.evaluation.report import plots, tables
 from vqspeech.evaluation.report.pictures import data_address, image, spectrogram

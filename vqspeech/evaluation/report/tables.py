@@ -12,7 +12,7 @@ from vqspeech.evaluation.methods import (
     SAMPLED,
     UNFILTERED,
 )
-from vqspeech.evaluation.metrics.scores import CONVERSION_METRICS, METRICS, Metric
+from vqspeech.evaluation.metrics.table import CONVERSION_METRICS, METRICS, Metric
 from vqspeech.evaluation.rates import PACKED, PRIOR
 from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.summary import Average, Spread
