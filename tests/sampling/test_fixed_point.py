@@ -25,7 +25,7 @@ CODES, SPEAKERS = 20, 2
 def make_prior(width=10, books=1):
     torch.manual_seed(3)
     config = PriorConfig(residual_channels=width, skip_channels=12, layers=4, cycle=2)
-    prior = Prior(config, QuantizerConfig(codes=CODES, codebooks=books), SPEAKERS).eval()
+    prior = Prior(config, QuantizerConfig(codebook_size=CODES, codebooks=books), SPEAKERS).eval()
     with torch.no_grad():
         prior.output.weight.mul_(40)
     return prior
@@ -182,7 +182,7 @@ def test_the_arithmetic_does_not_move():
 
 
 def same_elsewhere(tmp_path, **environment):
-    code = "import test_exact; print(test_exact.digest())"
+    code = "import test_fixed_point; print(test_fixed_point.digest())"
     environment = os.environ | environment | {"NUMBA_CACHE_DIR": str(tmp_path)}
     environment["PYTHONPATH"] = os.pathsep.join([os.path.dirname(__file__), *sys.path])
     command = [sys.executable, "-c", code]

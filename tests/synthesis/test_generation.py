@@ -133,7 +133,7 @@ def test_the_shipped_model(tmp_path):
     from vqspeech.codes.vqs import measure_vqs
 
     shipped = Codec.from_pretrained(device="cpu")
-    sentence = shipped.encode_file(Path(__file__).parents[1] / "egs" / "sentence.flac")
+    sentence = shipped.encode_file(Path(__file__).parents[2] / "egs" / "sentence.flac")
     shipped.save_vqs(sentence, tmp_path / "x.vqs")
     found, _, contents = shipped.load_vqs(tmp_path / "x.vqs")
     assert np.array_equal(found.indices, sentence.indices) and contents.header.prior

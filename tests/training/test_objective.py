@@ -26,7 +26,7 @@ def batch_for(config, phonemes=True):
     if config.conditioning.pitch_head:
         f0 = torch.empty(2, wave.shape[1] // 160).uniform_(80, 300)
         f0[:, ::2] = 0
-    if config.conditioning.phonemes and phonemes:
+    if config.conditioning.phoneme_head and phonemes:
         labels = torch.randint(0, 40, (2, 20))
         labels[:, ::2] = -1
     return Batch(wave, torch.tensor([0, 1]), f0, labels)
