@@ -32,7 +32,9 @@ from vqspeech.codec import Codec
 from vqspeech.data.batches import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.evaluation.metrics import networks, words
-from vqspeech.evaluation.metrics.scores import Signal, estoi, mel_distance
+from vqspeech.evaluation.metrics.estoi import estoi
+from vqspeech.evaluation.metrics.mel import mel_distance
+from vqspeech.evaluation.metrics.scores import Signal
 from vqspeech.evaluation.metrics.signals import match
 from vqspeech.synthesis import postfilter
 
