@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +12,7 @@ from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.codes.bitstream import BlockCoder, Header
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.vqs import Contents
-from vqspeech.config.model import Config
 from vqspeech.errors import InputError
-from vqspeech.nn.vqvae import VQVAE
 from vqspeech.synthesis.bitstreams import Bitstreams
 from vqspeech.synthesis.conversion import Converter
 from vqspeech.synthesis.encoding import RecordingEncoder
@@ -24,7 +21,7 @@ from vqspeech.synthesis.hidden import Spoken
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import NO_CHANGE, Change, Conversion, Generation, Synthesis, chosen
 from vqspeech.synthesis.rendering import STREAMS, Renderer
-from vqspeech.synthesis.voices import Speaker, Voices
+from vqspeech.synthesis.voices import VoiceName, Voices
 
 
 class Codec:
@@ -36,13 +33,18 @@ class Codec:
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto"):
-        self.loaded = LoadedModel.of(checkpoint, device)
-        self.voices = Voices(self.loaded)
-        self.encoder = RecordingEncoder(self.loaded)
-        self.renderer = Renderer(self.loaded)
+        self.loaded = loaded = LoadedModel.of(checkpoint, device)
+        self.model, self.config, self.device = loaded.model, loaded.config, loaded.device
+        self.folder, self.fingerprint = loaded.folder, loaded.fingerprint
+        self.trained = loaded.about.trained
+        """Steps done in each stage of training."""
+        self.voices = Voices(loaded)
+        self.speakers, self.speaker_table = self.voices.names, self.voices.table
+        self.encoder = RecordingEncoder(loaded)
+        self.renderer = Renderer(loaded)
         self.converter = Converter(self.encoder, self.voices, self.renderer)
-        self.generator = Generator(self.loaded, self.voices)
-        self.bitstreams = Bitstreams(self.loaded, self.voices)
+        self.generator = Generator(loaded, self.voices)
+        self.bitstreams = Bitstreams(loaded, self.voices)
 
     @classmethod
     def from_pretrained(
@@ -61,35 +63,9 @@ class Codec:
         return self.config.name
 
     @property
-    def config(self) -> Config:
-        return self.loaded.config
-
-    @property
-    def model(self) -> VQVAE:
-        return self.loaded.model
-
-    @property
-    def device(self) -> torch.device:
-        return self.loaded.device
-
-    @property
-    def folder(self) -> os.PathLike:
-        return self.loaded.folder
-
-    @property
-    def fingerprint(self) -> str:
-        """16 hex digits that name the model's weights."""
-        return self.loaded.fingerprint
-
-    @property
     def codes_identity(self) -> str:
         """16 hex digits that name the codes; models that differ in the decoder only share them."""
         return self.loaded.codes_identity
-
-    @property
-    def trained(self) -> dict[str, int]:
-        """Steps done in each stage of training."""
-        return self.loaded.about.trained
 
     @property
     def hop(self) -> int:
@@ -136,25 +112,15 @@ class Codec:
 
     # Voices
 
-    @property
-    def speakers(self) -> list[str]:
-        """Names of the speaker identities, in the order of their rows."""
-        return self.voices.names
-
-    @property
-    def speaker_table(self) -> list[dict[str, Any]]:
-        """What is known of the speakers, in the order of their rows."""
-        return self.voices.table
-
     def speaker_row(self, name: str | None) -> int:
         """The row of a speaker; None will do for a model of one."""
         return self.voices.row(name)
 
-    def speaker_vector(self, speaker: Speaker) -> torch.Tensor:
+    def speaker_vector(self, speaker: VoiceName) -> torch.Tensor:
         """The vector [1, S] of a voice."""
         return self.voices.vector(speaker)
 
-    def speaker_f0(self, speaker: Speaker) -> float:
+    def speaker_f0(self, speaker: VoiceName) -> float:
         """Median F0 of a voice in Hz, 0 where it is not known."""
         return self.voices.f0(speaker)
 
@@ -194,7 +160,7 @@ class Codec:
     # Decoding
 
     def decode(
-        self, codes: Codes, speaker: Speaker = None, options: Synthesis | None = None, **changes
+        self, codes: Codes, speaker: VoiceName = None, options: Synthesis | None = None, **changes
     ) -> np.ndarray:
         """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
 
@@ -205,7 +171,7 @@ class Codec:
     def decode_blocks(
         self,
         codes: Codes,
-        speaker: Speaker = None,
+        speaker: VoiceName = None,
         options: Synthesis | None = None,
         *,
         change: Change = NO_CHANGE,
@@ -222,7 +188,7 @@ class Codec:
         self,
         codes: Codes,
         path: str | os.PathLike,
-        speaker: Speaker = None,
+        speaker: VoiceName = None,
         options: Synthesis | None = None,
         *,
         progress: Callable[[float], None] | None = None,
@@ -243,7 +209,7 @@ class Codec:
     def decode_many(
         self,
         codes: Sequence[Codes],
-        speakers: Sequence[Speaker],
+        speakers: Sequence[VoiceName],
         options: Synthesis | None = None,
         *,
         streams: int = STREAMS,
@@ -263,7 +229,7 @@ class Codec:
 
     def decode_many_blocks(
         self,
-        jobs: Iterable[tuple[Codes, Speaker]],
+        jobs: Iterable[tuple[Codes, VoiceName]],
         options: Synthesis | None = None,
         *,
         streams: int = STREAMS,
@@ -273,7 +239,7 @@ class Codec:
         spoken = [Spoken(codes, self.voices.vector(speaker)) for codes, speaker in jobs]
         return self.renderer.together(spoken, chosen(Synthesis, options, changes), streams)
 
-    def predicted_f0(self, codes: Codes, speaker: Speaker = None) -> float:
+    def predicted_f0(self, codes: Codes, speaker: VoiceName = None) -> float:
         """Median F0 in Hz that the codes' first minute has as this speaker.
 
         NaN where no voice is predicted, or the model predicts no pitch.
@@ -286,7 +252,7 @@ class Codec:
         self,
         wave: np.ndarray,
         rate: int = SAMPLE_RATE,
-        speaker: Speaker = None,
+        speaker: VoiceName = None,
         options: Conversion | None = None,
         **changes,
     ) -> np.ndarray:
@@ -300,7 +266,7 @@ class Codec:
         self,
         source: str | os.PathLike,
         path: str | os.PathLike,
-        speaker: Speaker = None,
+        speaker: VoiceName = None,
         options: Conversion | None = None,
         *,
         progress: Callable[[float], None] | None = None,

@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 
 from vqspeech.checkpoint import identity
 from vqspeech.checkpoint.identity import codes_identity, declared, fingerprint
-from vqspeech.checkpoint.model import load_checkpoint, resolve
+from vqspeech.checkpoint.location import resolve
+from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.checkpoint.prior import load_prior
 from vqspeech.config.model import load_preset
 from vqspeech.nn.prior import Prior

@@ -4,7 +4,7 @@ import soundfile
 from tones import vowel
 
 from vqspeech import Codec, InputError
-from vqspeech.checkpoint.speakers import Voice, save_voice
+from vqspeech.checkpoint.voices import Voice, save_voice
 from vqspeech.demo import words
 from vqspeech.demo.settings import Limits
 from vqspeech.demo.studio import Studio, opus_bytes

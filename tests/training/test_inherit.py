@@ -7,6 +7,7 @@ import torch
 from tiny_runs import CONFIG, with_stage
 
 from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE
@@ -20,7 +21,7 @@ def older(tmp_path_factory):
     model = VQVAE(from_dict(CONFIG), 2)
     model.quantizer.books[0].initialised.fill_(True)
     folder = tmp_path_factory.mktemp("older") / "model"
-    table = [{"name": name, "gender": "", "minutes": 1.0} for name in ("bert", "carl")]
+    table = [Speaker(name) for name in ("bert", "carl")]
     save_checkpoint(model, table, folder, {"codes": 3})
     return model.state_dict(), folder
 
@@ -62,7 +63,7 @@ def test_of_other_shapes_the_rest_and_a_quantizer_whole_or_not_at_all(older):
 
 def test_one_codebook_of_two_is_not_taken(tmp_path):
     other = VQVAE(paired(), 1)
-    save_checkpoint(other, [{"name": "bert", "gender": "", "minutes": 1.0}], tmp_path / "model", {})
+    save_checkpoint(other, [Speaker("bert")], tmp_path / "model", {})
     model = VQVAE(from_dict(CONFIG), 1)
     before = model.quantizer.codebook.clone()
     inherit(model, ["bert"], load_checkpoint(tmp_path / "model"))

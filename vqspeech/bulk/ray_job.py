@@ -82,7 +82,8 @@ def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any 
     missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
     if missing:
         raise InputError(f"no {missing[0]} here; install it with: pip install 'vqspeech[ray]'")
-    from vqspeech.checkpoint.model import read_about, resolve
+    from vqspeech.checkpoint.about import read_about
+    from vqspeech.checkpoint.location import resolve
 
     out, shard_files, folder = job.out, job.shard_files, resolve(job.model)
     fingerprint = read_about(folder).fingerprint

@@ -32,7 +32,7 @@ def launch(
         raise InputError(
             f"the page needs the demo extra: pip install 'vqspeech[demo]' ({error})"
         ) from None
-    from vqspeech.checkpoint.model import resolve
+    from vqspeech.checkpoint.location import resolve
     from vqspeech.codec import Codec
     from vqspeech.demo.page import build
     from vqspeech.demo.studio import Studio

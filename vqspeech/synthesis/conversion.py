@@ -24,7 +24,7 @@ from vqspeech.synthesis.encoding import RecordingEncoder, as_mono
 from vqspeech.synthesis.hidden import PITCH_SECONDS, Spoken
 from vqspeech.synthesis.options import LARGEST_SEMITONES, Change, Conversion
 from vqspeech.synthesis.rendering import Renderer
-from vqspeech.synthesis.voices import Speaker, Voices
+from vqspeech.synthesis.voices import VoiceName, Voices
 
 LARGEST_GAIN_DB = 30.0
 PEAK = 0.99
@@ -124,7 +124,7 @@ class Converter:
         self._encoder, self._voices, self._renderer = encoder, voices, renderer
         self._sets_f0 = encoder.loaded.predicts_pitch
 
-    def spoken(self, wave: np.ndarray, speaker: Speaker, options: Conversion) -> Spoken:
+    def spoken(self, wave: np.ndarray, speaker: VoiceName, options: Conversion) -> Spoken:
         """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`. Raises InputError."""
         move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
         codes = self._encoder.blocks(transposed_blocks([wave], move.step), level_gain(wave))
@@ -134,7 +134,7 @@ class Converter:
         predicted = self._renderer.hidden.median_f0(plain.codes, plain.vector)
         return plain._replace(change=Change(missing(predicted, move.f0), options.guidance))
 
-    def wave(self, wave: np.ndarray, rate: int, speaker: Speaker, options: Conversion):
+    def wave(self, wave: np.ndarray, rate: int, speaker: VoiceName, options: Conversion):
         """`Codec.convert`."""
         wave = np.concatenate(list(audio.resample_blocks([as_mono(wave)], rate)))
         level = LevelMeter()
@@ -146,7 +146,7 @@ class Converter:
         self,
         source: str | os.PathLike,
         path: str | os.PathLike,
-        speaker: Speaker,
+        speaker: VoiceName,
         options: Conversion,
         progress: Progress | None,
     ) -> int:

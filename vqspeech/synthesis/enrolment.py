@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from vqspeech.audio.level import level_gain
 from vqspeech.audio.pitch import f0_frames, median_f0
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.checkpoint.speakers import Voice, check_name
+from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
 from vqspeech.synthesis.encoding import RecordingEncoder, levelled_blocks
@@ -124,7 +124,7 @@ def nearest_speakers(encoder: RecordingEncoder, wave: np.ndarray) -> list[str]:
     Those with the least log-mel error; in the model's order where it has no auxiliary head.
     """
     loaded, model = encoder.loaded, encoder.loaded.model
-    names = [speaker["name"] for speaker in loaded.about.speakers]
+    names = [speaker.name for speaker in loaded.about.speakers]
     if not loaded.predicts_mel:
         return names
     codes, wave = encoder.wave(wave), levelled(wave)
@@ -291,4 +291,4 @@ class _Fit:
             nats = [float(self._nats(part, voice)) for voice in voices]
         wave = self.held[0]
         seconds = wave.numel() / SAMPLE_RATE
-        return HeldOut(seconds, self.loaded.about.speakers[self.nearest]["name"], *mel, *nats)
+        return HeldOut(seconds, self.loaded.about.speakers[self.nearest].name, *mel, *nats)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import torch
 
+from vqspeech.checkpoint.about import About
 from vqspeech.checkpoint.identity import codes_identity
-from vqspeech.checkpoint.model import PRIOR_FILE, About, Checkpoint
+from vqspeech.checkpoint.location import PRIOR_FILE
+from vqspeech.checkpoint.model import Checkpoint
 from vqspeech.checkpoint.prior import load_prior
 from vqspeech.codes.codes import Codes
 from vqspeech.config.model import Config

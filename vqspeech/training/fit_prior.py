@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import torch
 from safetensors import SafetensorError
 
-from vqspeech.checkpoint.model import PRIOR_FILE, Checkpoint, codes_identity, load_checkpoint
+from vqspeech.checkpoint.identity import codes_identity
+from vqspeech.checkpoint.location import PRIOR_FILE
+from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.checkpoint.prior import save_prior
 from vqspeech.config.model import Config
 from vqspeech.config.training import PriorConfig
@@ -105,7 +107,7 @@ class _Fit:
         self.device = torch.device("cpu" if on_cpu else "cuda")
         torch.manual_seed(options.seed)
         self.identity = codes_identity(loaded.model.state_dict())
-        self.names = [speaker["name"] for speaker in loaded.about.speakers]
+        self.names = [speaker.name for speaker in loaded.about.speakers]
         self.codes = self._codes()
         self.quantizer = loaded.about.config.quantizer
         self.prior = Prior(config, self.quantizer, len(self.names)).to(self.device)

@@ -24,7 +24,7 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     fits.discard("speakers.weight")
     for key in fits:
         own[key].copy_(found[key])
-    rows = {speaker["name"]: row for row, speaker in enumerate(other.about.speakers)}
+    rows = {speaker.name: row for row, speaker in enumerate(other.about.speakers)}
     known = [(row, rows[name]) for row, name in enumerate(speakers) if name in rows]
     table, vectors = own["speakers.weight"], found["speakers.weight"]
     if known and table.shape[1] == vectors.shape[1]:

@@ -8,7 +8,8 @@ import torch
 
 from vqspeech.audio.reading import measure_level, read_blocks
 from vqspeech.audio.signal import HighPass
-from vqspeech.checkpoint.model import About, Checkpoint
+from vqspeech.checkpoint.about import About
+from vqspeech.checkpoint.model import Checkpoint
 from vqspeech.codec import Codec
 from vqspeech.nn.interleaving import by_book
 from vqspeech.nn.vqvae import VQVAE
