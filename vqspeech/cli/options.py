@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.errors import InputError
-from vqspeech.sampling.checks import WEIGHTS
+from vqspeech.sampling.backend import WEIGHTS
 from vqspeech.synthesis.options import HIGHEST_TEMPERATURE, LARGEST_SEED, Synthesis
 
 if TYPE_CHECKING:

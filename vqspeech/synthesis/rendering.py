@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from vqspeech.config.model import PostFilterConfig
+from vqspeech.sampling.backend import weights_for
 from vqspeech.sampling.checks import check_streams
 from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.synthesis.griffin_lim import griffin_lim_pieces
@@ -87,7 +88,8 @@ class Renderer:
         check_streams(streams, config.decoder, size, config.steps_per_frame)
         if options.temperature is None:
             options = replace(options, temperature=config.decoder.temperature)
-        return self._sampled(spoken, options, streams, size)
+        weights = weights_for(options.weights, self._loaded.device.type)
+        return self._sampled(spoken, replace(options, weights=weights), streams, size)
 
     @torch.inference_mode()
     def _sampled(self, spoken, options: Synthesis, streams: int, size: int):
