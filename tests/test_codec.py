@@ -184,5 +184,5 @@ def test_the_postfilter_shapes_what_the_wavenet_says(codec):
 def test_without_a_predicted_mel_there_is_no_postfilter(codec, monkeypatch):
     codes = codec.encode(noise(5_000))
     plain = codec.decode(codes, "anna", postfilter=False)
-    monkeypatch.setattr(codec.model.conditioning, "head", None)
+    monkeypatch.setattr(codec.model.conditioning, "log_mel_head", None)
     np.testing.assert_array_equal(codec.decode(codes, "anna"), plain)

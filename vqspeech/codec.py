@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +10,8 @@ from vqspeech.audio import reading as audio
 from vqspeech.audio.pitch import f0_frames
 from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
-from vqspeech.checkpoint.speakers import Voice, find_row, is_voice_file, load_voice
+from vqspeech.checkpoint.speakers import Speaker, find_row
+from vqspeech.checkpoint.voices import Voice, is_voice_file, load_voice
 from vqspeech.codes.codes import Codes
 from vqspeech.errors import InputError
 from vqspeech.nn.excitation import teacher_excitation
@@ -31,7 +31,7 @@ class Codec(Decoding, WithPrior):
         self.model = checkpoint.model.to(self.device)
         about = checkpoint.about
         self.config = about.config
-        self.speaker_table: list[dict[str, Any]] = about.speakers
+        self.speaker_table: list[Speaker] = about.speakers
         self.trained: dict[str, int] = about.trained
         self.fingerprint, self.folder = about.fingerprint, checkpoint.folder
         self._samplers: dict[str, WaveNetSampler] = {}
@@ -78,7 +78,7 @@ class Codec(Decoding, WithPrior):
     @property
     def speakers(self) -> list[str]:
         """Names of the speaker identities, in the order of their rows."""
-        return [speaker["name"] for speaker in self.speaker_table]
+        return [speaker.name for speaker in self.speaker_table]
 
     def speaker_row(self, name: str | None) -> int:
         """The row of a speaker; None will do for a model of one. Raises InputError."""
@@ -97,7 +97,7 @@ class Codec(Decoding, WithPrior):
         """Median F0 of a speaker in Hz, 0 where it is not known. Raises InputError."""
         if is_voice_file(speaker) and speaker not in self.speakers:
             return self._voice(speaker).f0
-        return self.speaker_table[self.speaker_row(speaker)].get("f0", 0.0)
+        return self.speaker_table[self.speaker_row(speaker)].f0
 
     def _voice(self, path: str | os.PathLike) -> Voice:
         return load_voice(path, self.fingerprint, self.config.conditioning.speaker_dim)
@@ -154,7 +154,7 @@ class Codec(Decoding, WithPrior):
         wave and rate as in `encode`. pitch: "target" moves it to the speaker's where both are
         known, "keep" leaves it, a number moves it by semitones; before encoding, as codes carry
         pitch. emphasis: how much further than the speaker's identity alone the sound is moved away
-        from the average voice's, 0 to 2, of a model that predicts a log-mel (`nn.emphasis`). The
+        from the average voice's, 0 to 2, of a model that predicts a log-mel (`nn.guidance`). The
         rest as in `decode`. Raises InputError.
         """
         options = {"seed": seed, "temperature": temperature, "preview": preview}
@@ -204,7 +204,7 @@ class Codec(Decoding, WithPrior):
         [hidden] = self._hidden_blocks(codes, vector, codes.frames)
         past = frames_for(decoder.stack.receptive_field, hold)
         told = None
-        if decoder.excite is not None:
+        if decoder.excitation is not None:
             f0 = torch.from_numpy(f0_frames(level))[None].to(self.device)
             told = teacher_excitation(whole, f0, decoder.bands, decoder.harmonics)
         total, size = 0.0, self._frames(2.0)

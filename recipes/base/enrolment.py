@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from vqspeech import Codec, audio
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.checkpoint.speakers import save_voice
+from vqspeech.checkpoint.voices import save_voice
 from vqspeech.data.index import OTHER
 from vqspeech.evaluation.metrics import networks
 from vqspeech.synthesis.enrolment import enroll, nearest_speakers

@@ -4,7 +4,7 @@ import soundfile
 from tones import vowel
 
 from vqspeech import Codec, InputError
-from vqspeech.checkpoint.speakers import Voice, save_voice
+from vqspeech.checkpoint.voices import Voice, save_voice
 from vqspeech.demo import words
 from vqspeech.demo.studio import Limits, Studio, opus_bytes
 from vqspeech.sampling.checks import EMPHASIS

@@ -8,6 +8,7 @@ import torch
 from synthetic_voice import RATE, sung
 
 from vqspeech.audio.signal import frames_for
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.codes.bitstream import Header, PackedCoder
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.vqs import save_vqs
@@ -44,7 +45,7 @@ class FakeCodec:
 
     @property
     def speaker_table(self):
-        return [{"name": name, "gender": "", "minutes": 1.0} for name in self.speakers]
+        return [Speaker(name, "", 1.0) for name in self.speakers]
 
     def check_decodable(self, preview=False):
         if preview and not self.has_preview:

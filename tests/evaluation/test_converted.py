@@ -5,17 +5,18 @@ import pytest
 import soundfile
 from synthetic_voice import RATE, sung
 
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.converted import Target, choose_targets, know, score_converted
 from vqspeech.evaluation.metrics.scores import Signal
 
 TABLE = [
-    *({"name": f"f{i}", "gender": "f", "minutes": 8.0} for i in range(5)),
-    *({"name": f"m{i}", "gender": "m", "minutes": 8.0} for i in range(2)),
-    {"name": "brief", "gender": "m", "minutes": 1.0},
-    {"name": "other", "gender": "", "minutes": 99.0},
+    *(Speaker(f"f{i}", "f", 8.0) for i in range(5)),
+    *(Speaker(f"m{i}", "m", 8.0) for i in range(2)),
+    Speaker("brief", "m", 1.0),
+    Speaker("other", "", 99.0),
 ]
-ALL = [speaker["name"] for speaker in TABLE]
+ALL = [speaker.name for speaker in TABLE]
 
 
 def test_targets_are_women_and_men_with_enough_speech():

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from vqspeech.nn import vqvae
 from vqspeech.nn.excitation import teacher_excitation
-from vqspeech.nn.phoneme_reader import UNKNOWN
+from vqspeech.nn.phonemes import UNKNOWN
 from vqspeech.nn.vqvae import VQVAE, Batch
 
 SPEAKERS = torch.tensor([1, 0])
@@ -39,7 +39,7 @@ def outspoken(config):
     """A model whose nats show what its decoder is told."""
     model = ready(config).eval()
     with torch.no_grad():
-        model.decoder.excite.weight.mul_(4)
+        model.decoder.excitation.weight.mul_(4)
         model.decoder.output.weight.mul_(8)
     return model
 
@@ -107,7 +107,7 @@ def test_terms_by_hand(narrow):
         pitch = model.conditioning.pitch(hidden).loss(batch.f0)
         torch.testing.assert_close(losses.pitch, pitch, rtol=1e-4, atol=1e-5)
     if narrow.conditioning.phoneme_head:
-        read = model.phonemes.loss(z_q, batch.phonemes)  # from the codes alone, not the speaker
+        read = model.phoneme_head.loss(z_q, batch.phonemes)  # from the codes alone, not the speaker
         torch.testing.assert_close(losses.phonemes, read, rtol=1e-4, atol=1e-5)
 
 
@@ -179,7 +179,7 @@ def test_frozen_codes_do_not_move_even_in_training_mode(narrow_base):
     assert torch.equal(losses.usage, torch.bincount(codes, minlength=len(losses.usage)).float())
     model.train()
     model(batch)
-    assert not torch.equal(before["1.counts"], frozen.state_dict()["1.counts"])
+    assert not torch.equal(before["1.books.0.counts"], frozen.state_dict()["1.books.0.counts"])
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from tones import vowel
 
 from vqspeech import Codec, InputError
 from vqspeech.config.model import from_dict
-from vqspeech.nn.conditioning import Pitch
+from vqspeech.nn.heads import Pitch
 from vqspeech.synthesis import enrolment
 from vqspeech.synthesis.enrolment import cut, enroll, nearest_speakers
 
@@ -67,6 +67,7 @@ def test_a_model_without_a_trained_wavenet(codec, speech, monkeypatch):
 
 def test_a_model_without_an_auxiliary_head(tiny_config, tmp_path, speech):
     from vqspeech.checkpoint.model import save_checkpoint
+    from vqspeech.checkpoint.speakers import Speaker
     from vqspeech.nn.vqvae import VQVAE
 
     table = tiny_config.to_dict()
@@ -74,7 +75,7 @@ def test_a_model_without_an_auxiliary_head(tiny_config, tmp_path, speech):
     table["training"]["stages"] = [{**table["training"]["stages"][0], "name": "joint"}]
     torch.manual_seed(0)
     model = VQVAE(from_dict(table), 2)
-    rows = [{"name": name, "gender": "", "minutes": 1.0} for name in "ab"]
+    rows = [Speaker(name) for name in "ab"]
     save_checkpoint(model, rows, tmp_path / "model", {"joint": 5})
     codec = Codec.from_pretrained(tmp_path / "model", device="cpu")
     voice, held = enroll(codec, "Eva", speech)

@@ -9,7 +9,7 @@ from tones import vowel
 import vqspeech.synthesis.rendering as codec_module
 from vqspeech import Codec, Codes
 from vqspeech.audio.pitch import f0_frames
-from vqspeech.nn.guidance import emphasised
+from vqspeech.nn.guidance import guided
 from vqspeech.nn.vqvae import Batch
 from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.synthesis import streaming as chunks
@@ -94,7 +94,7 @@ def test_emphasis_is_the_envelopes_and_not_the_samplers(codec, codes, given, mon
     model, indices = codec.model, torch.from_numpy(codes.indices.astype(np.int64))[None]
     voices = codec.speaker_vector("anna"), model.speakers.weight.mean(0, keepdim=True)
     mels = [model.conditioning.log_mel(model.hidden(indices, voice)) for voice in voices]
-    wanted = emphasised(*mels, 0.7)[0].numpy()
+    wanted = guided(*mels, 0.7)[0].numpy()
     np.testing.assert_allclose(np.concatenate(expected, 1), wanted, atol=1e-4)
     assert np.abs(wanted - mels[0][0].numpy()).max() > 1e-3, "the test tests nothing"
 

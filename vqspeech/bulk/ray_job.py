@@ -75,7 +75,8 @@ def encode_with_ray(
     missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
     if missing:
         raise InputError(f"no {missing[0]} here; install it with: pip install 'vqspeech[ray]'")
-    from vqspeech.checkpoint.model import read_about, resolve
+    from vqspeech.checkpoint.about import read_about
+    from vqspeech.checkpoint.location import resolve
 
     folder = resolve(model)
     fingerprint = read_about(folder).fingerprint

@@ -66,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     if args.list:
-        from vqspeech.checkpoint.model import read_about, resolve
+        from vqspeech.checkpoint.about import read_about
+        from vqspeech.checkpoint.location import resolve
         from vqspeech.cli.speakers import print_table
 
         print_table(read_about(resolve(args.model)).speakers)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.checkpoint.speakers import check_name, check_voice_target, save_voice
+    from vqspeech.checkpoint.voices import check_name, check_voice_target, save_voice
 
     check_voice_target(args.out)  # before the work, not after it
     check_name(args.name)

@@ -38,7 +38,7 @@ def launch(
         raise InputError(
             f"the page needs the demo extra: pip install 'vqspeech[demo]' ({error})"
         ) from None
-    from vqspeech.checkpoint.model import resolve
+    from vqspeech.checkpoint.location import resolve
     from vqspeech.codec import Codec
     from vqspeech.demo.page import CSS, build, theme
     from vqspeech.demo.studio import Limits, Studio

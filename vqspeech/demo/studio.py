@@ -21,7 +21,7 @@ from vqspeech.audio import reading as audio
 from vqspeech.audio.level import LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import to_int16
-from vqspeech.checkpoint.speakers import load_voice
+from vqspeech.checkpoint.voices import load_voice
 from vqspeech.codec import Codec
 from vqspeech.codes.codes import Codes
 from vqspeech.demo import pictures
@@ -102,14 +102,12 @@ class Studio:
 
     def voices(self, gender: str | None = None) -> list[tuple[str, str]]:
         """(what to show, name) of the voices, enrolled ones first, then most minutes first."""
-        table = [s for s in self.codec.speaker_table if gender in (None, s["gender"])]
-        table.sort(key=lambda speaker: -speaker["minutes"] if speaker["gender"] else 0.0)
+        table = [s for s in self.codec.speaker_table if gender in (None, s.gender)]
+        table.sort(key=lambda speaker: -speaker.minutes if speaker.gender else 0.0)
         shown = [(name, name) for name in self.enrolled] if gender is None else []
         for speaker in table:
-            who = GENDERS.get(speaker["gender"], "voices of many")
-            shown.append(
-                (f"{speaker['name']} · {who} · {speaker['minutes']:.1f} min", speaker["name"])
-            )
+            who = GENDERS.get(speaker.gender, "voices of many")
+            shown.append((f"{speaker.name} · {who} · {speaker.minutes:.1f} min", speaker.name))
         return shown
 
     def speaker(self, voice: str | None) -> str:

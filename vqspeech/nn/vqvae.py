@@ -7,15 +7,14 @@ from torch import Tensor, nn
 
 from vqspeech.audio.signal import frames_for
 from vqspeech.config.model import Config
-from vqspeech.nn.cepstra import CepstralDistance
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
-from vqspeech.nn.phoneme_reader import PhonemeReader
-from vqspeech.nn.quantizer import VectorQuantizer
+from vqspeech.nn.heads import CepstralDistance, PhonemeHead
+from vqspeech.nn.interleaving import InterleavedQuantizer
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
@@ -25,8 +24,8 @@ class Losses(NamedTuple):
     """Terms of the loss of one batch, each a mean; absent terms are None.
 
     nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
-    mel: L1 of the auxiliary log-mel, in nats. cepstra: of `cepstra.CepstralDistance`. pitch: of
-    `conditioning.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
+    mel: L1 of the auxiliary log-mel, in nats. cepstra: of `heads.CepstralDistance`. pitch: of
+    `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
     """
 
     nats: Tensor | None
@@ -43,7 +42,7 @@ class Batch(NamedTuple):
     """Crops of speech and what is known of them.
 
     wave: [B, T], T a multiple of hop. speaker: [B] rows. f0: [B, T / 160] in Hz, 0 where unvoiced,
-    for a model that predicts pitch. phonemes: [B, F] (`phoneme_reader`), None where not known.
+    for a model that predicts pitch. phonemes: [B, F] (`nn.phonemes`), None where not known.
     """
 
     wave: Tensor
@@ -60,26 +59,24 @@ class VQVAE(nn.Module):
         self.config = config
         dim, books = config.quantizer.dim, config.quantizer.codebooks
         self.encoder = Encoder(config.encoder, config.hop, dim, books)
-        self.quantizer = VectorQuantizer(config.quantizer)
+        self.quantizer = InterleavedQuantizer(config.quantizer)
         self.speakers = embedding(speakers, config.conditioning.speaker_dim, 0.3)
         mels = config.encoder.mels
         self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop, books)
         self.target_mel = LogMel(mels)
         self.cepstral_distance = CepstralDistance(mels)
-        self.phonemes = None
+        self.phoneme_head = None
         if config.conditioning.phoneme_head:
-            self.phonemes = PhonemeReader(dim, books, config.conditioning.dropout)
+            self.phoneme_head = PhonemeHead(dim, books, config.conditioning.dropout)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64)."""
         return self.quantizer.encode(self.encoder(wave, lengths))
 
-    def hidden(self, indices: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
+    def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
         """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
-        if mask is None:
-            mask = torch.ones_like(indices[:, None], dtype=speaker.dtype)
-        return self.conditioning(self.quantizer.lookup(indices), speaker, mask)
+        return self.conditioning(self.quantizer.lookup(indices), speaker)
 
     def forward(
         self,
@@ -105,16 +102,15 @@ class VQVAE(nn.Module):
                 quantized = self.quantizer(self.encoder(wave))
         else:
             quantized = self.quantizer(self.encoder(wave))
-        mask = torch.ones_like(quantized.z_q[:, :1])
-        hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker), mask)
+        hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker))
         mel = cepstra = pitch = phonemes = nats = None
-        if self.conditioning.head is not None:
+        if self.conditioning.log_mel_head is not None:
             off = self.conditioning.log_mel(hidden).float() - self.target_mel(wave)
             mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
         if self.conditioning.pitch_head is not None:
             pitch = self.conditioning.pitch(hidden).loss(batch.f0)
-        if self.phonemes is not None and batch.phonemes is not None:
-            phonemes = self.phonemes.loss(quantized.z_q, batch.phonemes)
+        if self.phoneme_head is not None and batch.phonemes is not None:
+            phonemes = self.phoneme_head.loss(quantized.z_q, batch.phonemes)
         if with_decoder:
             nats = self.nats(wave, hidden, window or (0, frames), batch.f0)
         codebook, commitment = quantized.codebook_loss, quantized.commitment_loss
@@ -172,7 +168,7 @@ class VQVAE(nn.Module):
         """What the decoder is to say of `wave` [B, T], [B, T / bands, bands], and what it is told
         of the phase of its fundamental, [B, T / bands, 2 harmonics]."""
         told = None
-        if self.decoder.excite is not None:
+        if self.decoder.excitation is not None:
             with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
                 told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
         return self.decoder.encode(wave), told

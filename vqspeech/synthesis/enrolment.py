@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from vqspeech.audio.level import level_gain
 from vqspeech.audio.pitch import f0_frames, median_f0
 from vqspeech.audio.signal import SAMPLE_RATE, HighPass
-from vqspeech.checkpoint.speakers import Voice, check_name
+from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
 from vqspeech.synthesis.rendering import PITCH_SECONDS
@@ -82,7 +82,7 @@ def enroll(
     """
     name = check_name(name)
     has_nats = bool(codec.trained.get("waveform") or codec.trained.get("joint"))
-    if codec.model.conditioning.head is None and not has_nats:
+    if codec.model.conditioning.log_mel_head is None and not has_nats:
         raise InputError(f"model {codec.name} is not trained: train it, then enrol voices")
     speech = _read(files)
     fit = _Fit(codec, speech, seed, has_nats, progress or (lambda share: None))
@@ -125,7 +125,7 @@ def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
 
     Those with the least log-mel error; in the model's order where it has no auxiliary head.
     """
-    if codec.model.conditioning.head is None:
+    if codec.model.conditioning.log_mel_head is None:
         return codec.speakers
     codes, wave = codec.encode(wave), levelled(wave)
     wave = np.pad(wave, (0, codes.frames * codec.hop - len(wave)))
@@ -133,10 +133,10 @@ def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
     with torch.inference_mode():
         truth = codec.model.target_mel(torch.from_numpy(wave)[None].to(codec.device))
         z_q = codec.model.quantizer.lookup(indices)
-        mask, errors = torch.ones_like(z_q[:, :1]), []
+        errors = []
         for rows in codec.model.speakers.weight.split(ROWS_AT_ONCE):
             count = len(rows)
-            hidden = codec.model.conditioning(z_q.expand(count, -1, -1), rows, mask)
+            hidden = codec.model.conditioning(z_q.expand(count, -1, -1), rows)
             error = codec.model.conditioning.log_mel(hidden) - truth
             errors += error.abs().mean((1, 2)).tolist()
     return [codec.speakers[row] for row in np.argsort(errors, kind="stable")]
@@ -164,7 +164,7 @@ class _Fit:
 
     def __init__(self, codec, speech, seed, has_nats, progress):
         self.codec, self.model, self.config = codec, codec.model, codec.config
-        self.has_mel, self.has_nats = self.model.conditioning.head is not None, has_nats
+        self.has_mel, self.has_nats = self.model.conditioning.log_mel_head is not None, has_nats
         self.random, self.progress = np.random.default_rng(seed), progress
         pieces = cut(speech, codec.hop)
         held = [i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 for i in range(len(pieces))]
@@ -186,8 +186,7 @@ class _Fit:
         return self.model.quantizer.lookup(self.model.encode(wave))
 
     def _hidden(self, z_q: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        mask = torch.ones_like(z_q[:, :1])
-        return self.model.conditioning(z_q, vector.expand(len(z_q), -1), mask)
+        return self.model.conditioning(z_q, vector.expand(len(z_q), -1))
 
     def _mel(self, part, vector: torch.Tensor) -> torch.Tensor:
         return self._mel_and_pitch(part[:3], vector)

@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from vqspeech.checkpoint.model import PRIOR_FILE, codes_identity
+from vqspeech.checkpoint.identity import codes_identity
+from vqspeech.checkpoint.location import PRIOR_FILE
 from vqspeech.checkpoint.prior import load_prior
 from vqspeech.codes.bitstream import SHORT_PRIOR, BlockCoder, Header, PackedCoder
 from vqspeech.codes.codes import Codes

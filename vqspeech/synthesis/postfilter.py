@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqspeech.config.model import FILTER_BANK_HOP
+from vqspeech.audio.signal import FILTER_BANK_HOP
 from vqspeech.nn.filter_banks import FFT, WINDOW
 from vqspeech.synthesis.griffin_lim import between_frames, mel_filters
 

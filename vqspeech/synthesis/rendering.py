@@ -11,7 +11,7 @@ from vqspeech.audio import reading as audio
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.codes.codes import Codes
 from vqspeech.errors import InputError
-from vqspeech.nn.guidance import emphasised
+from vqspeech.nn.guidance import guided
 from vqspeech.sampling.checks import check_sampling, check_streams
 from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.synthesis.griffin_lim import griffin_lim_pieces
@@ -31,7 +31,7 @@ class Change(NamedTuple):
     """What a conversion adds to what the codes say.
 
     semitones: by which the WaveNet's pitch is moved, where the model predicts pitch. emphasis: how
-    much further the speaker's sound is moved away from the average voice's (`nn.emphasis`), where
+    much further the speaker's sound is moved away from the average voice's (`nn.guidance`), where
     the model predicts a log-mel.
     """
 
@@ -207,7 +207,7 @@ class Decoding:
 
     @property
     def _predicts_mel(self) -> bool:
-        return self.model.conditioning.head is not None
+        return self.model.conditioning.log_mel_head is not None
 
     def _voices(self, vector: torch.Tensor, emphasis: float) -> torch.Tensor:
         """The speaker's vector [1, S]; to be emphasised, the average voice's below it [2, S]."""
@@ -229,7 +229,7 @@ class Decoding:
     def _log_mel(self, hidden: torch.Tensor, emphasis: float) -> np.ndarray:
         """Hidden frames [N, H, F] of `_voices` to the predicted log-mel [mels, n]."""
         found = self.model.conditioning.log_mel(hidden)
-        return (emphasised(*found, emphasis) if emphasis else found[0]).cpu().numpy()
+        return (guided(*found, emphasis) if emphasis else found[0]).cpu().numpy()
 
     def _sampler(self, weights: str) -> WaveNetSampler:
         if weights not in self._samplers:

@@ -4,7 +4,8 @@ import json
 import os
 from contextlib import suppress
 
-from vqspeech.checkpoint.model import CONFIG_FILE, recover
+from vqspeech.checkpoint.location import CONFIG_FILE
+from vqspeech.checkpoint.model import recover
 from vqspeech.config.model import Config, from_dict
 from vqspeech.errors import InputError
 from vqspeech.training.run import Options

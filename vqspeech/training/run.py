@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import Config
 from vqspeech.config.training import StageConfig
 from vqspeech.data.batches import CropBatch, Crops, PackedCorpus
@@ -101,20 +102,21 @@ class Run:
         """Whether crops come with phonemes."""
         return "phonemes" in self._tracks
 
-    def speaker_table(self) -> list[dict]:
+    def speaker_table(self) -> list[Speaker]:
         """What a checkpoint says of each speaker: name, gender, minutes and, where pitch is tracked
         and the identity is one person's, the median F0 in Hz of all their training speech."""
-        table = [dict(speaker) for speaker in self.corpus.index["speakers"]]
+        table = list(self.corpus.speaker_table)
         if "f0" not in self._tracks:
             return table
         rows = self.corpus.rows("train")
         whose = self.corpus.index["utterances"]["speaker"][rows]
         for number, speaker in enumerate(table):
-            if speaker["name"] != OTHER:
+            if speaker.name != OTHER:
                 own = [self._tracks["f0"].of(row) for row in rows[whose == number]]
                 f0 = np.concatenate([np.zeros(0, np.float16), *own])
                 voiced = f0[f0 > 0].astype(np.float64)
-                speaker["f0"] = round(float(np.median(voiced)), 1) if len(voiced) else 0.0
+                median = round(float(np.median(voiced)), 1) if len(voiced) else 0.0
+                table[number] = replace(speaker, f0=median)
         return table
 
     def out_of_time(self) -> bool:
