@@ -98,7 +98,7 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
 
 def names_of(codec: Codec) -> list[str]:
     """The voices of a model."""
-    return [speaker["name"] for speaker in codec.speaker_table]
+    return [speaker.name for speaker in codec.speaker_table]
 
 
 def _check_names(kind: str, given: Sequence[str], known: Sequence[str]) -> None:
