@@ -12,7 +12,7 @@ Chosen by a fixed seed, not by result. Needs the `eval` extra.
   the source's own identity), of utterances with a transcript. The recogniser is slow;
   `--words-of 2` asks it about two targets an utterance, each target as often as any other.
 
-`--emphasis 0` leaves the target's voice as the codes and the identity alone make it.
+`--guidance 0` leaves the target's voice as the codes and the identity alone make it.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from vqspeech.audio.pitch import median_f0
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.converted import SEMITONES
 from vqspeech.evaluation.metrics import networks, words
-from vqspeech.sampling.checks import EMPHASIS
+from vqspeech.synthesis.options import GUIDANCE
 
 
 class Voices(NamedTuple):
@@ -48,7 +48,7 @@ def convert_one(job: tuple[int, dict, argparse.Namespace, Voices]):
     number, row, args, voices = job
     codec = codec_of(args.model)
     options = {"preview": args.method == "preview", "seed": args.seed}
-    moved = {"pitch": args.pitch, "emphasis": args.emphasis}
+    moved = {"pitch": args.pitch, "guidance": args.guidance}
     wave = audio.read(row["path"], quiet=True)
     codes, own = codec.encode(wave), networks.voice_embedding(wave)
     reference, plain = words.normalise(row["transcript"]), 0
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--method", choices=("preview", "wavenet"), default="preview")
     parser.add_argument("--utterances", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=7.0)
-    parser.add_argument("--emphasis", type=float, default=EMPHASIS, metavar="E")
+    parser.add_argument("--guidance", type=float, default=GUIDANCE, metavar="G")
     parser.add_argument("--pitch", choices=("target", "keep"), default="target")
     parser.add_argument("--words-of", type=int, default=6, choices=(1, 2, 3, 6))
     parser.add_argument("--seed", type=int, default=0)
@@ -110,7 +110,7 @@ def main() -> None:
     found = {name: [one[2][place] for one in results] for place, name in enumerate(targets)}
     print(
         f"{codec.name} {codec.fingerprint}, {args.method}, pitch {args.pitch}, "
-        f"emphasis {args.emphasis:g}"
+        f"guidance {args.guidance:g}"
     )
     print(f"plain reconstruction: word error {100 * plain / max(said, 1):.1f} % of {said} words\n")
     table(found, voices.f0, plain / max(said, 1))

@@ -55,7 +55,7 @@ def measure(codec: Codec, speaker: str, given: np.ndarray, rest: np.ndarray, arg
         wav, file = Path(folder, "given.wav"), Path(folder, "voice.safetensors")
         audio.write(wav, given)
         start = time.perf_counter()
-        voice, held = enroll(codec, speaker, [wav])
+        voice, held = enroll(codec.loaded, speaker, [wav])
         took = time.perf_counter() - start
         save_voice(file, voice)
         codes, real = codec.encode(rest), networks.voice_embedding(rest)
@@ -65,7 +65,7 @@ def measure(codec: Codec, speaker: str, given: np.ndarray, rest: np.ndarray, arg
             return networks.speaker_similarity(networks.voice_embedding(wave), real)
 
         new = alike(file)
-        names = [held.nearest, *nearest_speakers(codec, rest)[: args.candidates]]
+        names = [held.nearest, *nearest_speakers(codec.encoder, rest)[: args.candidates]]
         names = dict.fromkeys([*names, *({OTHER} & set(codec.speakers))])
         found = {name: alike(name) for name in tqdm(names, speaker, leave=False)}
     trained = {name: value for name, value in found.items() if name != OTHER}

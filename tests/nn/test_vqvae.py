@@ -2,11 +2,16 @@
 
 import copy
 import math
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from vqspeech.audio import read
+from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.nn import vqvae
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.phonemes import UNKNOWN
@@ -180,6 +185,54 @@ def test_frozen_codes_do_not_move_even_in_training_mode(narrow_base):
     model.train()
     model(batch)
     assert not torch.equal(before["1.books.0.counts"], frozen.state_dict()["1.books.0.counts"])
+
+
+def beside(items):
+    """Recordings [T] of any lengths in one batch: wave [B, T] and lengths [B]."""
+    lengths = torch.tensor([len(item) for item in items])
+    return torch.nn.utils.rnn.pad_sequence(items, batch_first=True), lengths
+
+
+def other_codes(model, items):
+    """How many codes of a batch are not those of its recordings alone: of frames that lie between
+    two codes, closer than arithmetic can tell."""
+    together, differ = model.encode(*beside(items)), 0
+    assert together.shape == (len(items), -(-max(map(len, items)) // model.config.hop))
+    for codes, item in zip(together, items, strict=True):
+        alone = model.encode(item[None])
+        codes = codes[None, : alone.shape[1]]
+        z = model.quantizer.normalised(model.encoder(item[None]))
+        distances = [(z - model.quantizer.lookup(one)).norm(dim=1) for one in (codes, alone)]
+        torch.testing.assert_close(*distances, rtol=1e-2, atol=1e-2)
+        differ += int((codes != alone).sum())
+    return differ
+
+
+@pytest.fixture
+def encoding(narrow_base, narrow_paper):
+    """Models whose codes are in use."""
+    return {"base": ready(narrow_base).eval(), "paper": ready(narrow_paper).eval()}
+
+
+@given(
+    lengths=st.lists(st.integers(1, 6000), min_size=1, max_size=5),
+    name=st.sampled_from(["base", "paper"]),
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_batch_of_any_lengths_has_the_codes_of_each_alone(encoding, lengths, name):
+    torch.manual_seed(0)
+    items = [0.1 * torch.randn(samples) for samples in lengths]
+    with torch.no_grad():
+        other_codes(encoding[name], items)
+
+
+@torch.no_grad()
+def test_a_batch_has_the_codes_of_each_alone_of_the_shipped_model():
+    speech = torch.from_numpy(read(Path(__file__).parents[2] / "egs" / "sentence.flac"))
+    items = [speech[first:last] for first, last in ((0, 40_000), (9_999, 10_000), (3_000, 19_111))]
+    assert other_codes(load_checkpoint().model, [*items, torch.zeros(8_000)]) <= 1
 
 
 @torch.no_grad()

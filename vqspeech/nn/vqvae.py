@@ -71,7 +71,12 @@ class VQVAE(nn.Module):
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64)."""
+        """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64).
+
+        lengths: samples [B] of recordings that differ in them, each with zeros up to T; then of a
+        row the first ceil(length / hop) count, and they are those of the recording alone: but for
+        a frame as near to one code as to another, for which the rounding of sums decides.
+        """
         return self.quantizer.encode(self.encoder(wave, lengths))
 
     def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
