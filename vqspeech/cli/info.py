@@ -75,7 +75,7 @@ def _about_prior(loaded: "Checkpoint") -> str:
 def about_codes(path: str, model: str | None) -> dict[str, str]:
     """What a codes file holds, read as codes of `model`. Raises InputError."""
     from vqspeech.checkpoint.model import read_about, resolve
-    from vqspeech.codes.codes import load_npy
+    from vqspeech.codes.npy import load_npy
     from vqspeech.evaluation.usage import CodebookUsage
 
     config = read_about(resolve(model)).config
