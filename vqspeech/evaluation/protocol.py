@@ -11,6 +11,7 @@ from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.codes.codes import Codes
 from vqspeech.config.model import Config
 from vqspeech.nn.vqvae import VQVAE
+from vqspeech.synthesis.options import Synthesis
 
 
 class Codec(Protocol):
@@ -47,7 +48,7 @@ class Codec(Protocol):
 
     def encode_file(self, path: Path) -> Codes: ...
 
-    def decode(self, codes: Codes, speaker: str | None = None, **options) -> np.ndarray: ...
+    def decode(self, codes: Codes, speaker: str, options: Synthesis) -> np.ndarray: ...
 
     def convert(
         self, wave: np.ndarray, rate: int, speaker: str | None, **options
