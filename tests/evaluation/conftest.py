@@ -1,5 +1,6 @@
 """A codec that is no codec, and a sound like a voice."""
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from vqspeech.codes.codes import Codes
 from vqspeech.codes.vqs import save_vqs
 from vqspeech.config.model import QuantizerConfig
 from vqspeech.errors import InputError
+from vqspeech.synthesis.options import Conversion
 
 HOP = 320
 
@@ -56,22 +58,18 @@ class FakeCodec:
         self._waves[id(codes)] = (codes, wave)
         return codes
 
-    def decode(self, codes, speaker, **options):
-        return self._decoded(self._waves[id(codes)][1], "decode", speaker, **options)
+    def decode(self, codes, speaker, options):
+        return self._decoded(self._waves[id(codes)][1], "decode", speaker, options)
 
-    def convert(self, wave, rate, speaker, **options):
+    def convert(self, wave, rate, speaker, **changes):
         assert rate == RATE
-        return self._decoded(wave, "convert", speaker, **options)
+        return self._decoded(wave, "convert", speaker, Conversion(**changes))
 
-    def _decoded(
-        self, wave, how, speaker, *, seed=0, preview=False, temperature=1.0, postfilter=True
-    ):
-        call = {"how": how, "speaker": speaker, "seed": seed, "preview": preview}
-        call |= {"temperature": temperature, "postfilter": postfilter}
-        self.calls.append(SimpleNamespace(**call))
-        amount = 0.05 if preview else 0.01 * (1.0 if temperature is None else temperature)
-        noise = np.random.default_rng(seed).standard_normal(len(wave))
-        return (2 * wave + amount * noise).astype(np.float32)
+    def _decoded(self, wave, how, speaker, options):
+        self.calls.append(SimpleNamespace(how=how, speaker=speaker, **asdict(options)))
+        warmth = 1.0 if options.temperature is None else options.temperature
+        noise = np.random.default_rng(options.seed).standard_normal(len(wave))
+        return (2 * wave + (0.05 if options.preview else 0.01 * warmth) * noise).astype(np.float32)
 
     def save_vqs(self, codes, path, speaker=None, packed=False):
         name = speaker or ""

@@ -163,7 +163,7 @@ def _say_clipping(out: Path, clipped: int, samples: int) -> None:
 
 def _load(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes", str | None]:
     """(codes of a file, the voice to decode them with)."""
-    from vqspeech.codes.codes import load_npy
+    from vqspeech.codes.npy import load_npy
 
     if not is_vqs(path):
         if args.salvage:

@@ -85,12 +85,13 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
     from vqspeech.evaluation.methods import METHODS
     from vqspeech.evaluation.metrics.table import GROUPS
-    from vqspeech.evaluation.plan import Corpus, Plan, Sampling
+    from vqspeech.evaluation.plan import Corpus, Plan
     from vqspeech.evaluation.report.markdown import markdown
     from vqspeech.evaluation.report.save import save
-    from vqspeech.evaluation.report.writing import make_folder
     from vqspeech.evaluation.runner import evaluate
     from vqspeech.evaluation.transcripts import read_transcripts
+    from vqspeech.files import make_folder
+    from vqspeech.synthesis.options import Synthesis
 
     manifest, found = corpus(args)
     transcripts = {} if manifest is None else read_transcripts(manifest)
@@ -99,7 +100,8 @@ def run(args: argparse.Namespace) -> None:
         args.metrics or GROUPS,
         args.speaker,
         args.targets,
-        Sampling(args.seed, args.seeds, args.temperature),
+        Synthesis(args.seed, args.temperature),
+        args.seeds,
     )
     if args.out is not None:
         make_folder(args.out)  # refused before the work, not after it

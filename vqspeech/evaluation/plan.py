@@ -19,6 +19,7 @@ from vqspeech.evaluation.methods import (
 )
 from vqspeech.evaluation.metrics.table import GROUPS, MODULES
 from vqspeech.evaluation.protocol import Codec
+from vqspeech.synthesis.options import Synthesis
 
 
 @dataclass(frozen=True)
@@ -32,39 +33,30 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How decoders draw. seed: the first of `seeds` that follow one another, each of which the
-    WaveNet samples everything with. temperature: None for the model's own. Raises InputError."""
-
-    seed: int = 0
-    seeds: int = 1
-    temperature: float | None = None
-
-    def __post_init__(self):
-        if self.seeds < 1:
-            raise InputError(f"{self.seeds} seeds: at least one is needed")
-
-
-@dataclass(frozen=True)
 class Plan:
-    """What is measured. Raises InputError for an unknown name.
+    """What is measured. Raises InputError for an unknown name, or no seed.
 
     methods: of `methods.METHODS`; those that cannot be run are left out, with a line in the report.
     groups: of `metrics.GROUPS`. speaker: identity to decode those utterances with whose own speaker
     the model does not know; None for `other` if the model has it, else its first. targets: names of
     voices to convert to; None for up to three women and three men among the corpus's voices that
-    the model knows. Each utterance is converted to one of them, in turn.
+    the model knows. Each utterance is converted to one of them, in turn. synthesis: how decoders
+    draw, with the first of `seeds` seeds that follow one another, each of which the WaveNet samples
+    everything with; preview and post-filter are the methods'.
     """
 
     methods: Sequence[str] = METHODS
     groups: Sequence[str] = GROUPS
     speaker: str | None = None
     targets: Sequence[str] | None = None
-    sampling: Sampling = Sampling()
+    synthesis: Synthesis = field(default_factory=Synthesis)
+    seeds: int = 1
 
     def __post_init__(self):
         _check_names("method", self.methods, METHODS)
         _check_names("metric", self.groups, GROUPS)
+        if self.seeds < 1:
+            raise InputError(f"{self.seeds} seeds: at least one is needed")
 
 
 class Work(NamedTuple):
@@ -76,7 +68,8 @@ class Work(NamedTuple):
     groups: tuple[str, ...]
     stand_in: str
     targets: list[converted.Target]
-    sampling: Sampling
+    synthesis: Synthesis
+    seeds: int
     notes: list[str]
 
 
@@ -93,12 +86,12 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
     notes = [reason for reason in reasons.values() if reason is not None]
     if not methods:
         raise InputError(f"no method is left: {'; '.join(notes)}")
-    return Work(methods, groups, stand_in, targets, plan.sampling, notes)
+    return Work(methods, groups, stand_in, targets, plan.synthesis, plan.seeds, notes)
 
 
 def names_of(codec: Codec) -> list[str]:
     """The voices of a model."""
-    return [speaker["name"] for speaker in codec.speaker_table]
+    return [speaker.name for speaker in codec.speaker_table]
 
 
 def _check_names(kind: str, given: Sequence[str], known: Sequence[str]) -> None:

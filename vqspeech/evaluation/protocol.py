@@ -7,9 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.codes.codes import Codes
 from vqspeech.config.model import Config
 from vqspeech.nn.vqvae import VQVAE
+from vqspeech.synthesis.options import Synthesis
 
 
 class Codec(Protocol):
@@ -25,7 +27,13 @@ class Codec(Protocol):
     def fingerprint(self) -> str: ...
 
     @property
-    def speaker_table(self) -> Sequence[dict[str, Any]]: ...
+    def speaker_table(self) -> Sequence[Speaker]: ...
+
+    @property
+    def trained(self) -> dict[str, int]: ...
+
+    @property
+    def device(self) -> torch.device: ...
 
     @property
     def has_prior(self) -> bool: ...
@@ -38,7 +46,9 @@ class Codec(Protocol):
 
     def encode(self, wave: np.ndarray) -> Codes: ...
 
-    def decode(self, codes: Codes, speaker: str | None = None, **options) -> np.ndarray: ...
+    def encode_file(self, path: Path) -> Codes: ...
+
+    def decode(self, codes: Codes, speaker: str, options: Synthesis) -> np.ndarray: ...
 
     def convert(
         self, wave: np.ndarray, rate: int, speaker: str | None, **options

@@ -22,16 +22,18 @@ from vqspeech.evaluation.machine import machine
 from vqspeech.evaluation.methods import SAMPLED
 from vqspeech.evaluation.metrics.signals import match
 from vqspeech.evaluation.plan import Corpus, Plan, Work, names_of, prepare
-from vqspeech.evaluation.pool import Scores, Task, score_all
 from vqspeech.evaluation.protocol import Codec
 from vqspeech.evaluation.report.report import Report, Sample
 from vqspeech.evaluation.report.summary import average, over_seeds
+from vqspeech.evaluation.scoring import Scores, Task, score_task
 from vqspeech.evaluation.takes import Recording, Takers, Takes
+from vqspeech.parallel import map_processes
 
 MAX_SECONDS = 60.0
 """Longer recordings are encoded, decoded and scored on their first minute."""
 
 EVERYTHING = Plan()
+FEWER_JOBS = "use fewer --jobs"
 
 
 def _plainly(items: Iterable, number: int) -> Iterable:
@@ -66,7 +68,7 @@ def evaluate(
     found = corpus.utterances
     run.listen = {found[i * len(found) // listen] for i in range(listen) if found}
     tasks = run.tasks(progress(found, len(found)), corpus.transcripts)
-    for key, scores in score_all(tasks, jobs):
+    for key, scores in map_processes(score_task, tasks, jobs, advice=FEWER_JOBS, queued=2):
         run.take_in(key, scores)
     if not run.rows:
         _, reason = run.skipped[0] if run.skipped else ("", "the list is empty")
@@ -118,7 +120,7 @@ class _Run:
         for take, found in scores.items():
             by_method.setdefault(take.method, []).append(found)
         self.rows[key]["scores"] = {m: over_seeds(found) for m, found in by_method.items()}
-        if self._work.sampling.seeds > 1:
+        if self._work.seeds > 1:
             drawn = {m: found for m, found in by_method.items() if m in SAMPLED}
             self.rows[key]["by_seed"] = drawn
 
@@ -163,23 +165,23 @@ class _Run:
 
     def _about(self) -> dict[str, Any]:
         """What was measured, with what, where."""
-        config, sampling = self._codec.config, self._work.sampling
-        own = sampling.temperature is None
+        config, work = self._codec.config, self._work
+        temperature = work.synthesis.temperature
         return {
             "model": config.name,
             "fingerprint": self._codec.fingerprint,
             "vqspeech": vqspeech.__version__,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine(),
-            "seed": sampling.seed,
-            "seeds": sampling.seeds,
-            "temperature": config.decoder.temperature if own else sampling.temperature,
+            "seed": work.synthesis.seed,
+            "seeds": work.seeds,
+            "temperature": config.decoder.temperature if temperature is None else temperature,
             "utterances": len(self.rows),
             "seconds_of_speech": sum(row["seconds"] for row in self.rows),
             "speakers": len({row["speaker"] for row in self.rows}),
             "unknown_speaker_utterances": sum(r["speaker"] not in self._known for r in self.rows),
-            "unknown_speakers_decoded_as": self._work.stand_in,
-            "targets": [target.name for target in self._work.targets],
+            "unknown_speakers_decoded_as": work.stand_in,
+            "targets": [target.name for target in work.targets],
             "cut_to_first_minute": sum(row["cut"] for row in self.rows),
             "samples_per_step": config.decoder.bands,
         }

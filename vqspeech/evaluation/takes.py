@@ -1,5 +1,6 @@
 """A recording sent through methods: what comes back, and the bits that it took."""
 
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -57,24 +58,25 @@ class Takers:
                 found[Take(method)] = None
             elif method in codecs.BY_NAME:
                 found |= self._other(method, recording)
-            elif method not in CONVERTING or recording.target is not None:
+            else:
                 found |= self._own(method, recording, codes)
         return found
 
     def _own(self, method: str, recording: Recording, codes: Codes) -> Takes:
         """One of the model's decoders; what is sampled, with every seed."""
         found: Takes = {}
-        first, seeds = self._work.sampling.seed, self._work.sampling.seeds
-        for seed in range(first, first + (seeds if method in SAMPLED else 1)):
-            options = {"seed": seed, "preview": method not in SAMPLED}
-            if method in SAMPLED:
-                options["temperature"] = self._work.sampling.temperature
-                options["postfilter"] = method in FILTERED
-            found[Take(method, seed)] = (
-                self._codec.convert(recording.wave, SAMPLE_RATE, recording.target.name, **options)
-                if method in CONVERTING
-                else self._codec.decode(codes, recording.identity, **options)
-            )
+        first, seeds = self._work.synthesis.seed, self._work.seeds if method in SAMPLED else 1
+        kind = {"preview": method not in SAMPLED, "postfilter": method in FILTERED}
+        for seed in range(first, first + seeds):
+            how = replace(self._work.synthesis, seed=seed, **kind)
+            if method not in CONVERTING:
+                wave = self._codec.decode(codes, recording.identity, how)
+            elif recording.target is not None:
+                to = recording.target.name
+                wave = self._codec.convert(recording.wave, SAMPLE_RATE, to, **asdict(how))
+            else:
+                continue
+            found[Take(method, seed)] = wave
         return found
 
     def _other(self, method: str, recording: Recording) -> Takes:

@@ -10,7 +10,6 @@ from vqspeech.evaluation.report.json_form import read_report, to_dict
 from vqspeech.evaluation.report.markdown import markdown
 from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.save import save
-from vqspeech.evaluation.report.writing import make_folder
 
 
 @pytest.fixture
@@ -101,12 +100,11 @@ def test_what_is_no_report(tmp_path, text):
         read_report(tmp_path / "none.json")
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_a_folder_that_cannot_be_made(report, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file"):
-        make_folder(tmp_path / "file" / "below")
-    with pytest.raises(InputError, match="file"):
-        make_folder(tmp_path / "file")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InputError, match="file.*cannot be made"):
+            save(report, folder)
 
 
 def test_a_report_that_cannot_be_written(report, tmp_path):

@@ -8,7 +8,7 @@ from vqspeech.evaluation.report.json_form import to_dict
 from vqspeech.evaluation.report.markdown import markdown
 from vqspeech.evaluation.report.page import page
 from vqspeech.evaluation.report.report import Report
-from vqspeech.evaluation.report.writing import make_folder, write_whole
+from vqspeech.files import make_folder, write_text
 
 
 def save(report: Report, folder: str | os.PathLike) -> list[Path]:
@@ -20,5 +20,5 @@ def save(report: Report, folder: str | os.PathLike) -> list[Path]:
     files = {"report.md": markdown(report), "report.json": text, "report.html": page(report)}
     folder = make_folder(folder)
     for name, content in files.items():
-        write_whole(folder / name, content)
+        write_text(folder / name, content)
     return [folder / name for name in files]
