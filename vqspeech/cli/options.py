@@ -147,7 +147,8 @@ def add_synthesis(parser: argparse.ArgumentParser) -> None:
         "--weights",
         choices=WEIGHTS,
         default=WEIGHTS[0],
-        help=f"the WaveNet's: int8, or float32 as trained and slower (default: {WEIGHTS[0]})",
+        help="the WaveNet's: int8, or float32 as trained; auto: int8 on a CPU, float32 on a GPU "
+        "(default: auto)",
     )
     parser.add_argument(
         "--no-postfilter",
