@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqspeech.codes.codes import MAX_FRAMES, Codes, load_npy
+from vqspeech.codes.codes import MAX_FRAMES, Codes
+from vqspeech.codes.npy import load_npy
 from vqspeech.errors import InputError
 
 HOP, SIZE = 320, 512

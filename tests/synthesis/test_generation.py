@@ -175,5 +175,5 @@ def test_another_prior_is_named(codec, codes, tmp_path, tiny_prior_model):
     codec.save_vqs(codes, tmp_path / "x.vqs")
     with pytest.raises(InputError) as caught:
         Codec.from_pretrained(folder, device="cpu").load_vqs(tmp_path / "x.vqs")
-    for word in (name[:8], codec.prior.fingerprint[:8], "prior"):
+    for word in (name[:8], codec.loaded.prior.fingerprint[:8], "prior"):
         assert word in str(caught.value)

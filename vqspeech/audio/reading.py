@@ -1,7 +1,6 @@
-"""Audio files to 16 kHz mono float32, in bounded memory. Writing is in `audio_out`."""
+"""Audio files to 16 kHz mono float32, in bounded memory. Writing is in `audio.writing`."""
 
 import os
-import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from vqspeech.audio.level import LEVEL_DB, LevelMeter, level_gain
 from vqspeech.audio.signal import SAMPLE_RATE, resampled_length
 from vqspeech.audio.writing import Writer, clipping_message, write
 from vqspeech.errors import InputError
+from vqspeech.files import file_size, opened
 
 __all__ = [
     "LEVEL_DB",
@@ -69,36 +69,11 @@ class _Stream(soundfile.SoundFile):
         return False
 
 
-def _os_error(path, error: OSError) -> InputError:
-    if isinstance(error, FileNotFoundError):
-        return InputError(f"{path}: no such file; check the path")
-    if isinstance(error, PermissionError):
-        return InputError(f"{path}: no permission to read it; change its permissions")
-    return InputError(f"{path}: cannot be read ({error.strerror or error}); check the path")
-
-
 @contextmanager
 def _open(path: str | os.PathLike) -> Iterator[_Stream]:
     """The open sound file, its size checked against its header. Raises InputError."""
-    path = os.fspath(path)
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{path}: is a folder, not an audio file; name a file in it")
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{path}: is not a regular file; save the audio to a file first")
-        file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed below)
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path!r}: is not a possible file name; check the path") from None
-    except OSError as error:
-        raise _os_error(path, error) from None
-    with file:
-        size = os.fstat(file.fileno()).st_size
-        if size == 0:
-            raise InputError(f"{path}: is empty (0 bytes); record or copy it again")
-        check = check_size(file, size)
+    with opened(path, "an audio file", buffering=0) as file:
+        check = check_size(file, file_size(file))
         if check.empty:
             raise _no_samples(path)
         if check.missing:
@@ -177,7 +152,7 @@ def read_blocks(
 
     Memory does not grow with the file. Channels are averaged (said once on stderr unless `quiet`);
     samples beyond +-1 of float files stay. All blocks together have exactly
-    `dsp.resampled_length(frames, rate)` samples. Raises InputError: missing, folder, empty, not
+    `resampled_length(frames, rate)` samples. Raises InputError: missing, folder, empty, not
     audio, no samples, cut off, NaN or infinite samples, no permission.
     """
     native = _native_blocks(path, block_seconds, quiet)
@@ -188,7 +163,7 @@ def read_blocks(
 def resample_blocks(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     """Blocks of one recording at `rate` Hz to blocks at 16 kHz, float32.
 
-    All together they have exactly `dsp.resampled_length(samples, rate)` samples.
+    All together they have exactly `resampled_length(samples, rate)` samples.
     """
     if rate == SAMPLE_RATE:
         yield from blocks

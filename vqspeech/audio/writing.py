@@ -1,7 +1,7 @@
 """16-bit WAV and FLAC files, written block by block and renamed into place when complete."""
 
 import os
-import secrets
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +10,7 @@ import soundfile
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.errors import InputError
+from vqspeech.files import check_target, output_file, unwritable
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 
@@ -30,42 +31,32 @@ class Writer:
         self.path = os.fspath(path)
         self.rate = rate
         self.samples = self.clipped = 0
-        suffix = Path(self.path).suffix
-        if suffix.lower() not in FORMATS:
-            raise InputError(
-                f"{self.path}: cannot write {suffix or 'a file without extension'}; "
-                "name the output .wav or .flac"
-            )
-        self._format = FORMATS[suffix.lower()]
-        # Writing through a link keeps the link.
-        self._target = Path(os.path.realpath(self.path))
-        if os.path.isdir(self._target):  # pathlib's raises where a name is too long
-            raise InputError(f"{self.path}: is a folder; name a file")
-        if os.path.exists(self._target) and not os.path.isfile(self._target):
-            raise InputError(f"{self.path}: is not a regular file; name another output")
-        if not os.path.isdir(self._target.parent):
-            raise InputError(f"{self.path}: folder {self._target.parent} does not exist; create it")
-        self._temporary = self._target.parent / f".vqspeech-{secrets.token_hex(6)}.tmp"
+        self._target = check_target(path, tuple(FORMATS), "an audio file")
+        self._format = FORMATS[Path(self.path).suffix.lower()]
 
     def __enter__(self) -> Self:
-        try:
-            # The descriptor is opened here so that the user's umask decides the permissions.
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            descriptor = os.open(self._temporary, flags, 0o666)
-        except OSError as error:
-            raise self._unwritable(error.strerror) from None
-        try:
-            self._sound = soundfile.SoundFile(
-                descriptor, "w", self.rate, 1, "PCM_16", format=self._format
-            )
-        except soundfile.LibsndfileError as error:
-            os.close(descriptor)
-            self._temporary.unlink(missing_ok=True)
-            raise self._unwritable(error.error_string) from None
+        with ExitStack() as stack:
+            file = stack.enter_context(output_file(self.path, self._target))
+            # By its descriptor: a file that libsndfile creates does not heed the user's umask.
+            what = (file.fileno(), "w", self.rate, 1, "PCM_16")
+            try:
+                self._sound = soundfile.SoundFile(*what, format=self._format, closefd=False)
+            except soundfile.LibsndfileError as error:
+                raise unwritable(self.path, error) from None
+            stack.push(self._close)
+            self._exits = stack.pop_all()
         return self
 
-    def _unwritable(self, reason: str) -> InputError:
-        return InputError(f"{self.path}: cannot be written ({reason}); choose another place")
+    def __exit__(self, kind, value, traceback) -> None:
+        self._exits.__exit__(kind, value, traceback)
+
+    def _close(self, kind, value, traceback) -> None:
+        try:
+            self._sound.close()
+        except soundfile.LibsndfileError as error:
+            raise unwritable(self.path, error) from None
+        if kind is None and not self.samples:
+            raise InputError(f"{self.path}: not written, there are no samples; check the input")
 
     def add(self, block: np.ndarray) -> None:
         """Write the next samples (float [N], full scale +-1)."""
@@ -82,21 +73,7 @@ class Writer:
         try:
             self._sound.write(pcm)
         except soundfile.LibsndfileError as error:
-            raise self._unwritable(error.error_string) from None
-
-    def __exit__(self, kind, value, traceback) -> None:
-        try:
-            self._sound.close()
-            if kind is None and not self.samples:
-                raise InputError(f"{self.path}: not written, there are no samples; check the input")
-            if kind is None:
-                os.replace(self._temporary, self._target)
-        except OSError as error:
-            raise self._unwritable(error.strerror) from None
-        except soundfile.LibsndfileError as error:
-            raise self._unwritable(error.error_string) from None
-        finally:
-            self._temporary.unlink(missing_ok=True)
+            raise unwritable(self.path, error) from None
 
 
 def to_int16(x: np.ndarray) -> tuple[np.ndarray, int]:

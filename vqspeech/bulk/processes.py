@@ -1,20 +1,17 @@
-"""Many recordings to codes in several processes, each with a model of its own."""
+"""Many recordings to codes: in several processes, each with a model of its own, or several in one
+forward pass."""
 
 import os
-import signal
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from vqspeech.codes.vqs import is_vqs
 from vqspeech.errors import InputError
+from vqspeech.parallel import cores, map_processes
 
 FILES_A_WORKER = 16
 """Fewer are not worth the seconds that a process takes to start."""
-QUEUED_PER_WORKER = 8
 
 Job = tuple[Path, Path]
 """A recording and the codes file to write."""
@@ -25,8 +22,7 @@ _codec = None
 
 def default_workers(files: int) -> int:
     """As many processes as there are cores, fewer for few files."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, files // FILES_A_WORKER))
+    return max(1, min(cores(), files // FILES_A_WORKER))
 
 
 def save_codes(codec, codes, out: str | os.PathLike, speaker: str | None, packed: bool) -> None:
@@ -50,34 +46,38 @@ def encode_files(
     model: as for `Codec.from_pretrained`. speaker, packed: as for `save_codes`. Raises InputError
     if a process is killed.
     """
-    # Spawned, not forked: torch has threads that a fork would break. Ctrl-C is for the parent.
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start, initargs=(model, device)
-    ) as pool:
-        waiting: deque = deque()
+    yield from map_processes(
+        partial(_encode, speaker=speaker, packed=packed),
+        jobs,
+        workers,
+        start=partial(_start, model, device),
+        advice="the same command with --resume and fewer --workers goes on",
+    )
+
+
+def encode_together(
+    codec, jobs: Sequence[Job], speaker: str | None = None, packed: bool = False
+) -> Iterator[float | InputError]:
+    """As `encode_files`, with the `Codec` of this process and several recordings in one forward
+    pass: for a GPU, which one recording does not fill."""
+    found = codec.encode_files([path for path, _ in jobs])
+    for (_, out), codes in zip(jobs, found, strict=True):
         try:
-            for job in jobs:
-                waiting.append(pool.submit(_encode, *job, speaker, packed))
-                if len(waiting) >= workers * QUEUED_PER_WORKER:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise InputError(
-                "a worker was killed (out of memory?); the same command with --resume and fewer "
-                "--workers goes on"
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(codes, InputError):
+                raise codes
+            save_codes(codec, codes, out, speaker, packed)
+            yield codes.seconds
+        except InputError as error:
+            yield error
 
 
 def _start(model: str | None, device: str) -> None:
     global _codec
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _codec = single_threaded_codec(model, device)
 
 
-def _encode(path: Path, out: Path, speaker: str | None, packed: bool) -> float | InputError:
+def _encode(job: Job, speaker: str | None, packed: bool) -> float | InputError:
+    path, out = job
     try:
         codes = _codec.encode_file(path)
         save_codes(_codec, codes, out, speaker, packed)

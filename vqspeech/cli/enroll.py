@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     with share_bar() as progress:
-        voice, held = enroll(codec, args.name, args.files, args.seed, progress)
+        voice, held = enroll(codec.loaded, args.name, args.files, args.seed, progress)
     save_voice(args.out, voice)
     figures = []
     if math.isfinite(held.mel):

@@ -76,7 +76,7 @@ def about_codes(path: str, model: str | None) -> dict[str, str]:
     """What a codes file holds, read as codes of `model`. Raises InputError."""
     from vqspeech.checkpoint.about import read_about
     from vqspeech.checkpoint.location import resolve
-    from vqspeech.codes.codes import load_npy
+    from vqspeech.codes.npy import load_npy
     from vqspeech.evaluation.usage import CodebookUsage
 
     config = read_about(resolve(model)).config

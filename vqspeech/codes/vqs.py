@@ -5,9 +5,7 @@ kept block by block, each after its checksums.
 """
 
 import os
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,9 +14,9 @@ import numpy as np
 
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import BLOCK_CODES, Block, BlockCoder, Header
-from vqspeech.codes.codes import MAX_FRAMES, check_target
+from vqspeech.codes.codes import MAX_FRAMES
 from vqspeech.errors import InputError
-from vqspeech.files import output_file
+from vqspeech.files import check_target, file_size, opened, output_file
 
 SUFFIX = ".vqs"
 MAX_HEADER = 1024
@@ -63,8 +61,7 @@ def save_vqs(path: str | os.PathLike, header: Header, codes: np.ndarray, coder: 
     Raises InputError for another extension, a missing folder, a folder or device there, a full
     disk.
     """
-    target = check_target(path, SUFFIX)
-    with output_file(path, target) as file:
+    with output_file(path, check_vqs_target(path)) as file:
         for part in bitstream.encoded(header, codes, coder):
             file.write(part)
         return file.tell()
@@ -77,8 +74,8 @@ def load_vqs(path: str | os.PathLike, coder_for: CoderFor, salvage: bool = False
     InputError: no such file, not a `.vqs` file, cut off, damaged, blocks out of order, more bytes
     than blocks, a newer version; and what `coder_for` raises, for the codes of another model.
     """
-    with _opened(path) as (file, size):
-        header, data, at = _start(path, file, size, salvage)
+    with opened(path, "a codes file") as file:
+        header, data, at = _start(path, file, salvage)
         try:
             coder = coder_for(header)
         except InputError as error:
@@ -106,37 +103,15 @@ def load_vqs(path: str | os.PathLike, coder_for: CoderFor, salvage: bool = False
 
 def measure_vqs(path: str | os.PathLike) -> Measured:
     """Header and sizes of a file, its checksums verified; no model is needed. Raises InputError."""
-    with _opened(path) as (file, size):
-        header, data, at = _start(path, file, size, False)
+    with opened(path, "a codes file") as file:
+        header, data, at = _start(path, file, False)
         payload = sum(len(block.payload) for block in _in_order(path, data, at, header))
-    return Measured(header, size, payload)
+    return Measured(header, len(data), payload)
 
 
-@contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[tuple[BinaryIO, int]]:
-    """(open file, its size). Raises InputError that names it, for whatever the system refuses."""
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{path}: is a folder, not a codes file; name a .vqs file")
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{path}: is not a regular file; save the codes to a file first")
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size == 0:
-                raise InputError(f"{path}: is empty (0 bytes); encode or copy it again")
-            yield file, size
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the path") from None
-    except PermissionError:
-        raise InputError(f"{path}: no permission to read it; change its permissions") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-
-
-def _start(path, file: BinaryIO, size: int, salvage: bool) -> tuple[Header, memoryview, int]:
+def _start(path, file: BinaryIO, salvage: bool) -> tuple[Header, memoryview, int]:
     """(header, the whole file, where its blocks begin), if the file's size bears the header out."""
-    head = file.read(MAX_HEADER)
+    head, size = file.read(MAX_HEADER), file_size(file)
     try:
         header, at = bitstream.read_header(head)
     except InputError as error:
@@ -196,4 +171,4 @@ def is_vqs(path: str | os.PathLike) -> bool:
 
 def check_vqs_target(path: str | os.PathLike) -> Path:
     """The real path that `save_vqs` would write. Raises InputError as that does."""
-    return check_target(path, SUFFIX)
+    return check_target(path, (SUFFIX,), "packed codes")

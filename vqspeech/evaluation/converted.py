@@ -12,9 +12,10 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.data.index import OTHER
 from vqspeech.errors import InputError
-from vqspeech.evaluation.metrics import networks
-from vqspeech.evaluation.metrics.scores import CONVERSION_METRICS, NAN, Signal, word_scores
+from vqspeech.evaluation.metrics import networks, words
+from vqspeech.evaluation.metrics.scores import Signal
 from vqspeech.evaluation.metrics.signals import match
+from vqspeech.evaluation.metrics.table import CONVERSION_METRICS, NAN
 
 GROUPS = tuple(dict.fromkeys(metric.group for metric in CONVERSION_METRICS))
 
@@ -103,7 +104,7 @@ def score_converted(
     if "dnsmos" in groups:
         scores |= networks.dnsmos(samples)
     if "words" in groups:
-        scores |= word_scores(reference, converted, transcript)
+        scores |= words.word_scores(transcript, reference.heard, converted.heard)
     if "speaker" in groups:
         scores |= _similarities(reference, converted, target)
     if "f0" in groups:
