@@ -24,7 +24,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from vqspeech import Codec
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.synthesis.griffin_lim import griffin_lim
 from vqspeech.synthesis.postfilter import with_onsets

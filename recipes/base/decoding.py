@@ -26,12 +26,12 @@ from phonemes import transcripts_by_name
 from tqdm import tqdm
 from voices import similarity, spread
 
-from vqspeech.audio.pitch import compare
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.codec import Codec
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.evaluation.metrics import networks, words
+from vqspeech.evaluation.metrics.f0 import compare
 from vqspeech.evaluation.metrics.scores import Signal, estoi, mel_distance
 from vqspeech.evaluation.metrics.signals import match
 from vqspeech.synthesis import postfilter

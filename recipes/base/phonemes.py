@@ -21,8 +21,8 @@ import numpy as np
 from tqdm import tqdm
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import PHONEME_HOP, UNKNOWN, load_phonemes, save_phonemes
 from vqspeech.errors import InputError
 from vqspeech.evaluation import extras

@@ -20,7 +20,7 @@ from voices import spread
 
 from vqspeech.audio.psola import transposed
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.evaluation.metrics import words
 

@@ -12,7 +12,7 @@ from tiny_runs import CONFIG
 from vqspeech.checkpoint.model import codes_identity, load_checkpoint
 from vqspeech.checkpoint.prior import load_prior
 from vqspeech.config.model import QuantizerConfig, from_dict
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CODES_FILE, CorpusCodes, corpus_codes

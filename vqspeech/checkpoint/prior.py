@@ -19,6 +19,7 @@ from vqspeech.checkpoint.model import PRIOR_FILE, checked_tensors, codes_identit
 from vqspeech.config.tables import build
 from vqspeech.config.training import PriorConfig
 from vqspeech.errors import InputError
+from vqspeech.files import whole_path
 from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE
 
@@ -54,13 +55,9 @@ def save_prior(
         "config": json.dumps(dataclasses.asdict(prior.config)),
         "speakers": json.dumps(speakers),
     }
-    partial = Path(folder) / f".{PRIOR_FILE}.{os.getpid()}.partial"
-    try:
+    with whole_path(Path(folder) / PRIOR_FILE) as partial:
         save_file(tensors, partial, about)
         os.chmod(partial, 0o644)  # safetensors makes it the owner's alone
-        os.replace(partial, Path(folder) / PRIOR_FILE)
-    finally:
-        partial.unlink(missing_ok=True)
     return name
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vqspeech.errors import InputError
-from vqspeech.files import output_file
+from vqspeech.files import check_target, output_file
 
 Table = Sequence[dict[str, Any]]
 """{"name", "gender", "minutes"} by row: gender "f", "m" or "", minutes of training speech; and
@@ -107,14 +107,7 @@ def is_voice_file(name: object) -> bool:
 
 def check_voice_target(path: str | os.PathLike) -> Path:
     """The real path that `save_voice` would write, links followed. Raises InputError."""
-    if not is_voice_file(path):
-        raise InputError(f"{path}: a voice goes into a {SUFFIX} file; name the output so")
-    target = Path(os.path.realpath(path))
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise InputError(f"{path}: is a folder or a device; name a file")
-    if not os.path.isdir(target.parent):
-        raise InputError(f"{path}: folder {target.parent} does not exist; create it")
-    return target
+    return check_target(path, (SUFFIX,), "a voice")
 
 
 def check_name(name: str) -> str:

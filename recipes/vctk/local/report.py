@@ -10,8 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.pack import SKIPPED
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 
 
