@@ -14,9 +14,9 @@ def main(source: str, target: str, gender: str = "m") -> None:
     codec = Codec.from_pretrained()
     Path(target).mkdir(parents=True, exist_ok=True)
     for speaker in select(codec.speaker_table, gender, order="minutes")[:3]:
-        out = Path(target, speaker["name"] + ".wav")
-        codec.convert_file(source, out, speaker["name"], preview=True)  # without: the WaveNet
-        print(f"{out}: {speaker['minutes']:.1f} minutes of this voice in training")
+        out = Path(target, speaker.name + ".wav")
+        codec.convert_file(source, out, speaker.name, preview=True)  # without: the WaveNet
+        print(f"{out}: {speaker.minutes:.1f} minutes of this voice in training")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import from_dict
 
 TINY = {
@@ -29,9 +30,9 @@ TINY = {
 }
 
 SPEAKERS = [
-    {"name": "anna", "gender": "f", "minutes": 12.5},
-    {"name": "bert", "gender": "m", "minutes": 3.25},
-    {"name": "other", "gender": "", "minutes": 40.0},
+    Speaker("anna", "f", 12.5),
+    Speaker("bert", "m", 3.25),
+    Speaker("other", "", 40.0),
 ]
 
 
@@ -88,8 +89,9 @@ def pitched_model(tmp_path_factory):
     torch.manual_seed(0)
     model = VQVAE(from_dict(table), 3)
     with torch.no_grad():
-        model.quantizer.codebook.mul_(3)
-        head, excite = model.conditioning.pitch_head, model.decoder.excite
+        for book in model.quantizer.books:
+            book.codebook.mul_(3)
+        head, excite = model.conditioning.pitch_head, model.decoder.excitation
         head.weight[::2] *= 2  # log F0
         head.bias[1::2] = 0.3  # a voice in most frames
         excite.weight *= 4
@@ -106,7 +108,8 @@ def tiny_prior_model(tiny_model, tmp_path_factory):
 
     import torch
 
-    from vqspeech.checkpoint.model import codes_identity, load_checkpoint
+    from vqspeech.checkpoint.identity import codes_identity
+    from vqspeech.checkpoint.model import load_checkpoint
     from vqspeech.checkpoint.prior import save_prior
     from vqspeech.config.training import PriorConfig
     from vqspeech.nn.prior import Prior
@@ -123,7 +126,7 @@ def tiny_prior_model(tiny_model, tmp_path_factory):
         prior.output.weight.mul_(8)
         prior.speakers.weight.mul_(5)
     codes = codes_identity(loaded.model.state_dict())
-    save_prior(prior, [speaker["name"] for speaker in SPEAKERS], folder, codes)
+    save_prior(prior, [speaker.name for speaker in SPEAKERS], folder, codes)
     return folder
 
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lively import noise, with_codes_in_use
 
-import vqspeech.synthesis.rendering as codec_module
 from vqspeech import Codes, InputError
+from vqspeech.synthesis import encoding, rendering
 from vqspeech.synthesis import streaming as chunks
+from vqspeech.synthesis.options import Synthesis
 from vqspeech.synthesis.postfilter import PIECE, postfilter
 
 
@@ -74,7 +75,7 @@ def test_blocks_are_the_whole_and_the_seed_decides(codec, monkeypatch, preview):
     assert not np.array_equal(codec.decode(codes, seed=2, **options), one)
     assert not np.array_equal(codec.decode(codes, seed=1, speaker="bert", preview=preview), one)
     if not preview:
-        monkeypatch.setattr(codec_module, "DECODE_SECONDS", 0.04)
+        monkeypatch.setattr(rendering, "DECODE_SECONDS", 0.04)
         blocks = list(codec.decode_blocks(codes, seed=1, **options))
         assert len(blocks) >= 50_000 // (PIECE * 160)
         # The post-filter's phase rounds blow rounding up, here to a part of a 16-bit step or two.
@@ -104,18 +105,48 @@ def test_impossible_numbers_of_streams_are_refused(codec):
 
 
 def test_long_previews_come_in_pieces_of_the_right_length(codec, monkeypatch):
-    monkeypatch.setattr(codec_module, "PREVIEW_SECONDS", 0.2)
+    monkeypatch.setattr(rendering, "PREVIEW_SECONDS", 0.2)
     codes = codec.encode(noise(16_123))
     blocks = list(codec.decode_blocks(codes, "anna", preview=True))
     assert len(blocks) > 3 and sum(map(len, blocks)) == 16_123
 
 
-def test_nats_are_a_likelihood(codec):
-    wave = noise(16_000)
-    assert len(np.unique(codec.encode(wave).indices)) > 1
-    right = codec.nats_per_step(wave, "anna")
-    assert 0 < right < 3 * 4 * np.log(256)
-    assert abs(codec.nats_per_step(wave, "anna", shuffle=True) - right) > 1e-4
+@pytest.mark.parametrize("rates", [16_000, [16_000, 8000, 16_000, 44_100, 16_000, 16_000]])
+def test_recordings_encoded_together_are_recordings_alone(codec, monkeypatch, rates):
+    monkeypatch.setattr(encoding, "LONGEST_SECONDS", 1.5)
+    monkeypatch.setattr(encoding, "BATCH_SECONDS", 2.0)
+    lengths = [9000, 1, 30_000, 12_345, 320, 16_001]
+    waves = [noise(length, seed=i) for i, length in enumerate(lengths)]
+    sizes, encode = [], codec.model.encode
+    listening = lambda wave, *own: sizes.append(len(wave)) or encode(wave, *own)  # noqa: E731
+    monkeypatch.setattr(codec.model, "encode", listening)
+    found = codec.encode_many(waves, rates)
+    assert max(sizes) > 1, "some share a forward pass"
+    for i, (wave, codes) in enumerate(zip(waves, found, strict=True)):
+        alone = codec.encode(wave, rates if isinstance(rates, int) else rates[i])
+        np.testing.assert_array_equal(codes.indices, alone.indices)
+        assert (codes.samples, codes.hop, codes.model) == (alone.samples, 320, codec.fingerprint)
+    assert codec.encode_many([]) == []
+
+
+def test_files_encoded_together_and_those_that_cannot_be(codec, make_audio, tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "LONGEST_SECONDS", 0.6)
+    paths = [make_audio(f"{i}.wav", seconds, seed=i) for i, seconds in enumerate((0.5, 0.9, 0.1))]
+    (tmp_path / "bad.wav").write_bytes(b"no audio")
+    paths[2:2] = [tmp_path / "bad.wav", tmp_path / "none.wav"]
+    found = list(codec.encode_files(paths))
+    for path, codes in zip(paths, found, strict=True):
+        if path.name in ("bad.wav", "none.wav"):
+            assert isinstance(codes, InputError) and path.name in str(codes)
+        else:
+            np.testing.assert_array_equal(codes.indices, codec.encode_file(path).indices)
+
+
+def test_what_cannot_be_encoded_together(codec):
+    with pytest.raises(InputError, match="2 rates for 1 recordings"):
+        codec.encode_many([noise(100)], [8000, 16_000])
+    with pytest.raises(InputError, match="NaN"):
+        codec.encode_many([noise(100), np.array([0, np.nan], "f4")])
 
 
 @pytest.mark.parametrize(
@@ -141,11 +172,28 @@ def test_speakers_are_found_by_name(codec):
 
 @pytest.mark.parametrize(
     "options",
-    [{"temperature": -1.0}, {"temperature": float("nan")}, {"seed": -1}, {"weights": "int4"}],
+    [
+        {"temperature": -1.0},
+        {"temperature": float("nan")},
+        {"seed": -1},
+        {"seed": 0.5},
+        {"weights": "int4"},
+        {"sead": 1},
+    ],
 )
 def test_bad_options_are_refused(codec, options):
     with pytest.raises(InputError):
         codec.decode(codec.encode(noise(1000)), "anna", **options)
+
+
+def test_options_are_one_object_or_named(codec):
+    codes, how = codec.encode(noise(3000)), Synthesis(seed=3, postfilter=False)
+    one = codec.decode(codes, "anna", how)
+    np.testing.assert_array_equal(codec.decode(codes, "anna", seed=3, postfilter=False), one)
+    other = codec.decode(codes, "anna", Synthesis(postfilter=False), seed=3)
+    np.testing.assert_array_equal(other, one)
+    with pytest.raises(InputError, match="no option sead here: there are seed, temperature"):
+        codec.decode(codes, "anna", how, sead=1)
 
 
 def test_codes_of_another_model_are_refused(codec):
@@ -156,7 +204,7 @@ def test_codes_of_another_model_are_refused(codec):
 
 
 def test_a_model_without_wavenet_says_so(codec, monkeypatch):
-    monkeypatch.setattr(codec, "trained", {"codes": 5})
+    monkeypatch.delitem(codec.trained, "waveform")
     codes = codec.encode(noise(1000))
     with pytest.raises(InputError, match="--preview"):
         codec.decode(codes, "anna")
@@ -177,12 +225,12 @@ def test_the_postfilter_shapes_what_the_wavenet_says(codec):
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(plain, filtered, atol=1e-3)
     middle = slice(2_000, 18_000)  # the sampler's last samples, beyond 20,000, are not in `plain`
-    expected = postfilter(whole, log_mel)
+    expected = postfilter(whole, log_mel, codec.config.postfilter)
     np.testing.assert_allclose(filtered[middle], expected[middle], atol=1e-4)
 
 
 def test_without_a_predicted_mel_there_is_no_postfilter(codec, monkeypatch):
     codes = codec.encode(noise(5_000))
     plain = codec.decode(codes, "anna", postfilter=False)
-    monkeypatch.setattr(codec.model.conditioning, "head", None)
+    monkeypatch.setattr(codec.model.conditioning, "log_mel_head", None)
     np.testing.assert_array_equal(codec.decode(codes, "anna"), plain)

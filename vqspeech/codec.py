@@ -1,40 +1,50 @@
-"""The codec: files and waveforms to codes and back. Order and plumbing; the maths is below."""
+"""The codec: a facade over its parts, which do the work (`vqspeech.synthesis`)."""
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 
-from vqspeech.audio import reading as audio
-from vqspeech.audio.pitch import f0_frames
-from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.writing import Writer
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
-from vqspeech.checkpoint.speakers import Voice, find_row, is_voice_file, load_voice
+from vqspeech.codes.bitstream import BlockCoder, Header
 from vqspeech.codes.codes import Codes
+from vqspeech.codes.vqs import Contents
 from vqspeech.errors import InputError
-from vqspeech.nn.excitation import teacher_excitation
-from vqspeech.sampling.checks import EMPHASIS
-from vqspeech.sampling.stream import WaveNetSampler
-from vqspeech.synthesis import conversion
-from vqspeech.synthesis.generation import WithPrior
-from vqspeech.synthesis.rendering import Decoding
-from vqspeech.synthesis.streaming import ChunkEncoder
+from vqspeech.synthesis.bitstreams import Bitstreams
+from vqspeech.synthesis.conversion import Converter
+from vqspeech.synthesis.encoding import RecordingEncoder
+from vqspeech.synthesis.generation import Generator
+from vqspeech.synthesis.hidden import Spoken
+from vqspeech.synthesis.loaded import LoadedModel
+from vqspeech.synthesis.options import NO_CHANGE, Change, Conversion, Generation, Synthesis, chosen
+from vqspeech.synthesis.rendering import STREAMS, Renderer
+from vqspeech.synthesis.voices import VoiceName, Voices
 
 
-class Codec(Decoding, WithPrior):
-    """A trained model, ready to encode and decode. Make one with `Codec.from_pretrained`."""
+class Codec:
+    """A trained model, ready to encode and decode. Make one with `Codec.from_pretrained`.
+
+    A `speaker` is one of `speakers`, or a file of `vqspeech enroll`. Options may be given as one
+    object (`Synthesis`, `Conversion`, `Generation`), by name, or both. All methods raise
+    InputError for what cannot be done; it says what to do instead.
+    """
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto"):
-        self.device = choose_device(device)
-        self.model = checkpoint.model.to(self.device)
-        about = checkpoint.about
-        self.config = about.config
-        self.speaker_table: list[dict[str, Any]] = about.speakers
-        self.trained: dict[str, int] = about.trained
-        self.fingerprint, self.folder = about.fingerprint, checkpoint.folder
-        self._samplers: dict[str, WaveNetSampler] = {}
+        self.loaded = loaded = LoadedModel.of(checkpoint, device)
+        self.model, self.config, self.device = loaded.model, loaded.config, loaded.device
+        self.folder, self.fingerprint = loaded.folder, loaded.fingerprint
+        self.trained = loaded.about.trained
+        """Steps done in each stage of training."""
+        self.voices = Voices(loaded)
+        self.speakers, self.speaker_table = self.voices.names, self.voices.table
+        self.encoder = RecordingEncoder(loaded)
+        self.renderer = Renderer(loaded)
+        self.converter = Converter(self.encoder, self.voices, self.renderer)
+        self.generator = Generator(loaded, self.voices)
+        self.bitstreams = Bitstreams(loaded, self.voices)
 
     @classmethod
     def from_pretrained(
@@ -46,9 +56,16 @@ class Codec(Decoding, WithPrior):
         """
         return cls(load_checkpoint(name), device)
 
+    # What it is
+
     @property
     def name(self) -> str:
         return self.config.name
+
+    @property
+    def codes_identity(self) -> str:
+        """16 hex digits that name the codes; models that differ in the decoder only share them."""
+        return self.loaded.codes_identity
 
     @property
     def hop(self) -> int:
@@ -76,31 +93,40 @@ class Codec(Decoding, WithPrior):
         return self.config.bit_rate
 
     @property
-    def speakers(self) -> list[str]:
-        """Names of the speaker identities, in the order of their rows."""
-        return [speaker["name"] for speaker in self.speaker_table]
+    def predicts_pitch(self) -> bool:
+        """Whether the codes say what F0 the decoded voice has, which can then be moved."""
+        return self.loaded.predicts_pitch
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether the model has a prior over its codes."""
+        return self.loaded.has_prior
+
+    def check_decodable(self, preview: bool = False) -> None:
+        """Raise InputError unless the model has what decoding, or its preview, needs."""
+        self.loaded.check_decodable(preview)
+
+    def check_codes(self, codes: Codes) -> None:
+        """Raise InputError unless these codes are of this model."""
+        self.loaded.check_codes(codes)
+
+    # Voices
 
     def speaker_row(self, name: str | None) -> int:
-        """The row of a speaker; None will do for a model of one. Raises InputError."""
-        return find_row(self.speaker_table, name)
+        """The row of a speaker; None will do for a model of one."""
+        return self.voices.row(name)
 
-    def speaker_vector(self, speaker: str | os.PathLike | None) -> torch.Tensor:
-        """The vector [1, S] of a name in `speakers`, or of a file from `vqspeech enroll`.
+    def speaker_vector(self, speaker: VoiceName) -> torch.Tensor:
+        """The vector [1, S] of a voice."""
+        return self.voices.vector(speaker)
 
-        Raises InputError.
-        """
-        if is_voice_file(speaker) and speaker not in self.speakers:
-            return torch.from_numpy(self._voice(speaker).vector)[None].to(self.device)
-        return self.model.speakers.weight[self.speaker_row(speaker)][None]
+    def speaker_f0(self, speaker: VoiceName) -> float:
+        """Median F0 of a voice in Hz, 0 where it is not known."""
+        return self.voices.f0(speaker)
 
-    def speaker_f0(self, speaker: str | os.PathLike | None) -> float:
-        """Median F0 of a speaker in Hz, 0 where it is not known. Raises InputError."""
-        if is_voice_file(speaker) and speaker not in self.speakers:
-            return self._voice(speaker).f0
-        return self.speaker_table[self.speaker_row(speaker)].get("f0", 0.0)
-
-    def _voice(self, path: str | os.PathLike) -> Voice:
-        return load_voice(path, self.fingerprint, self.config.conditioning.speaker_dim)
+    def any_speaker(self, seed: int) -> str:
+        """A speaker drawn by `seed`, for who names none; not `other`, which is nobody's voice."""
+        return self.voices.any(seed)
 
     # Encoding
 
@@ -109,30 +135,116 @@ class Codec(Decoding, WithPrior):
 
         wave: [T] or [T, channels] (averaged), float in [-1, 1] or int16, at `rate` Hz.
         The level is brought to the one that the model was trained at, so a decoded recording has
-        that level too. Raises InputError for empty, NaN or infinite input.
+        that level too. Empty, NaN or infinite input is refused.
         """
-        wave = as_mono(wave)
-        gain = audio.level_gain(wave, rate)
-        return self.encode_blocks(audio.resample_blocks([wave], rate), gain)
+        return self.encoder.wave(wave, rate)
 
     def encode_file(self, path: str | os.PathLike) -> Codes:
-        """Encode any audio file, in memory that does not grow with its length but for the codes.
+        """Encode any audio file, in memory that does not grow with its length but for the codes."""
+        return self.encoder.file(path)
 
-        Raises InputError for what is no readable audio.
+    def encode_many(
+        self, waves: Sequence[np.ndarray], rates: int | Sequence[int] = SAMPLE_RATE
+    ) -> list[Codes]:
+        """Recordings of any lengths, several in one forward pass: each as `encode` gives it alone.
+
+        waves: as in `encode`. rates: of all, or one for each.
         """
-        gain = audio.measure_level(path).gain()
-        return self.encode_blocks(audio.read_blocks(path), gain)
+        return self.encoder.waves(waves, rates)
 
-    def encode_blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
-        """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`."""
-        chunks, high_pass, samples = ChunkEncoder(self.model), HighPass(), 0
-        indices = []
-        for block in blocks:
-            samples += len(block)
-            indices += chunks.add(high_pass(block * np.float32(gain)))
-        indices += chunks.finish()
-        joined = np.concatenate(indices).astype(np.uint16)
-        return Codes(joined, samples, self.hop, self.fingerprint)
+    def encode_files(self, paths: Sequence[str | os.PathLike]) -> Iterator[Codes | InputError]:
+        """The codes of files, or why they cannot be read, in order; several in one forward pass,
+        in memory that does not grow with their number."""
+        return self.encoder.files(paths)
+
+    # Decoding
+
+    def decode(
+        self, codes: Codes, speaker: VoiceName = None, options: Synthesis | None = None, **changes
+    ) -> np.ndarray:
+        """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
+
+        options, changes: of `Synthesis`, as in `decode(codes, "anna", seed=1, preview=True)`.
+        """
+        return np.concatenate(list(self.decode_blocks(codes, speaker, options, **changes)))
+
+    def decode_blocks(
+        self,
+        codes: Codes,
+        speaker: VoiceName = None,
+        options: Synthesis | None = None,
+        *,
+        change: Change = NO_CHANGE,
+        **changes,
+    ) -> Iterator[np.ndarray]:
+        """`decode` in blocks, as they are made, in memory that does not grow with the length.
+
+        change: what a conversion adds.
+        """
+        spoken = Spoken(codes, self.voices.vector(speaker), change)
+        return self.renderer.blocks(spoken, chosen(Synthesis, options, changes))
+
+    def decode_file(
+        self,
+        codes: Codes,
+        path: str | os.PathLike,
+        speaker: VoiceName = None,
+        options: Synthesis | None = None,
+        *,
+        progress: Callable[[float], None] | None = None,
+        **changes,
+    ) -> tuple[int, int]:
+        """Decode straight to a 16-bit WAV or FLAC file; returns (samples, samples clipped).
+
+        progress: called with the seconds of audio done so far.
+        """
+        blocks = self.decode_blocks(codes, speaker, options, **changes)
+        with Writer(path) as file:
+            for block in blocks:
+                file.add(block)
+                if progress is not None:
+                    progress(file.samples / SAMPLE_RATE)
+        return file.samples, file.clipped
+
+    def decode_many(
+        self,
+        codes: Sequence[Codes],
+        speakers: Sequence[VoiceName],
+        options: Synthesis | None = None,
+        *,
+        streams: int = STREAMS,
+        **changes,
+    ) -> list[np.ndarray]:
+        """Several recordings side by side: each as `decode` gives it alone, in less time.
+
+        speakers: one for each. streams: how many are sampled at once. No previews: `decode` makes
+        them quickly.
+        """
+        jobs = list(zip(codes, speakers, strict=True))
+        parts: list[list[np.ndarray]] = [[] for _ in jobs]
+        for number, block in self.decode_many_blocks(jobs, options, streams=streams, **changes):
+            if block is not None:
+                parts[number].append(block)
+        return [np.concatenate(part) for part in parts]
+
+    def decode_many_blocks(
+        self,
+        jobs: Iterable[tuple[Codes, VoiceName]],
+        options: Synthesis | None = None,
+        *,
+        streams: int = STREAMS,
+        **changes,
+    ) -> Iterator[tuple[int, np.ndarray | None]]:
+        """`decode_many` in blocks: (number of the job, its next samples; None: its end)."""
+        spoken = [Spoken(codes, self.voices.vector(speaker)) for codes, speaker in jobs]
+        return self.renderer.together(spoken, chosen(Synthesis, options, changes), streams)
+
+    def predicted_f0(self, codes: Codes, speaker: VoiceName = None) -> float:
+        """Median F0 in Hz that the codes' first minute has as this speaker.
+
+        NaN where no voice is predicted, or the model predicts no pitch.
+        """
+        return self.renderer.hidden.median_f0(codes, self.voices.vector(speaker))
 
     # Converting
 
@@ -140,104 +252,93 @@ class Codec(Decoding, WithPrior):
         self,
         wave: np.ndarray,
         rate: int = SAMPLE_RATE,
-        speaker: str | os.PathLike | None = None,
-        *,
-        pitch: str | float = "target",
-        emphasis: float = EMPHASIS,
-        seed: int = 0,
-        temperature: float | None = None,
-        preview: bool = False,
-        postfilter: bool = True,
+        speaker: VoiceName = None,
+        options: Conversion | None = None,
+        **changes,
     ) -> np.ndarray:
         """A recording as another speaker would say it, at its own level: float32 [T] at 16 kHz.
 
-        wave and rate as in `encode`. pitch: "target" moves it to the speaker's where both are
-        known, "keep" leaves it, a number moves it by semitones; before encoding, as codes carry
-        pitch. emphasis: how much further than the speaker's identity alone the sound is moved away
-        from the average voice's, 0 to 2, of a model that predicts a log-mel (`nn.emphasis`). The
-        rest as in `decode`. Raises InputError.
+        wave and rate as in `encode`. options, changes: of `Conversion`, as in `pitch="keep"`.
         """
-        options = {"seed": seed, "temperature": temperature, "preview": preview}
-        options["postfilter"] = postfilter
-        return conversion.convert(self, as_mono(wave), rate, speaker, pitch, emphasis, **options)
+        return self.converter.wave(wave, rate, speaker, chosen(Conversion, options, changes))
 
     def convert_file(
         self,
         source: str | os.PathLike,
         path: str | os.PathLike,
-        speaker: str | os.PathLike | None = None,
+        speaker: VoiceName = None,
+        options: Conversion | None = None,
         *,
-        pitch: str | float = "target",
-        emphasis: float = EMPHASIS,
-        seed: int = 0,
-        temperature: float | None = None,
-        preview: bool = False,
-        postfilter: bool = True,
         progress: Callable[[float], None] | None = None,
+        **changes,
     ) -> int:
         """`convert` an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
         move; returns the samples written. progress: called with the seconds done so far.
         """
-        options = {"seed": seed, "temperature": temperature, "preview": preview}
-        options |= {"postfilter": postfilter, "progress": progress}
-        return conversion.convert_file(self, source, path, speaker, pitch, emphasis, **options)
+        how = chosen(Conversion, options, changes)
+        return self.converter.file(source, path, speaker, how, progress)
 
-    # Measuring
+    # With the prior
 
-    @torch.inference_mode()
-    def nats_per_step(self, wave: np.ndarray, speaker: str, shuffle: bool = False) -> float:
-        """-log p(x | codes, speaker) of a recording [T] at 16 kHz, in nats a WaveNet step.
+    def bits_per_code(self, codes: Codes, speaker: str | None = None) -> float:
+        """-log2 p of a code under the prior, the mean; no speaker: under "any speaker".
 
-        Of a model with `decoder.harmonics`: -log p(x | codes, speaker, phase of the fundamental).
-        Teacher-forced: a measure of the model, never a reconstruction. shuffle: with the codes of
-        the recording in random order; the difference is what the decoder learns from them.
+        With what `VQVAE.nats_per_step` says it gives the paper's log p(x) ≈ log p(x | z_q) +
+        log p(z_q).
         """
-        codes, vector = self.encode(wave), self.speaker_vector(speaker)
-        if shuffle:
-            order = np.random.default_rng(0).permutation(codes.frames)
-            codes = Codes(codes.indices[order], codes.samples, codes.hop, codes.model)
-        decoder, hold = self.model.decoder, self.config.steps_per_frame
-        level = HighPass()(wave * np.float32(audio.level_gain(wave)))
-        level = np.pad(level, (0, codes.frames * self.hop - len(level)))
-        whole = torch.from_numpy(level)[None].to(self.device)
-        target = decoder.encode(whole)
-        [hidden] = self._hidden_blocks(codes, vector, codes.frames)
-        past = frames_for(decoder.stack.receptive_field, hold)
-        told = None
-        if decoder.excite is not None:
-            f0 = torch.from_numpy(f0_frames(level))[None].to(self.device)
-            told = teacher_excitation(whole, f0, decoder.bands, decoder.harmonics)
-        total, size = 0.0, self._frames(2.0)
-        for start in range(0, codes.frames, size):
-            left, end = max(0, start - past), min(codes.frames, start + size)
-            truth = target[:, left * hold : end * hold]
-            first = (start - left) * hold
-            here = None if told is None else told[:, left * hold : end * hold]
-            logits = decoder(truth, hidden[..., left:end], first, here)
-            total += float(decoder.nats(logits, truth[:, first:]).sum())
-        return total / (codes.frames * hold)
+        return self.generator.bits_per_code(codes, speaker)
 
+    def save_vqs(
+        self,
+        codes: Codes,
+        path: str | os.PathLike,
+        speaker: str | None = None,
+        packed: bool = False,
+    ) -> int:
+        """Write codes as a `.vqs` file, range-coded by the prior; returns its bytes.
 
-def as_mono(wave: np.ndarray) -> np.ndarray:
-    """[T] or [T, channels], float or int16, to float32 [T]. Raises InputError."""
-    wave = np.asarray(wave)
-    if wave.ndim not in (1, 2) or wave.size == 0:
-        raise InputError(f"a recording must be [T] or [T, channels], not {list(wave.shape)}")
-    if wave.dtype == np.int16:
-        wave = wave.astype(np.float32) / 32768
-    if not np.issubdtype(wave.dtype, np.floating):
-        raise InputError(f"a recording must be float or int16, not {wave.dtype}")
-    wave = wave.astype(np.float32)
-    if not np.isfinite(wave).all():
-        raise InputError("the recording has NaN or infinite samples; repair it first")
-    return wave.mean(1) if wave.ndim == 2 else wave
+        speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
+        plain indices instead, as for a model without a prior.
+        """
+        return self.bitstreams.save(codes, path, speaker, packed)
 
+    def load_vqs(
+        self, path: str | os.PathLike, salvage: bool = False
+    ) -> tuple[Codes, str | None, Contents]:
+        """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
 
-def choose_device(name: str) -> torch.device:
-    """ "auto", "cpu" or "cuda" to a device; InputError if there is no such device."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device '{name}' must be auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("no CUDA device here; use --device cpu, or auto")
-    has_gpu = name != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if has_gpu else "cpu")
+        salvage: keep the intact blocks of a damaged file.
+        """
+        return self.bitstreams.load(path, salvage)
+
+    def block_coder(self, header: Header) -> BlockCoder:
+        """What turns this model's codes into a file's blocks and back."""
+        return self.bitstreams.block_coder(header)
+
+    def generate_codes(
+        self,
+        speaker: str | None = None,
+        seconds: float = 4.0,
+        options: Generation | None = None,
+        **changes,
+    ) -> Codes:
+        """Draw codes from the prior (van den Oord et al. 2017, section 4.3: ancestral sampling).
+
+        seconds: of what is invented, rounded up to whole codes. options, changes: of `Generation`.
+        """
+        return self.generator.codes(speaker, seconds, chosen(Generation, options, changes))
+
+    def generate(
+        self,
+        speaker: str | None = None,
+        seconds: float = 4.0,
+        options: Generation | None = None,
+        *,
+        preview: bool = False,
+        **changes,
+    ) -> np.ndarray:
+        """Invent speech, float32 [T] at 16 kHz: `generate_codes`, decoded as `decode` does."""
+        drawn = chosen(Generation, options, changes)
+        name = self.voices.known(speaker) or self.voices.any(drawn.seed)
+        codes = self.generate_codes(name, seconds, drawn)
+        return self.decode(codes, name, seed=drawn.seed, preview=preview)

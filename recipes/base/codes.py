@@ -15,23 +15,29 @@ codes are chosen by. MODEL: a folder, or `shipped`. Needs the `eval` extra.
 """
 
 import argparse
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from phonemes import transcripts_by_name
+from shared import (
+    HeldOut,
+    codec_of,
+    finish,
+    held_out,
+    transcripts_by_name,
+    whole_frames,
+    words_right,
+    workers,
+)
 
 from vqspeech import Codec
 from vqspeech.audio.pitch import HOP, PitchTrack
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.codes.codes import Codes
 from vqspeech.data.packed import PackedCorpus
-from vqspeech.data.tracks import UNKNOWN, load_phonemes, track_f0
+from vqspeech.data.tracks import UNKNOWN, F0Track, PhonemeTrack, load_phonemes, track_f0
 from vqspeech.errors import InputError
-from vqspeech.evaluation.metrics import words
 from vqspeech.evaluation.metrics.f0 import compare
 from vqspeech.evaluation.phonemes.accuracy import Frames, cross_accuracy
 from vqspeech.evaluation.usage import CodebookUsage
@@ -42,41 +48,36 @@ MIN_SECONDS = 2.0
 ALIGNED = 250
 
 
-def heard(job: tuple[np.ndarray, str]) -> tuple[int, int]:
-    """(words right, words said) of a waveform and its transcript."""
-    said = words.normalise(job[1])
-    return words.align(said, words.recognise(job[0]))[0], len(said)
+class Shared(NamedTuple):
+    """What all models are measured on."""
+
+    corpus: PackedCorpus
+    utterances: list[HeldOut]
+    f0: F0Track
+    phonemes: PhonemeTrack
 
 
-def padded(corpus: PackedCorpus, row: int, hop: int) -> torch.Tensor:
-    audio = corpus.audio(row).astype(np.float32) / 32768
-    return torch.from_numpy(np.pad(audio, (0, -len(audio) % hop)))[None]
-
-
-def on_held_out(codec: Codec, corpus: PackedCorpus, f0, texts: dict[str, str]) -> str:
+def on_held_out(codec: Codec, on: Shared) -> str:
     """Columns: log-mel, F0, voicing, words, perplexity, codes used."""
     model, errors, pitch, jobs = codec.model, [], [], []
     usage = CodebookUsage(codec.config.quantizer)
-    columns = corpus.index["utterances"]
-    for row in corpus.rows("valid"):
-        wave = padded(corpus, row, codec.hop)
-        speaker = corpus.speakers[columns["speaker"][row]]
+    for one in on.utterances:
+        wave = whole_frames(one.wave, codec.hop)
         indices = model.encode(wave)
         usage.add(indices[0].numpy(), wave.shape[1], codec.bit_rate)
-        hidden = model.hidden(indices, codec.speaker_vector(speaker))
+        hidden = model.hidden(indices, codec.speaker_vector(one.speaker))
         off = model.conditioning.log_mel(hidden) - model.target_mel(wave)
         errors.append(float(off.abs().mean()))
-        if codec.predicts_pitch:
+        if codec.config.conditioning.pitch_head:
             found = model.conditioning.pitch(hidden).f0()[0].numpy()
-            truth = f0.at(row, np.arange(len(found)) * HOP + HOP // 2)
+            truth = on.f0.at(one.row, np.arange(len(found)) * HOP + HOP // 2)
             tracks = [PitchTrack(np.where(x > 0, x, np.nan), x > 0) for x in (truth, found)]
             pitch.append(list(compare(*tracks).values()))
-        text, samples = texts.get(columns["name"][row]), int(columns["samples"][row])
-        if text and samples >= MIN_SECONDS * SAMPLE_RATE:
-            codes = Codes(indices[0].numpy().astype(np.uint16), samples, codec.hop, None)
-            jobs.append((codec.decode(codes, speaker, preview=True), text))
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        right, said = np.sum(list(pool.map(heard, jobs)), 0) if jobs else (0, 0)
+        if one.text and len(one.wave) >= MIN_SECONDS * SAMPLE_RATE:
+            codes = Codes(indices[0].numpy().astype(np.uint16), len(one.wave), codec.hop, None)
+            jobs.append((codec.decode(codes, one.speaker, preview=True), one.text))
+    with workers() as pool:
+        right, said = np.sum([(0, 0), *pool.map(words_right, jobs)], 0)
     used = usage.summary()
     correlation, agreement = np.nanmean(pitch, 0) if pitch else (np.nan, np.nan)
     return (
@@ -86,13 +87,15 @@ def on_held_out(codec: Codec, corpus: PackedCorpus, f0, texts: dict[str, str]) -
     )
 
 
-def on_phonemes(codec: Codec, corpus: PackedCorpus, phonemes) -> str:
+def on_phonemes(codec: Codec, on: Shared) -> str:
     """Columns: accuracy of all frames, and of those that are no silence, in %."""
+    corpus, phonemes = on.corpus, on.phonemes
     rows = [row for row in corpus.rows("train") if (phonemes.of(row) != UNKNOWN).any()]
     rows = rows[:: max(1, len(rows) // ALIGNED)][:ALIGNED]
     codes, labels = [], []
     for row in rows:
-        indices = codec.model.encode(padded(corpus, row, codec.hop))
+        wave = corpus.audio(row).astype(np.float32) / 32768
+        indices = codec.model.encode(whole_frames(wave, codec.hop))
         codes.append(codec.model.quantizer.rows(indices)[0].numpy())
         middles = np.arange(len(codes[-1])) * codec.hop + codec.hop // 2
         labels.append(phonemes.at(row, middles))
@@ -109,29 +112,24 @@ def on_phonemes(codec: Codec, corpus: PackedCorpus, phonemes) -> str:
 
 
 @torch.inference_mode()
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("packed", type=Path)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("models", nargs="+", metavar="MODEL")
     args = parser.parse_args()
-    try:
-        corpus = PackedCorpus(args.packed)
-        texts = transcripts_by_name(args.manifest)
-        f0, phonemes = track_f0(corpus, lambda done, total: None), load_phonemes(corpus)
-        if phonemes is None:
-            raise InputError(f"{args.packed}: has no phonemes; run recipes/base/phonemes.py first")
-        print("| model | log-mel | F0 | voicing, % | words, % | perplexity | codes | phonemes, % "
-              "| without silence |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
-        for name in args.models:
-            codec = Codec.from_pretrained(None if name == "shipped" else name, "cpu")
-            row = on_held_out(codec, corpus, f0, texts)
-            print(f"| {name} | {row} | {on_phonemes(codec, corpus, phonemes)} |", flush=True)
-    except (InputError, OSError) as error:
-        print(f"codes.py: error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    corpus = PackedCorpus(args.packed)
+    utterances = list(held_out(corpus, transcripts_by_name(args.manifest)))
+    f0, phonemes = track_f0(corpus, lambda done, total: None), load_phonemes(corpus)
+    if phonemes is None:
+        raise InputError(f"{args.packed}: has no phonemes; run recipes/base/phonemes.py first")
+    on = Shared(corpus, utterances, f0, phonemes)
+    print("| model | log-mel | F0 | voicing, % | words, % | perplexity | codes | phonemes, % "
+          "| without silence |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
+    for name in args.models:
+        codec = codec_of(name)
+        print(f"| {name} | {on_held_out(codec, on)} | {on_phonemes(codec, on)} |", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(main)

@@ -12,29 +12,24 @@ Chosen by a fixed seed, not by result. Needs the `eval` extra.
   the source's own identity), of utterances with a transcript. The recogniser is slow;
   `--words-of 2` asks it about two targets an utterance, each target as often as any other.
 
-`--emphasis 0` leaves the target's voice as the codes and the identity alone make it.
+`--guidance 0` leaves the target's voice as the codes and the identity alone make it.
 """
 
 import argparse
 import os
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
+from shared import codec_of, finish, read_manifest, real_speech, spread, workers
 from tqdm import tqdm
-from voices import read_manifest, real_speech, similarity, spread
 
-from vqspeech import Codec, audio
+from vqspeech.audio import reading as audio
 from vqspeech.audio.pitch import median_f0
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.converted import SEMITONES
 from vqspeech.evaluation.metrics import networks, words
-from vqspeech.sampling.checks import EMPHASIS
+from vqspeech.synthesis.options import GUIDANCE
 
 
 class Voices(NamedTuple):
@@ -42,11 +37,6 @@ class Voices(NamedTuple):
 
     embedded: dict[str, np.ndarray]
     f0: dict[str, float]
-
-
-@cache
-def codec_of(model: str | None) -> Codec:
-    return Codec.from_pretrained(model)
 
 
 def word_errors(reference: list[str], wave: np.ndarray) -> int:
@@ -58,7 +48,7 @@ def convert_one(job: tuple[int, dict, argparse.Namespace, Voices]):
     number, row, args, voices = job
     codec = codec_of(args.model)
     options = {"preview": args.method == "preview", "seed": args.seed}
-    moved = {"pitch": args.pitch, "emphasis": args.emphasis}
+    moved = {"pitch": args.pitch, "guidance": args.guidance}
     wave = audio.read(row["path"], quiet=True)
     codes, own = codec.encode(wave), networks.voice_embedding(wave)
     reference, plain = words.normalise(row["transcript"]), 0
@@ -70,10 +60,13 @@ def convert_one(job: tuple[int, dict, argparse.Namespace, Voices]):
         asked = bool(reference) and (place - number) % turns == 0
         result = codec.convert(wave, speaker=name, **moved, **options)
         voice = networks.voice_embedding(result)
-        alike = {other: similarity(voice, known) for other, known in voices.embedded.items()}
+        alike = {
+            other: networks.speaker_similarity(voice, known)
+            for other, known in voices.embedded.items()
+        }
         found.append(
             (
-                alike[name] > similarity(voice, own),
+                alike[name] > networks.speaker_similarity(voice, own),
                 max(alike, key=alike.get) == name,
                 12 * np.log2(median_f0(result) / f0),
                 word_errors(reference, result) if asked else 0,
@@ -84,14 +77,14 @@ def convert_one(job: tuple[int, dict, argparse.Namespace, Voices]):
     return len(reference), plain, found
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speech", required=True, type=Path, metavar="DIR")
     parser.add_argument("--model")
     parser.add_argument("--method", choices=("preview", "wavenet"), default="preview")
     parser.add_argument("--utterances", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=7.0)
-    parser.add_argument("--emphasis", type=float, default=EMPHASIS, metavar="E")
+    parser.add_argument("--guidance", type=float, default=GUIDANCE, metavar="G")
     parser.add_argument("--pitch", choices=("target", "keep"), default="target")
     parser.add_argument("--words-of", type=int, default=6, choices=(1, 2, 3, 6))
     parser.add_argument("--seed", type=int, default=0)
@@ -111,23 +104,20 @@ def main() -> int:
         {name: median_f0(real[name]) for name in targets},
     )
     jobs = [(number, row, args, voices) for number, row in enumerate(sources)]
-    # One thread each: those of several processes would wait for one another's.
-    own = {"initializer": torch.set_num_threads, "initargs": (1,)}
-    with ProcessPoolExecutor(args.jobs, get_context("spawn"), **own) as pool:
+    with workers(args.jobs) as pool:
         results = list(tqdm(pool.map(convert_one, jobs), "sources", len(jobs), leave=False))
     said, plain = (sum(result[part] for result in results) for part in (0, 1))
     found = {name: [one[2][place] for one in results] for place, name in enumerate(targets)}
-    report(codec, args, found, voices.f0, plain / max(said, 1), said)
-    return 0
-
-
-def report(codec, args, found, f0, plain: float, said: int) -> None:
-    """Print the table as Markdown."""
     print(
         f"{codec.name} {codec.fingerprint}, {args.method}, pitch {args.pitch}, "
-        f"emphasis {args.emphasis:g}"
+        f"guidance {args.guidance:g}"
     )
-    print(f"plain reconstruction: word error {100 * plain:.1f} % of {said} words\n")
+    print(f"plain reconstruction: word error {100 * plain / max(said, 1):.1f} % of {said} words\n")
+    table(found, voices.f0, plain / max(said, 1))
+
+
+def table(found: dict[str, list], f0: dict[str, float], plain: float) -> None:
+    """Print it as Markdown, a row a target. plain: the share of words wrong without conversion."""
     print("| target | closer to target | nearest is target | F0 off, semitones | within 2 "
           "| word error | similarity |")  # fmt: skip
     print("|---|---:|---:|---:|---:|---:|---:|")
@@ -146,4 +136,4 @@ def report(codec, args, found, f0, plain: float, said: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(main)

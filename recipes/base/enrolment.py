@@ -10,24 +10,23 @@ Needs the `eval` extra.
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from shared import finish, read_manifest
 from tqdm import tqdm
-from voices import read_manifest, similarity
 
 from vqspeech import Codec, audio
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.checkpoint.speakers import save_voice
+from vqspeech.checkpoint.voices import save_voice
 from vqspeech.data.index import OTHER
 from vqspeech.evaluation.metrics import networks
 from vqspeech.synthesis.enrolment import enroll, nearest_speakers
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speech", required=True, type=Path, metavar="DIR")
     parser.add_argument("--model")
@@ -48,7 +47,6 @@ def main() -> int:
         cut = round(args.seconds * SAMPLE_RATE)
         better.append(measure(codec, speaker, speech[:cut], speech[cut:], args))
     print(f"\nthe new voice is nearer than every trained one for {sum(better)} of {len(better)}")
-    return 0
 
 
 def measure(codec: Codec, speaker: str, given: np.ndarray, rest: np.ndarray, args) -> bool:
@@ -57,17 +55,17 @@ def measure(codec: Codec, speaker: str, given: np.ndarray, rest: np.ndarray, arg
         wav, file = Path(folder, "given.wav"), Path(folder, "voice.safetensors")
         audio.write(wav, given)
         start = time.perf_counter()
-        voice, held = enroll(codec, speaker, [wav])
+        voice, held = enroll(codec.loaded, speaker, [wav])
         took = time.perf_counter() - start
         save_voice(file, voice)
         codes, real = codec.encode(rest), networks.voice_embedding(rest)
 
         def alike(name) -> float:
             wave = codec.decode(codes, name, preview=args.method == "preview")
-            return similarity(networks.voice_embedding(wave), real)
+            return networks.speaker_similarity(networks.voice_embedding(wave), real)
 
         new = alike(file)
-        names = [held.nearest, *nearest_speakers(codec, rest)[: args.candidates]]
+        names = [held.nearest, *nearest_speakers(codec.encoder, rest)[: args.candidates]]
         names = dict.fromkeys([*names, *({OTHER} & set(codec.speakers))])
         found = {name: alike(name) for name in tqdm(names, speaker, leave=False)}
     trained = {name: value for name, value in found.items() if name != OTHER}
@@ -83,4 +81,4 @@ def measure(codec: Codec, speaker: str, given: np.ndarray, rest: np.ndarray, arg
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(main)

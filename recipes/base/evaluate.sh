@@ -2,15 +2,14 @@
 # The full report on a model:  bash recipes/base/evaluate.sh --speech DIR [--out DIR]
 #
 # DIR holds recordings and a manifest.tsv with the splits eval-seen and eval-unseen. Each split goes
-# through everything, free-running: the preview and the WaveNet (a speaker that the model does not
-# know is decoded as `other`), conversion to six voices, Codec2, Speex and Opus where their programs
-# are installed. Report: OUT/eval-seen/report.{html,md,json}, OUT/eval-unseen/report.{html,md,json}.
-# Not by default: the WaveNet without its post-filter, in whose noise the recogniser looks for words
-# for longer than all the rest takes (--methods wavenet-unfiltered).
+# through everything, free-running: Griffin-Lim from the codes, the WaveNet with its post-filter and
+# alone (a speaker that the model does not know is decoded as `other`), conversion to six voices,
+# Codec2, Speex and Opus where their programs are installed. Report: OUT/eval-seen/report.{html,md,
+# json}, OUT/eval-unseen/report.{html,md,json}; results.py makes the docs of them.
 #
 #   --model M        model folder                      (default: the one in the package)
 #   --out DIR        where the reports go              (default: exp/report)
-#   --methods A,B    as of `vqspeech evaluate --help`  (default: all but wavenet-unfiltered)
+#   --methods A,B    as of `vqspeech evaluate --help`  (default: all)
 #   --metrics A,B    likewise                          (default: all)
 #   --seeds N        that the WaveNet samples with     (default: 3)
 #   --temperature T  of its sampling                   (default: the model's own)
@@ -20,12 +19,10 @@ set -euo pipefail
 
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
 speech="" out="exp/report"
-methods="original,preview,wavenet,convert-preview,convert-wavenet"
-methods+=",codec2-700c,codec2-1300,codec2-3200,speex-2150,opus-6000"
-options=(--seeds 3 --methods "$methods")
+options=(--seeds 3)
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h|--help) sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --speech|--out|--model|--methods|--metrics|--seeds|--temperature|--limit|--jobs)
       [ $# -ge 2 ] || { echo "evaluate.sh: error: $1 needs a value" >&2; exit 2; } ;;&
     --speech) speech="$2"; shift 2 ;;

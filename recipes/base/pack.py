@@ -12,7 +12,9 @@ from pathlib import Path
 
 import torch
 
-from vqspeech.checkpoint.model import PRIOR_FILE, codes_identity, load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.identity import codes_identity
+from vqspeech.checkpoint.location import PRIOR_FILE
+from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
 from vqspeech.checkpoint.prior import load_prior, save_prior
 from vqspeech.errors import InputError
 
@@ -27,7 +29,7 @@ def main() -> int:
     try:
         model, about, folder = load_checkpoint(args.model)
         stages = ", ".join(f"{name}: {steps:,}" for name, steps in about.trained.items())
-        hours = sum(float(speaker["minutes"]) for speaker in about.speakers) / 60
+        hours = sum(speaker.minutes for speaker in about.speakers) / 60
         card = CARD.read_text().format(
             rate=model.config.frame_rate,
             codes=model.config.quantizer.codebook_size,

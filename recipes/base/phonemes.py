@@ -10,23 +10,18 @@ dictionary lacks, stay unknown. Does nothing if it has been done.
 
 import argparse
 import os
-import sys
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from shared import finish, transcripts_by_name, workers
 from tqdm import tqdm
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.corpus import find_utterances
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import PHONEME_HOP, UNKNOWN, load_phonemes, save_phonemes
-from vqspeech.errors import InputError
 from vqspeech.evaluation import extras
-from vqspeech.evaluation.transcripts import read_transcripts
 from vqspeech.nn.phonemes import PHONEMES
 
 
@@ -67,44 +62,32 @@ def labels(job: tuple[Path, int, str]) -> tuple[np.ndarray, str]:
     return found, ""
 
 
-def transcripts_by_name(manifest: Path) -> dict[str, str]:
-    """Transcripts by the names that a packed corpus has for its utterances."""
-    by_path = read_transcripts(manifest)
-    utterances = find_utterances(manifest.parent, manifest)
-    return {f"{u.speaker}/{u.name}": by_path.get(u.path) or "" for u in utterances}
-
-
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("manifest", type=Path)
     parser.add_argument("packed", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    try:
-        extras.check(["pocketsphinx"])
-        corpus = PackedCorpus(args.packed)
-        if load_phonemes(corpus) is not None:
-            print(f"{args.packed}: has its phonemes already")
-            return 0
-        known = transcripts_by_name(args.manifest)
-        names = corpus.index["utterances"]["name"]
-        jobs = [(corpus.folder, row, known.get(name, "")) for row, name in enumerate(names)]
-        found, reasons, aligned = [], Counter(), 0
-        with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
-            results = pool.map(labels, jobs, chunksize=8)
-            for one, reason in tqdm(results, total=len(names), leave=False, disable=None):
-                found.append(one)
-                reasons[reason] += bool(reason)
-                aligned += len(one) if not reason else 0
-        path = save_phonemes(corpus, found)
-    except (InputError, OSError) as error:
-        print(f"phonemes.py: error: {error}", file=sys.stderr)
-        return 2
+    extras.check(["pocketsphinx"])
+    corpus = PackedCorpus(args.packed)
+    if load_phonemes(corpus) is not None:
+        print(f"{args.packed}: has its phonemes already")
+        return
+    known = transcripts_by_name(args.manifest)
+    names = corpus.index["utterances"]["name"]
+    jobs = [(corpus.folder, row, known.get(name, "")) for row, name in enumerate(names)]
+    found, reasons, aligned = [], Counter(), 0
+    with workers(args.jobs) as pool:
+        results = pool.map(labels, jobs, chunksize=8)
+        for one, reason in tqdm(results, total=len(names), leave=False, disable=None):
+            found.append(one)
+            reasons[reason] += bool(reason)
+            aligned += len(one) if not reason else 0
+    path = save_phonemes(corpus, found)
     left = "; ".join(f"{reason}: {count}" for reason, count in reasons.most_common() if count)
     hours = aligned * PHONEME_HOP / SAMPLE_RATE / 3600
     print(f"{path}: {hours:.2f} h aligned; left out: {left or 'none'}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(main)

@@ -50,8 +50,8 @@ def conv1d_forms(project_ahead: bool) -> None:
         stack, hold = self.stack, indices.shape[1] // hidden.shape[2]
         past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
         x, skip, width = self.embed(past).transpose(1, 2), 0, stack.residual_channels
-        if self.excite is not None:
-            x = x + F.conv1d(excitation.transpose(1, 2), kernel(self.excite))
+        if self.excitation is not None:
+            x = x + F.conv1d(excitation.transpose(1, 2), kernel(self.excitation))
         condition = (kernel(self.condition), self.condition.bias)
         if project_ahead:
             biases = F.conv1d(hidden, *condition).chunk(len(stack.dilations), 1)
@@ -83,7 +83,8 @@ def measure(form: str, batch: int) -> dict:
     """Audio samples a second through the WaveNet, and the first loss (the forms must agree)."""
     import torch
 
-    from vqspeech.config.model import FILTER_BANK_HOP, load_preset
+    from vqspeech.audio.signal import FILTER_BANK_HOP
+    from vqspeech.config.model import load_preset
     from vqspeech.nn.vqvae import VQVAE, Batch
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters

@@ -50,10 +50,10 @@ def main() -> int:
             hidden = codec.model.hidden(codec.model.encode(wave), codec.model.speakers(speaker))
             bias = decoder.conditioning(hidden)[0].numpy()
             samples, drive = decoder.encode(wave)[0].numpy().astype(np.uint8), None
-            if decoder.excite is not None:
+            if decoder.excitation is not None:
                 f0 = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
                 told = teacher_excitation(wave, f0, decoder.bands, decoder.harmonics)
-                drive = decoder.excite(told)[0].numpy()
+                drive = decoder.excitation(told)[0].numpy()
         row = {
             name: nats(form.logits(form.new_state(), bias, hold, samples, drive), samples)
             for name, form in formats.items()

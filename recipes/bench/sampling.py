@@ -59,7 +59,7 @@ class Subject:
         self.multiply_adds = sum(
             layer.weight.numel()
             for name, layer in self.decoder.named_modules()
-            if isinstance(layer, torch.nn.Linear) and name not in ("condition", "excite")
+            if isinstance(layer, torch.nn.Linear) and name not in ("condition", "excitation")
         )
 
     def kernels(self, weights: str, streams: int, threads: int) -> float:

@@ -21,7 +21,8 @@ from pathlib import Path
 from gradio_client import Client, handle_file
 
 from vqspeech import demo
-from vqspeech.demo.studio import SOUNDS, Limits
+from vqspeech.demo.settings import Limits, Serving
+from vqspeech.demo.studio import SOUNDS
 
 KEEP_MINUTES = 1.0
 FLAT = 1.05
@@ -32,7 +33,7 @@ def serve(model: str | None, visits: int, pipe) -> None:
     """The page, in this process, until the pipe says otherwise."""
     demo.SWEEP_SECONDS = 1.0
     limits = Limits(queue=visits, keep_minutes=KEEP_MINUTES)
-    address, close = demo.launch(model, limits=limits, block=False)
+    address, close = demo.launch(model, serving=Serving(limits=limits), block=False)
     pipe.send((address, os.environ["GRADIO_TEMP_DIR"]))
     pipe.recv()
     close()

@@ -80,8 +80,8 @@ def generate(codec: Codec, real: CorpusCodes, args: argparse.Namespace) -> int:
 
 
 def most_heard(codec: Codec, number: int) -> list[str]:
-    rows = [row for row in codec.speaker_table if row["name"] != "other"]
-    return [row["name"] for row in sorted(rows, key=lambda row: -row["minutes"])[:number]]
+    rows = [row for row in codec.speaker_table if row.name != "other"]
+    return [row.name for row in sorted(rows, key=lambda row: -row.minutes)[:number]]
 
 
 def longest_repetition(rows: np.ndarray, books: int) -> int:

@@ -75,7 +75,7 @@ def sequence(codec: Codec, number: int, longest: int = LONGEST) -> np.ndarray:
 
 
 def header_of(codec: Codec, codes: np.ndarray, packed: bool, speaker: str) -> Header:
-    prior = "" if packed else codec.prior.fingerprint[:SHORT_PRIOR]
+    prior = "" if packed else codec.loaded.prior.fingerprint[:SHORT_PRIOR]
     samples = len(codes) * codec.hop
     sizes = (codec.hop, codec.codebook_size, samples)
     return Header(codec.codes_identity, prior, *sizes, codec.name, speaker)

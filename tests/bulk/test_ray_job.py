@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vqspeech.bulk import ray_job
-from vqspeech.bulk.ray_job import PLAN, Recording, encode_with_ray, shard_name
+from vqspeech.bulk.ray_job import PLAN, RayJob, Recording, encode_with_ray, shard_name
 from vqspeech.codec import Codec
 from vqspeech.errors import InputError
 
@@ -25,7 +25,7 @@ def recordings(make_audio):
 def test_without_ray(recordings, tmp_path, monkeypatch):
     monkeypatch.setattr(ray_job, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'vqspeech\[ray\]'"):
-        encode_with_ray(recordings, tmp_path / "out")
+        encode_with_ray(recordings, RayJob(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
@@ -90,9 +90,8 @@ def test_shards_with_a_worker_killed_halfway_and_a_restart(
 
     assassin = threading.Thread(target=kill_while_it_starts)
     assassin.start()
-    summary = encode_with_ray(
-        recordings, out, str(tiny_model), "cpu", workers=1, shard_files=2, progress=kill_first
-    )
+    job = RayJob(out, str(tiny_model), "cpu", workers=1, shard_files=2)
+    summary = encode_with_ray(recordings, job, progress=kill_first)
     assassin.join()
     assert killed, "nobody was killed: the test tests nothing"
     assert (summary.written, summary.found, summary.recordings, summary.failed) == (6, 0, 10, 1)
@@ -103,7 +102,7 @@ def test_shards_with_a_worker_killed_halfway_and_a_restart(
     # A restart makes what is missing, and nothing else.
     stamps = {path.name: path.stat().st_mtime_ns for path in out.glob("codes-*")}
     (out / shard_name(3, 6)).unlink()
-    again = encode_with_ray(recordings, out, str(tiny_model), "cpu", workers=1, shard_files=2)
+    again = encode_with_ray(recordings, job)
     assert (again.written, again.found, again.recordings) == (1, 5, 10)
     for name, stamp in stamps.items():
         assert ((out / name).stat().st_mtime_ns == stamp) == (name != shard_name(3, 6))

@@ -1,14 +1,16 @@
 import json
 import shutil
 import struct
-import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from vqspeech.checkpoint import model as checkpoint
-from vqspeech.checkpoint.model import load_checkpoint, read_about, resolve, save_checkpoint
+from vqspeech.checkpoint.about import read_about
+from vqspeech.checkpoint.identity import fingerprint
+from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.errors import InputError
 
 
@@ -46,9 +48,9 @@ def edit_weights(folder, edit):
 def test_round_trip(tiny_model, tiny_config, tmp_path):
     one = load_checkpoint(tiny_model)
     assert one.about.config == tiny_config and not one.model.training
-    assert [row["name"] for row in one.about.speakers] == ["anna", "bert", "other"]
+    assert [row.name for row in one.about.speakers] == ["anna", "bert", "other"]
     assert one.about.trained == {"codes": 10, "waveform": 10}
-    assert one.about.fingerprint == checkpoint.fingerprint(one.model.state_dict())
+    assert one.about.fingerprint == fingerprint(one.model.state_dict())
     again = tmp_path / "deep" / "again"
     save_checkpoint(one.model, one.about.speakers, again, one.about.trained, card="# Mine\n")
     two = load_checkpoint(str(again))
@@ -115,8 +117,10 @@ def test_an_unknown_tensor(folder):
 
 
 def test_a_wrong_shape(folder):
-    edit_weights(folder, lambda tensors: tensors.update({"quantizer.codebook": torch.zeros(4, 9)}))
-    refused(folder, "quantizer.codebook", "[4, 9]", "[4, 8]")
+    edit_weights(
+        folder, lambda tensors: tensors.update({"quantizer.books.0.codebook": torch.zeros(4, 9)})
+    )
+    refused(folder, "quantizer.books.0.codebook", "[4, 9]", "[4, 8]")
 
 
 def test_too_few_speaker_rows(folder):
@@ -126,11 +130,11 @@ def test_too_few_speaker_rows(folder):
 
 def test_a_wrong_type(folder):
     whole = torch.zeros(4, 8, dtype=torch.int64)
-    edit_weights(folder, lambda tensors: tensors.update({"quantizer.codebook": whole}))
-    refused(folder, "quantizer.codebook", "I64")
+    edit_weights(folder, lambda tensors: tensors.update({"quantizer.books.0.codebook": whole}))
+    refused(folder, "quantizer.books.0.codebook", "I64")
     wide = torch.zeros(4, 8, dtype=torch.float64)
-    edit_weights(folder, lambda tensors: tensors.update({"quantizer.codebook": wide}))
-    refused(folder, "quantizer.codebook", "F64")
+    edit_weights(folder, lambda tensors: tensors.update({"quantizer.books.0.codebook": wide}))
+    refused(folder, "quantizer.books.0.codebook", "F64")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -194,9 +198,11 @@ def test_a_huge_configuration_takes_no_memory(folder):
         (lambda a: a.update(speakers=["anna", "bert", "other"]), "without a name"),
         (lambda a: a["speakers"][0].update(name=3), "without a name"),
         (lambda a: a["speakers"][0].update(gender=None), "gender"),
+        (lambda a: a["speakers"][0].update(gender="x"), "gender"),
         (lambda a: a["speakers"][0].update(minutes=10**400), "minutes"),
         (lambda a: a["speakers"][0].update(minutes="12"), "minutes"),
         (lambda a: a["speakers"][0].update(minutes=float("nan")), "minutes"),
+        (lambda a: a["speakers"][0].update(f0=-1), "f0"),
         (lambda a: a["speakers"][0].update(name="bert"), "twice"),
     ],
 )
@@ -214,40 +220,10 @@ def test_configurations_that_are_no_json_table(folder, text):
 
 
 def test_a_configuration_too_large(folder, monkeypatch):
-    monkeypatch.setattr(checkpoint, "MAX_CONFIG_BYTES", 100)
+    monkeypatch.setattr("vqspeech.checkpoint.about.MAX_CONFIG_BYTES", 100)
     refused(folder, "config.json", "too large")
 
 
 def test_speakers_may_lack_gender_and_minutes(folder):
     edit_config(folder, lambda about: about["speakers"].__setitem__(0, {"name": "anna"}))
-    assert read_about(folder).speakers[0] == {"name": "anna", "gender": "", "minutes": 0.0}
-
-
-def test_a_hub_name(folder, monkeypatch):
-    asked = []
-
-    def snapshot_download(name, allow_patterns):
-        asked.append((name, sorted(allow_patterns)))
-        return str(folder)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    assert load_checkpoint("someone/model").about.config.name == "tiny"
-    files = ["README.md", "config.json", "model.safetensors", "prior.safetensors"]
-    assert asked == [("someone/model", files)]
-
-
-def test_an_unknown_hub_name(monkeypatch):
-    def snapshot_download(name, allow_patterns):
-        raise ConnectionError("no\nnetwork")
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    refused("someone/model", "no such folder", "no network")
-
-
-def test_a_hub_name_without_the_hub(monkeypatch):
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    refused("someone/model", "pip install huggingface_hub")
-
-
-def test_the_shipped_model_is_the_default():
-    assert resolve(None).parts[-3:] == ("vqspeech", "models", "base")
+    assert read_about(folder).speakers[0] == Speaker("anna")

@@ -6,8 +6,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from vqspeech.checkpoint import model as checkpoint
-from vqspeech.checkpoint.model import PRIOR_FILE, codes_identity, load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.identity import codes_identity, fingerprint
+from vqspeech.checkpoint.location import PRIOR_FILE
+from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
 from vqspeech.checkpoint.prior import load_prior, save_prior
 from vqspeech.errors import InputError
 
@@ -118,7 +119,7 @@ def test_a_prior_stays_while_the_codes_do(folder):
     loaded.model.decoder.hidden.weight.data.zero_()
     save_checkpoint(loaded.model, loaded.about.speakers, folder, {"waveform": 2})
     assert load(folder).speakers == ["anna", "bert", "other"]
-    loaded.model.quantizer.codebook.data += 1
+    loaded.model.quantizer.books[0].codebook.data += 1
     save_checkpoint(loaded.model, loaded.about.speakers, folder, {"waveform": 3})
     assert not (folder / PRIOR_FILE).exists()
 
@@ -133,4 +134,4 @@ def test_identity_at_half_precision(folder):
     assert codes_identity(rounded) != full
     halves = {k: v.half() if v.is_floating_point() else v for k, v in rounded.items()}
     assert codes_identity(halves) == codes_identity(rounded)
-    assert checkpoint.fingerprint(halves) != checkpoint.fingerprint(rounded)
+    assert fingerprint(halves) != fingerprint(rounded)

@@ -1,26 +1,50 @@
-import numpy as np
-import pytest
-from safetensors.numpy import save_file
+"""Speakers of a model: what they may be, and which one is meant."""
 
-from vqspeech import Codec, Codes, InputError
-from vqspeech.checkpoint.speakers import (
-    FORMAT,
-    Voice,
-    check_name,
-    find_row,
-    load_voice,
-    near_misses,
-    save_voice,
-    select,
-)
+import pytest
+
+from vqspeech import InputError
+from vqspeech.checkpoint.speakers import Speaker, find_row, near_misses, select
 
 TABLE = [
-    {"name": "anna", "gender": "f", "minutes": 12.5},
-    {"name": "bert", "gender": "m", "minutes": 3.25},
-    {"name": "p225", "gender": "f", "minutes": 20.0},
-    {"name": "other", "gender": "", "minutes": 40.0},
+    Speaker("anna", "f", 12.5),
+    Speaker("bert", "m", 3.25),
+    Speaker("p225", "f", 20.0),
+    Speaker("other", "", 40.0),
 ]
-NAMES = [speaker["name"] for speaker in TABLE]
+NAMES = [speaker.name for speaker in TABLE]
+
+
+@pytest.mark.parametrize(
+    ("row", "word"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": None}, "name"),
+        ({"gender": "female"}, "gender"),
+        ({"gender": ["f"]}, "gender"),
+        ({"minutes": -1.0}, "minutes"),
+        ({"minutes": float("nan")}, "minutes"),
+        ({"minutes": "12"}, "minutes"),
+        ({"f0": 1e4}, "f0"),
+        ({"f0": None}, "f0"),
+    ],
+)
+def test_impossible_speakers(row, word):
+    with pytest.raises(InputError, match=word) as caught:
+        Speaker(**{"name": "anna"} | row)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("row", [None, "anna", [], {}, {"gender": "f"}])
+def test_rows_without_a_name(row):
+    with pytest.raises(InputError, match="without a name"):
+        Speaker.from_dict(row)
+
+
+@pytest.mark.parametrize("row", [{"name": "anna", "gender": "f", "minutes": 3.5}, {"f0": 201.5}])
+def test_a_row_of_json_comes_back(row):
+    row = {"name": "bert", "gender": "", "minutes": 0.0} | row
+    assert Speaker.from_dict(row).to_dict() == row
+    assert Speaker.from_dict(row | {"age": 30}).to_dict() == row
 
 
 @pytest.mark.parametrize(
@@ -39,94 +63,10 @@ def test_what_is_near_nothing_gets_some_names():
 
 def test_select_filters_and_sorts():
     def names(*arguments):
-        return [speaker["name"] for speaker in select(TABLE, *arguments)]
+        return [speaker.name for speaker in select(TABLE, *arguments)]
 
     assert names() == NAMES
     assert names("f", 0, "minutes") == ["p225", "anna"]
     assert names(None, 12.5, "name") == ["anna", "other", "p225"]
     with pytest.raises(InputError, match="at most 40.0 minutes"):
         select(TABLE, "m", 7.0)
-
-
-@pytest.fixture
-def voice(tmp_path):
-    path = tmp_path / "new.safetensors"
-    save_voice(path, Voice("Eva", np.arange(4, dtype=np.float32), "feed", 30.0, 201.5))
-    return path
-
-
-def test_a_voice_comes_back(voice):
-    found = load_voice(voice, "feed", 4)
-    assert (found.name, found.model, found.seconds, found.f0) == ("Eva", "feed", 30.0, 201.5)
-    np.testing.assert_array_equal(found.vector, [0, 1, 2, 3])
-    assert [path.name for path in voice.parent.iterdir()] == ["new.safetensors"]
-
-
-def test_a_voice_of_another_model_is_refused(voice):
-    with pytest.raises(InputError, match="enrolled for model feed, this is beef"):
-        load_voice(voice, "beef", 4)
-    with pytest.raises(InputError, match="does not fit"):
-        load_voice(voice, "feed", 5)
-
-
-BAD = {
-    "nothing": (None, "no such voice"),
-    "empty": (b"", "cannot be read"),
-    "text": (b"hello" * 40, "cannot be read"),
-    "huge header": (b"\xff" * 16, "cannot be read"),
-    "too large": (bytes(2 << 20), "too large"),
-}
-
-
-@pytest.mark.parametrize("kind", BAD)
-def test_bad_files(tmp_path, kind):
-    content, words = BAD[kind]
-    path = tmp_path / "bad.safetensors"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=words):
-        load_voice(path, "feed", 4)
-
-
-@pytest.mark.parametrize(
-    ("tensors", "about", "words"),
-    [
-        ({"vector": np.zeros(4, "f4")}, {}, "is not a voice"),
-        ({"weights": np.zeros(4, "f4")}, {"format": FORMAT, "model": "feed"}, "is not a voice"),
-        ({"vector": np.zeros(4, "i4")}, {"format": FORMAT, "model": "feed"}, "does not fit"),
-        ({"vector": np.full(4, np.nan, "f4")}, {"seconds": "9", "f0": "0"}, "impossible"),
-        ({"vector": np.zeros(4, "f4")}, {"seconds": "9", "f0": "nan"}, "impossible"),
-        ({"vector": np.zeros(4, "f4")}, {"seconds": "long", "f0": "0"}, "cannot be read"),
-    ],
-)
-def test_files_that_are_no_voices(tmp_path, tensors, about, words):
-    path = tmp_path / "bad.safetensors"
-    if "seconds" in about:
-        about |= {"format": FORMAT, "model": "feed"}
-    save_file(tensors, path, about)
-    with pytest.raises(InputError, match=words):
-        load_voice(path, "feed", 4)
-
-
-@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 201])
-def test_names_that_no_voice_can_have(name):
-    with pytest.raises(InputError, match="printable name"):
-        check_name(name)
-
-
-@pytest.mark.parametrize("target", ["voice.wav", "none/voice.safetensors", "."])
-def test_places_where_no_voice_can_go(tmp_path, target):
-    with pytest.raises(InputError):
-        save_voice(tmp_path / target, Voice("Eva", np.zeros(4, "f4"), "feed", 1.0))
-
-
-def test_a_file_stands_where_a_name_does(tiny_model, tmp_path):
-    codec = Codec.from_pretrained(tiny_model, device="cpu")
-    vector = codec.model.speakers.weight[1].numpy(force=True)
-    path = tmp_path / "bert.safetensors"
-    save_voice(path, Voice("bert's twin", vector, codec.fingerprint, 1.0, 110.0))
-    codes = Codes(np.array([0, 3, 1, 2]), 1280, 320)
-    for preview in (False, True):
-        twin = codec.decode(codes, path, preview=preview)
-        np.testing.assert_array_equal(twin, codec.decode(codes, "bert", preview=preview))
-    assert codec.speaker_f0(str(path)) == 110.0 and codec.speaker_f0("bert") == 0.0

@@ -26,14 +26,14 @@ def test_a_preview_says_so_and_options_are_passed_on(cli, anna, make_audio, tmp_
     assert "PREVIEW by Griffin-Lim" in cli(*arguments).err[-1]
     passed = []
 
-    def convert_file(*_, pitch, emphasis, **options):
-        passed.append((pitch, emphasis))
+    def convert_file(codec, source, path, speaker, how, progress):
+        passed.append((how.pitch, how.guidance))
         return 8000
 
     monkeypatch.setattr(Codec, "convert_file", convert_file)
     for pitch in ("target", "keep", "-5"):
         assert cli(*arguments, f"--pitch={pitch}").status == 0
-    assert cli(*arguments, "--emphasis", "1.5").status == 0
+    assert cli(*arguments, "--guidance", "1.5").status == 0
     assert passed == [("target", 0.5), ("keep", 0.5), (-5.0, 0.5), ("target", 1.5)]
 
 
@@ -74,7 +74,7 @@ def test_what_is_refused(refused, anna, tiny_model, make_audio, tmp_path):
     refused(["convert", source, out, *anna, "--preview", "--temperature", 1], "--temperature")
     refused(["convert", source, out, *anna, "--format", "wav"], "--format")
     refused(["convert", source, out, *anna, "--pitch", "99"], "--pitch")
-    refused(["convert", source, out, *anna, "--emphasis", "-1"], "--emphasis")
+    refused(["convert", source, out, *anna, "--guidance", "-1"], "--guidance")
     refused(["convert", tmp_path / "none.wav", out, *anna], "no such file")
     refused(["convert", source, tmp_path / "out.mp3", *anna], "out.mp3")
 

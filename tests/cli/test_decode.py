@@ -136,9 +136,10 @@ def test_speaker_is_needed(refused, tiny_model, codes, tmp_path):
 
 def test_a_model_of_one_speaker_needs_no_name(cli, tiny_config, codes, tmp_path):
     from vqspeech.checkpoint.model import save_checkpoint
+    from vqspeech.checkpoint.speakers import Speaker
     from vqspeech.nn.vqvae import VQVAE
 
-    rows = [{"name": "me", "gender": "", "minutes": 1.0}]
+    rows = [Speaker("me")]
     save_checkpoint(VQVAE(tiny_config, 1), rows, tmp_path / "model", {"codes": 1, "waveform": 1})
     arguments = ["decode", codes, tmp_path / "out.wav", "--model", tmp_path / "model"]
     assert cli(*arguments, "--preview").status == 0
@@ -146,9 +147,10 @@ def test_a_model_of_one_speaker_needs_no_name(cli, tiny_config, codes, tmp_path)
 
 def test_an_untrained_wavenet_is_refused(refused, tiny_config, codes, tmp_path):
     from vqspeech.checkpoint.model import save_checkpoint
+    from vqspeech.checkpoint.speakers import Speaker
     from vqspeech.nn.vqvae import VQVAE
 
-    rows = [{"name": "me", "gender": "", "minutes": 1.0}]
+    rows = [Speaker("me")]
     save_checkpoint(VQVAE(tiny_config, 1), rows, tmp_path / "model", {"codes": 1})
     arguments = ["decode", codes, tmp_path / "out.wav", "--model", tmp_path / "model"]
     refused(arguments, "no trained WaveNet", "--preview")

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from vqspeech.evaluation.metrics.scores import GROUPS
+from vqspeech.evaluation.metrics.table import GROUPS
 
 
 def test_a_folder_is_measured(cli, tiny_model, make_audio, tmp_path):

@@ -112,7 +112,7 @@ def test_bad_configurations(refused, config, corpus, tmp_path):
         (TOML.replace("mels = 16", "mells = 16"), "mells"),
         (TOML.replace("hop = 320", "hop = 300"), "160"),
         (TOML.replace("codebook_size = 4", "codebook_size = 'four'"), "four"),
-        (TOML.replace("codebook_size = 4", "codebook_size = 4\ncodebooks = 3"), "1, 2, 4, 8"),
+        (TOML.replace("codebook_size = 4", "codebook_size = 4\ncodebooks = 3"), "1..2"),
         (TOML.replace("codebook_size = 4", "codebook_size = 1" + "0" * 5000), "TOML"),
         (TOML + "[[", "TOML"),
     ):

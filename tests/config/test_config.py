@@ -6,7 +6,7 @@ import json
 import pytest
 
 from vqspeech.codes.bitstream import BLOCK_CODES
-from vqspeech.config.model import CODEBOOKS, DecoderConfig, from_dict, load_preset, preset_names
+from vqspeech.config.model import DecoderConfig, from_dict, load_preset, preset_names
 from vqspeech.errors import InputError
 
 BIT_RATES = {"base": 500, "paper": 2250, "paper-128": 1125, "phonemes": 175}
@@ -83,7 +83,7 @@ def test_unknown_key_is_named(path):
         ("encoder.low_bins", 64.0),
         ("encoder.vtlp", "0.1"),
         ("conditioning.pitch_head", 1),
-        ("conditioning.phonemes", "yes"),
+        ("conditioning.phoneme_head", "yes"),
         ("decoder.harmonics", 8.5),
         ("training.pitch_weight", None),
         ("encoder.fine_dilations", 3),
@@ -230,7 +230,7 @@ def test_one_frame_cannot_be_normalised():
 
 
 def test_blocks_of_a_file_hold_whole_turns_of_the_codebooks():
-    assert all(BLOCK_CODES % books == 0 for books in CODEBOOKS)
+    assert BLOCK_CODES % 2 == 0
 
 
 def test_crops_hold_whole_turns_of_the_codebooks():
@@ -240,9 +240,10 @@ def test_crops_hold_whole_turns_of_the_codebooks():
         from_dict(table)
     table["quantizer"]["codebooks"] = 1
     from_dict(table)
-    table["quantizer"]["codebooks"] = 3
-    with pytest.raises(InputError, match="1, 2, 4, 8"):
-        from_dict(table)
+    for many in (0, 3, 4):
+        table["quantizer"]["codebooks"] = many
+        with pytest.raises(InputError, match=f"codebooks = {many} must lie in 1..2"):
+            from_dict(table)
 
 
 @pytest.mark.parametrize("strides", [[2, 2], [], [320], [3, 2, 2]])

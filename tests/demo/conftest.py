@@ -2,7 +2,8 @@ import pytest
 
 pytest.importorskip("gradio")
 from vqspeech import Codec
-from vqspeech.demo.studio import Limits, Studio
+from vqspeech.demo.settings import Limits
+from vqspeech.demo.studio import Studio
 
 
 @pytest.fixture(scope="session")

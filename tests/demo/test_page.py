@@ -16,7 +16,7 @@ from gradio_client import Client, handle_file
 
 from vqspeech import InputError, demo
 from vqspeech.demo import launch, tidy
-from vqspeech.demo.studio import Limits
+from vqspeech.demo.settings import Limits, Serving
 
 RATE = 16_000
 
@@ -24,7 +24,7 @@ RATE = 16_000
 @pytest.fixture(scope="module")
 def address(tiny_model):
     limits = Limits(seconds=2.0, megabytes=0.2, jobs=2, keep_minutes=10)
-    found, close = launch(tiny_model, device="cpu", limits=limits, block=False)
+    found, close = launch(tiny_model, "cpu", Serving(limits=limits), block=False)
     yield found
     close()
 
@@ -155,6 +155,6 @@ def files(folder):
 def test_bad_starts(tiny_model, address):
     port = int(address.rsplit(":", 1)[1].strip("/"))
     with pytest.raises(InputError, match="--port"):
-        launch(tiny_model, device="cpu", port=port, block=False)
+        launch(tiny_model, "cpu", Serving(port=port), block=False)
     with pytest.raises(InputError, match="no such voice"):
-        launch(tiny_model, device="cpu", voices=["none.safetensors"], block=False)
+        launch(tiny_model, "cpu", Serving(voices=["none.safetensors"]), block=False)

@@ -1,17 +1,21 @@
 """A codec that is no codec, and a sound like a voice."""
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from synthetic_voice import RATE, sung
 
 from vqspeech.audio.signal import frames_for
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.codes.bitstream import Header, PackedCoder
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.vqs import save_vqs
 from vqspeech.config.model import QuantizerConfig
 from vqspeech.errors import InputError
+from vqspeech.synthesis.options import Conversion
 
 HOP = 320
 
@@ -22,17 +26,19 @@ class FakeCodec:
     The noise is drawn by the seed, and the WaveNet's grows with the temperature.
     """
 
-    name, fingerprint, codebook_size = "fake", "0123456789abcdef", 16
+    fingerprint, has_prior, has_preview = "0123456789abcdef", False, True
     speakers = ("anna", "bert", "other")
-    config = SimpleNamespace(
-        decoder=SimpleNamespace(temperature=1.0, bands=4),
-        quantizer=QuantizerConfig(codebook_size=16),
-    )
-    has_prior, has_preview = False, True
 
     def __init__(self):
         self.calls = []
         self._waves = {}
+        self.config = SimpleNamespace(
+            name="fake",
+            conditioning=SimpleNamespace(log_mel_head=True),
+            decoder=SimpleNamespace(temperature=1.0, bands=4, harmonics=0),
+            quantizer=QuantizerConfig(codebook_size=16),
+        )
+        self.model = SimpleNamespace(nats_per_step=self._nats)
 
     def speaker_row(self, name):
         if name not in self.speakers:
@@ -41,7 +47,7 @@ class FakeCodec:
 
     @property
     def speaker_table(self):
-        return [{"name": name, "gender": "", "minutes": 1.0} for name in self.speakers]
+        return [Speaker(name, "", 1.0) for name in self.speakers]
 
     def check_decodable(self, preview=False):
         if preview and not self.has_preview:
@@ -52,27 +58,40 @@ class FakeCodec:
         self._waves[id(codes)] = (codes, wave)
         return codes
 
-    def decode(self, codes, speaker, **options):
-        return self._decoded(self._waves[id(codes)][1], "decode", speaker, **options)
+    def decode(self, codes, speaker, options):
+        return self._decoded(self._waves[id(codes)][1], "decode", speaker, options)
 
-    def convert(self, wave, rate, speaker, **options):
+    def convert(self, wave, rate, speaker, **changes):
         assert rate == RATE
-        return self._decoded(wave, "convert", speaker, **options)
+        return self._decoded(wave, "convert", speaker, Conversion(**changes))
 
-    def _decoded(self, wave, how, speaker, *, seed=0, preview=False, temperature=1.0):
-        call = {"how": how, "speaker": speaker, "seed": seed, "preview": preview}
-        self.calls.append(SimpleNamespace(**call, temperature=temperature))
-        amount = 0.05 if preview else 0.01 * (1.0 if temperature is None else temperature)
-        noise = np.random.default_rng(seed).standard_normal(len(wave))
-        return (2 * wave + amount * noise).astype(np.float32)
+    def _decoded(self, wave, how, speaker, options):
+        self.calls.append(SimpleNamespace(how=how, speaker=speaker, **asdict(options)))
+        warmth = 1.0 if options.temperature is None else options.temperature
+        noise = np.random.default_rng(options.seed).standard_normal(len(wave))
+        return (2 * wave + (0.05 if options.preview else 0.01 * warmth) * noise).astype(np.float32)
 
     def save_vqs(self, codes, path, speaker=None, packed=False):
         name = speaker or ""
-        header = Header("0" * 16, "", HOP, self.codebook_size, codes.samples, self.name, name)
+        header = Header(
+            "0" * 16,
+            "",
+            HOP,
+            self.config.quantizer.codebook_size,
+            codes.samples,
+            self.config.name,
+            name,
+        )
         return save_vqs(path, header, codes.indices, PackedCoder(header.bits))
 
-    def nats_per_step(self, wave, speaker, shuffle=False):
-        return 3.5 if shuffle else 3.0
+    def speaker_vector(self, speaker):
+        return torch.full((1, 2), float(self.speakers.index(speaker)))
+
+    def _nats(self, wave, indices, vector, f0):
+        """3 nats for codes in their order, 3.5 for any other."""
+        assert wave.shape == (1, indices.shape[1] * HOP) and f0 is None
+        ordered = torch.arange(indices.shape[1])[None] % 8
+        return torch.tensor([3.0 if indices.equal(ordered) else 3.5])
 
 
 @pytest.fixture

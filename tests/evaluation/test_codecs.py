@@ -5,7 +5,7 @@ from synthetic_voice import RATE, sung
 from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs
 from vqspeech.evaluation.codecs import BY_NAME, CODECS, OtherCodec, absent, ogg_packets, through
-from vqspeech.evaluation.metrics.scores import mel_distance
+from vqspeech.evaluation.metrics.mel import mel_distance
 from vqspeech.evaluation.metrics.signals import match
 
 NOMINAL = {"codec2-700c": 700, "codec2-1300": 1300, "codec2-3200": 3200, "speex-2150": 2150}

@@ -9,10 +9,17 @@ from synthetic_voice import RATE, sung
 from vqspeech.data.corpus import find_utterances
 from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs, runner
-from vqspeech.evaluation.runner import Sampling, evaluate
+from vqspeech.evaluation.methods import METHODS
+from vqspeech.evaluation.plan import Corpus, Plan
+from vqspeech.evaluation.report.json_form import to_dict
+from vqspeech.evaluation.report.markdown import markdown
+from vqspeech.synthesis.options import Synthesis
 
-QUICK = {"groups": ("mel",), "jobs": 0}
-SEVEN = Sampling(7)
+
+def evaluate(codec, utterances, methods, groups=("mel",), *, said=(), listen=0, **options):
+    """`runner.evaluate` of these recordings, in this process."""
+    corpus, plan = Corpus(utterances, dict(said)), Plan(methods, groups, **options)
+    return runner.evaluate(codec, corpus, plan, jobs=0, listen=listen)
 
 
 @pytest.fixture
@@ -26,7 +33,7 @@ def corpus(tmp_path):
 
 
 def test_every_utterance_goes_through_every_method(codec, corpus):
-    report = evaluate(codec, corpus, ("original", "preview", "wavenet"), sampling=SEVEN, **QUICK)
+    report = evaluate(codec, corpus, ("original", "preview", "wavenet"), synthesis=Synthesis(7))
     assert [row["utterance"] for row in report.rows] == ["1", "2", "1"]
     assert [call.preview for call in codec.calls] == [True, False] * 3
     assert {call.seed for call in codec.calls} == {7}
@@ -37,27 +44,27 @@ def test_every_utterance_goes_through_every_method(codec, corpus):
 
 
 def test_speakers_keep_their_identity_and_unknown_ones_get_the_stand_in(codec, corpus):
-    report = evaluate(codec, corpus, ("preview",), **QUICK)
+    report = evaluate(codec, corpus, ("preview",))
     assert [call.speaker for call in codec.calls] == ["anna", "anna", "other"]
     assert report.about["unknown_speaker_utterances"] == 1
-    evaluate(codec, corpus, ("preview",), speaker="bert", **QUICK)
+    evaluate(codec, corpus, ("preview",), speaker="bert")
     assert codec.calls[-1].speaker == "bert"
     codec.speakers = ("bert", "carl")
-    evaluate(codec, corpus, ("preview",), **QUICK)
+    evaluate(codec, corpus, ("preview",))
     assert codec.calls[-1].speaker == "bert"
 
 
 def test_codes_are_counted_over_all_files(codec, corpus):
-    codes = evaluate(codec, corpus, ("preview",), **QUICK).codes
+    codes = evaluate(codec, corpus, ("preview",)).codes
     assert (codes["used"], codes["dead"], codes["codebook_size"]) == (8, 8, 16)
     assert codes["perplexity"] == pytest.approx(8, rel=0.01)
     assert codes["bits_per_second"] == pytest.approx(4 * 50)
 
 
 def test_nats_are_measured_with_the_wavenet_only(codec, corpus):
-    nats = evaluate(codec, corpus, ("wavenet",), **QUICK).nats
+    nats = evaluate(codec, corpus, ("wavenet",)).nats
     assert nats == pytest.approx({"right": 3.0, "shuffled": 3.5, "difference": 0.5})
-    assert evaluate(codec, corpus, ("preview",), **QUICK).nats == {}
+    assert evaluate(codec, corpus, ("preview",)).nats == {}
 
 
 def test_transcripts_reach_the_recogniser(codec, corpus, monkeypatch):
@@ -66,27 +73,26 @@ def test_transcripts_reach_the_recogniser(codec, corpus, monkeypatch):
 
     monkeypatch.setattr(words, "recognise", lambda samples: ["yes"])
     said = {corpus[0].path: "YES NO"}
-    options = {"groups": ("words",), "jobs": 0}
-    report = evaluate(codec, corpus, ("preview",), transcripts=said, **options)
+    report = evaluate(codec, corpus, ("preview",), ("words",), said=said)
     assert report.averages()["preview"]["words_right"][::2] == (50, 1)
     assert report.averages()["preview"]["words_kept"][::2] == (100, 3)
 
 
 def test_unreadable_files_are_listed(codec, corpus):
     corpus[1].path.write_bytes(b"not audio")
-    report = evaluate(codec, corpus, ("preview",), **QUICK)
+    report = evaluate(codec, corpus, ("preview",))
     assert report.about["utterances"] == 2
     assert report.skipped[0][0] == str(corpus[1].path)
-    assert str(corpus[1].path) in report.to_markdown()
+    assert str(corpus[1].path) in markdown(report)
 
 
 def test_nothing_readable_is_refused(codec, corpus):
     for utterance in corpus:
         utterance.path.write_bytes(b"not audio")
     with pytest.raises(InputError, match="none of 3 recordings"):
-        evaluate(codec, corpus, ("preview",), **QUICK)
+        evaluate(codec, corpus, ("preview",))
     with pytest.raises(InputError, match="none of 0 recordings"):
-        evaluate(codec, [], ("preview",), **QUICK)
+        evaluate(codec, [], ("preview",))
 
 
 def test_long_recordings_are_cut_and_their_transcript_is_not_used(codec, corpus, monkeypatch):
@@ -101,7 +107,7 @@ def test_long_recordings_are_cut_and_their_transcript_is_not_used(codec, corpus,
 
     monkeypatch.setattr(runner._Run, "tasks", watched)
     said = {utterance.path: "A" for utterance in corpus}
-    report = evaluate(codec, corpus, ("preview",), transcripts=said, **QUICK)
+    report = evaluate(codec, corpus, ("preview",), said=said)
     assert [len(task.reference) for task in seen] == [12_800, 14_400, 14_400]
     assert [task.transcript for task in seen] == ["A", None, None]
     assert report.about["cut_to_first_minute"] == 2
@@ -111,11 +117,11 @@ def test_silence_and_one_sample_are_evaluated(codec, tmp_path):
     (tmp_path / "anna").mkdir()
     soundfile.write(tmp_path / "anna" / "one.wav", np.zeros(1), RATE)
     soundfile.write(tmp_path / "anna" / "silent.wav", np.zeros(RATE), RATE)
-    report = evaluate(codec, find_utterances(tmp_path), ("original", "wavenet"), **QUICK)
+    report = evaluate(codec, find_utterances(tmp_path), ("original", "wavenet"))
     assert report.averages()["wavenet"]["mel_distance"].count == 0
     assert report.nats == {}
-    json.dumps(report.to_dict(), allow_nan=False)
-    assert "2 utterances, 1 s of speech, 1 speakers" in report.to_markdown()
+    json.dumps(to_dict(report), allow_nan=False)
+    assert "2 utterances, 1 s of speech, 1 speakers" in markdown(report)
 
 
 @pytest.mark.parametrize(
@@ -128,25 +134,26 @@ def test_silence_and_one_sample_are_evaluated(codec, tmp_path):
         ({"speaker": "zoe"}, "no speaker 'zoe'"),
         ({"targets": ("zoe",), "groups": ("f0",)}, "no target 'zoe'"),
         ({"targets": ("bert",), "groups": ("f0",)}, "'bert' has no readable recording"),
-        ({"sampling": Sampling(seeds=0)}, "0 seeds"),
         ({"methods": ("convert-preview",)}, "no method is left.*measured by"),
     ],
 )
 def test_impossible_options_are_refused(codec, corpus, options, words):
     with pytest.raises(InputError, match=words):
-        evaluate(codec, corpus, **{"jobs": 0, "groups": ("mel",)} | options)
+        evaluate(codec, corpus, **{"methods": METHODS} | options)
     assert codec.calls == []
+    with pytest.raises(InputError, match="0 seeds"):
+        Plan(seeds=0)
 
 
 def test_a_missing_package_is_said_before_the_work(codec, corpus, monkeypatch):
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     with pytest.raises(InputError, match=r"pip install 'vqspeech\[eval\]'.*pocketsphinx"):
-        evaluate(codec, corpus, ("preview",), groups=("mel", "words"), jobs=0)
+        evaluate(codec, corpus, ("preview",), ("mel", "words"))
     assert codec.calls == []
 
 
 def test_the_same_seed_gives_the_same_report(codec, corpus):
-    one, two = (evaluate(codec, corpus, ("preview",), **QUICK).to_dict() for _ in range(2))
+    one, two = (to_dict(evaluate(codec, corpus, ("preview",))) for _ in range(2))
     assert one["averages"] == two["averages"]
     assert one["utterances"] == two["utterances"]
 
@@ -158,40 +165,40 @@ def both_known(codec):
 
 
 def test_utterances_are_converted_to_somebody_else(both_known, corpus):
-    methods = ("convert-preview", "convert-wavenet")
-    report = evaluate(both_known, corpus, methods, groups=("f0", "mel"), jobs=0)
+    methods = ("convert-preview", "convert-wavenet", "convert-wavenet-unfiltered")
+    report = evaluate(both_known, corpus, methods, ("f0", "mel"))
     assert [row["converted_to"] for row in report.rows] == ["zoe", "zoe", "anna"]
-    calls = [(call.how, call.speaker, call.preview) for call in both_known.calls]
-    assert calls[:2] == [("convert", "zoe", True), ("convert", "zoe", False)]
+    assert {call.how for call in both_known.calls} == {"convert"}
+    calls = [(call.speaker, call.preview, call.postfilter) for call in both_known.calls]
+    assert calls[:3] == [("zoe", True, False), ("zoe", False, True), ("zoe", False, False)]
     assert report.about["targets"] == ["anna", "zoe"]
     found = report.averages()["convert-preview"]
     # The fake changes no pitch, and everybody here sings the same melody.
     assert found["f0_off"].mean < 1 and found["f0_within"].mean == 100
-    text = report.to_markdown()
+    text = markdown(report)
     assert "## Conversion" in text and "## Reconstruction" not in text and "anna, zoe" in text
 
 
 def test_without_another_voice_conversion_is_left_out_with_a_line(codec, corpus):
     methods = ("preview", "convert-preview")
-    report = evaluate(codec, corpus[2:], methods, groups=("f0",), jobs=0)
+    report = evaluate(codec, corpus[2:], methods, ("f0",))
     assert report.methods == ("preview",)
-    assert "convert-preview was left out: there is no recording" in report.to_markdown()
+    assert "convert-preview was left out: there is no recording" in markdown(report)
 
 
 def test_the_only_target_is_not_converted_to_itself(codec, corpus):
-    options = {"groups": ("f0",), "targets": ("anna",), "jobs": 0}
-    report = evaluate(codec, corpus, ("convert-preview",), **options)
+    report = evaluate(codec, corpus, ("convert-preview",), ("f0",), targets=("anna",))
     assert [row["converted_to"] for row in report.rows] == [None, None, "anna"]
     assert report.averages()["convert-preview"]["f0_off"].count == 1
 
 
 def test_a_codec_that_is_not_installed_is_left_out_with_a_line(codec, corpus, monkeypatch):
     monkeypatch.setattr(codecs.shutil, "which", lambda program: None)
-    report = evaluate(codec, corpus, ("original", "opus-6000"), **QUICK)
+    report = evaluate(codec, corpus, ("original", "opus-6000"))
     assert report.methods == ("original",)
-    assert "opusenc and opusdec not installed (Debian package opus-tools)" in report.to_markdown()
+    assert "opusenc and opusdec not installed (Debian package opus-tools)" in markdown(report)
     with pytest.raises(InputError, match="no method is left.*opusenc"):
-        evaluate(codec, corpus, ("opus-6000",), **QUICK)
+        evaluate(codec, corpus, ("opus-6000",))
 
 
 def test_a_codec_that_fails_costs_one_figure_and_not_the_report(codec, corpus, monkeypatch):
@@ -202,47 +209,44 @@ def test_a_codec_that_fails_costs_one_figure_and_not_the_report(codec, corpus, m
 
     monkeypatch.setattr(codecs.shutil, "which", lambda program: program)
     monkeypatch.setattr(codecs, "through", through)
-    report = evaluate(codec, corpus, ("opus-6000",), **QUICK)
+    report = evaluate(codec, corpus, ("opus-6000",))
     assert report.averages()["opus-6000"]["mel_distance"].count == 2
     assert report.rates["opus-6000"] == {"coded": 6000, "file": 8000}
-    text = report.to_markdown()
+    text = markdown(report)
     assert f"{corpus[0].path}: Opus 6: opusenc failed" in text
     assert "| bit/s, codes ↓ | 6000 |" in text and "| bit/s, whole file ↓ | 8000 |" in text
 
 
 def test_codes_are_measured_in_files(codec, corpus):
-    report = evaluate(codec, corpus, ("preview",), **QUICK)
+    report = evaluate(codec, corpus, ("preview",))
     packed = report.rates["packed"]
     assert packed["coded"] == pytest.approx(200, rel=0.03)  # 4 bits a code, and whole bytes
     assert packed["file"] > packed["coded"] + 100
-    assert "with the prior" not in report.to_markdown()
+    assert "with the prior" not in markdown(report)
 
 
 def test_several_seeds_give_means_and_a_spread(codec, corpus):
-    methods, several = ("preview", "wavenet"), Sampling(5, 3)
-    report = evaluate(codec, corpus, methods, sampling=several, **QUICK)
+    options = {"synthesis": Synthesis(5), "seeds": 3}
+    report = evaluate(codec, corpus, ("preview", "wavenet"), **options)
     assert [call.seed for call in codec.calls[:4]] == [5, 5, 6, 7]
-    alone = [
-        evaluate(codec, corpus, ("wavenet",), sampling=Sampling(seed), **QUICK)
-        for seed in (5, 6, 7)
-    ]
+    alone = [evaluate(codec, corpus, ("wavenet",), synthesis=Synthesis(seed)) for seed in (5, 6, 7)]
     means = [one.averages()["wavenet"]["mel_distance"].mean for one in alone]
     assert report.averages()["wavenet"]["mel_distance"].mean == pytest.approx(np.mean(means))
     assert list(report.spreads()) == ["wavenet"]
     spread = report.spreads()["wavenet"]["mel_distance"]
     assert spread == pytest.approx((min(means), max(means))) and spread.low < spread.high
-    assert "## Spread over seeds" in report.to_markdown()
-    assert "## Spread" not in alone[0].to_markdown()
-    content = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert "## Spread over seeds" in markdown(report)
+    assert "## Spread" not in markdown(alone[0])
+    content = json.loads(json.dumps(to_dict(report), allow_nan=False))
     assert set(content["spread_over_seeds"]["wavenet"]["mel_distance"]) == {"low", "high"}
 
 
 def test_the_temperature_is_the_wavenets(codec, corpus):
-    cold = Sampling(temperature=0.5)
-    report = evaluate(codec, corpus, ("preview", "wavenet"), sampling=cold, **QUICK)
+    cold = Synthesis(temperature=0.5)
+    report = evaluate(codec, corpus, ("preview", "wavenet"), synthesis=cold)
     assert [call.temperature for call in codec.calls if not call.preview] == [0.5] * 3
     assert report.about["temperature"] == 0.5
-    warm = evaluate(codec, corpus, ("wavenet",), **QUICK)
+    warm = evaluate(codec, corpus, ("wavenet",))
     assert warm.about["temperature"] == 1
     distances = [one.averages()["wavenet"]["mel_distance"].mean for one in (report, warm)]
     assert distances[0] < distances[1]
@@ -250,16 +254,32 @@ def test_the_temperature_is_the_wavenets(codec, corpus):
 
 def test_recordings_to_listen_to_are_kept_as_the_metrics_hear_them(codec, corpus):
     pytest.importorskip("PIL")
-    report = evaluate(codec, corpus, ("original", "wavenet"), listen=1, **QUICK)
+    report = evaluate(codec, corpus, ("original", "wavenet"), listen=1)
     (sample,) = report.samples
     original, wavenet = sample.waves["original"], sample.waves["wavenet"]
     assert sample.utterance == "1" and original.shape == wavenet.shape
     assert np.sqrt(np.mean(wavenet**2)) == pytest.approx(np.sqrt(np.mean(original**2)), rel=0.01)
-    assert evaluate(codec, corpus, ("original",), **QUICK).samples == []
+    assert evaluate(codec, corpus, ("original",)).samples == []
 
 
 def test_what_the_model_cannot_do_is_left_out_with_a_line(codec, corpus):
     codec.has_preview = False
-    report = evaluate(codec, corpus, ("preview", "wavenet"), **QUICK)
+    report = evaluate(codec, corpus, ("preview", "wavenet"))
     assert report.methods == ("wavenet",)
-    assert "preview was left out: model fake has no head" in report.to_markdown()
+    assert "preview was left out: model fake has no head" in markdown(report)
+
+
+def test_the_wavenet_stands_beside_itself_without_its_post_filter(codec, corpus):
+    report = evaluate(codec, corpus, METHODS)
+    assert [call.postfilter for call in codec.calls[:3]] == [False, True, False]
+    text = markdown(report)
+    assert "| original | Griffin-Lim (preview) | WaveNet + post-filter | WaveNet alone |" in text
+    assert "| | WaveNet + post-filter | WaveNet alone |" in text  # against Griffin-Lim
+    assert "WaveNet alone: as it was sampled" in text
+
+
+def test_a_model_without_a_post_filter_has_the_wavenet_alone(codec, corpus):
+    codec.config.conditioning.log_mel_head = False
+    report = evaluate(codec, corpus, ("wavenet", "wavenet-unfiltered"))
+    assert report.methods == ("wavenet-unfiltered",) and report.nats["right"] == 3
+    assert "wavenet was left out: the model predicts no log-mel" in markdown(report)

@@ -19,10 +19,8 @@ def with_codes_in_use(folder):
     with torch.no_grad():
         level = noise(16_000) * np.float32(audio.level_gain(noise(16_000)))
         z = quantizer.normalised(codec.model.encoder(torch.from_numpy(level)[None]))[0]
-        frames = [
-            n + book for book in range(codec.config.quantizer.codebooks) for n in (10, 20, 30, 40)
-        ]
-        quantizer.codebook.copy_(z[:, frames].t())
+        for number, book in enumerate(quantizer.books):
+            book.codebook.copy_(z[:, [n + number for n in (10, 20, 30, 40)]].t())
         codec.model.conditioning.stem.linear.weight.mul_(20)
         codec.model.decoder.condition.weight.mul_(20)
     return codec

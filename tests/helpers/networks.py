@@ -41,6 +41,6 @@ def excitation_of(decoder: WaveNetDecoder, f0: Tensor = F0) -> Tensor | None:
 @torch.no_grad()
 def drive_of(decoder: WaveNetDecoder, f0: Tensor = F0) -> np.ndarray:
     """What F0 frames [1, n] add to the stack's input: [n * HOLD, R] float32."""
-    if decoder.excite is None:
+    if decoder.excitation is None:
         return np.zeros((f0.shape[1] * HOLD, decoder.stack.residual_channels), np.float32)
-    return decoder.excite(excitation_of(decoder, f0))[0].numpy()
+    return decoder.excitation(excitation_of(decoder, f0))[0].numpy()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vqspeech.config.model import EncoderConfig
-from vqspeech.nn.augmentation import RIPPLES, coloured, draw, scaled
+from vqspeech.nn.augmentation import draw, equalised, scaled
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.filter_banks import LogMel, LowSpectrum
 
@@ -26,7 +26,7 @@ def encoder_of(**options):
 
 @torch.no_grad()
 @pytest.mark.parametrize("option", ["vtlp", "pitch_shift", "equaliser"])
-def test_voices_are_disguised_in_training_only(option):
+def test_recordings_are_augmented_in_training_only(option):
     encoder, wave = encoder_of(**{option: 0.2}), 0.1 * torch.randn(2, 3200)
     plain = encoder_of()
     plain.load_state_dict(encoder.state_dict())
@@ -68,13 +68,10 @@ def test_workers_draw_for_the_batch_of_all_of_them(monkeypatch):
         monkeypatch.setattr("vqspeech.nn.augmentation.rank", lambda rank=rank: rank)
         torch.manual_seed(2)
         own = draw(config, 2, "cpu")
-        for part, everybody in zip(
-            (*own.factors, own.ripples), (*whole.factors, whole.ripples), strict=True
-        ):
+        for part, everybody in zip(own, whole, strict=True):
             assert torch.equal(part, everybody[2 * rank : 2 * rank + 2])
-    mel, low = whole.factors
-    assert bool((mel.log().abs() <= WARP).all())
-    assert bool(((low / mel).log().abs() <= 0.1 + 1e-6).all())
+    assert bool((whole.vtlp.log().abs() <= WARP).all())
+    assert bool((whole.pitch_shift.log().abs() <= 0.1 + 1e-6).all())
     assert draw(config_of(), 6, "cpu") is None
 
 
@@ -112,20 +109,20 @@ def test_what_lies_between_bands_is_interpolated_and_the_ends_go_on():
 @pytest.mark.parametrize("bank", [LogMel(80), LowSpectrum(64)])
 def test_an_equaliser_is_the_same_at_all_times_and_of_the_wanted_deviation(bank):
     torch.manual_seed(0)
-    ripples = draw(config_of(equaliser=0.4), 4000, "cpu").ripples
+    ripples = draw(config_of(equaliser=0.4), 4000, "cpu").equaliser
     bands = torch.randn(4000, len(bank.centres()), 2)
-    gain = coloured(bands, bank.centres(), ripples, -100.0) - bands
+    gain = equalised(bands, bank.centres(), ripples, -100.0) - bands
     torch.testing.assert_close(gain[..., 0], gain[..., 1], atol=1e-5, rtol=0)
     if isinstance(bank, LogMel):  # over all frequencies; the low spectrum has but some
         assert float(gain.std()) == pytest.approx(0.4, abs=0.06)
-    assert ripples.shape == (4000, RIPPLES) and abs(float(gain.mean())) < 0.1
+    assert abs(float(gain.mean())) < 0.1
 
 
 def test_both_spectra_hear_the_same_equaliser():
     """Where mel bands and low bins have the same frequency, they have the same gain."""
     mel, low = LogMel(80).centres(), LowSpectrum(64).centres()
     ripples = torch.tensor([[0.3, -0.5, 0.2, 0.1]])
-    gains = [coloured(torch.zeros(1, len(x), 1), x, ripples, -9.0)[0, :, 0] for x in (mel, low)]
+    gains = [equalised(torch.zeros(1, len(x), 1), x, ripples, -9.0)[0, :, 0] for x in (mel, low)]
     for band in range(2, 20):
         near = int((low - mel[band]).abs().argmin())
         assert float(gains[0][band]) == pytest.approx(float(gains[1][near]), abs=0.03)
@@ -134,5 +131,5 @@ def test_both_spectra_hear_the_same_equaliser():
 def test_nothing_gets_quieter_than_the_floor():
     mel = LogMel(40)
     silence = mel(torch.zeros(1, 1600))
-    found = coloured(silence, mel.centres(), torch.full((1, RIPPLES), -0.4), float(silence.min()))
+    found = equalised(silence, mel.centres(), torch.full((1, 4), -0.4), float(silence.min()))
     assert float(found.min()) == float(silence.min()) and float(found.max()) > float(silence.max())

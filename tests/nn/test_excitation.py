@@ -1,31 +1,16 @@
-"""The phase of the fundamental: measured in a recording, and run on from F0."""
+"""What the WaveNet is told of the phase: in training as measured, in decoding run on from F0."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
+from gliding_voice import FRAME, gliding_voice
 
-from vqspeech.nn.excitation import PhaseWalk, measured_phase, teacher_excitation
+from vqspeech.audio.phase import measured_phase
+from vqspeech.nn.excitation import PhaseWalk, teacher_excitation
 
-FRAME = 160
 F0 = torch.tensor([[110.0, 117.3, 0.0, 0.0, 251.7, 90.1, 0.0, 180.0]])
-
-
-def gliding_voice(seconds=1.0):
-    """A voice from 100 to 220 Hz and back: its wave [1, T], F0 frames [1, n] and phase [T]."""
-    t = np.arange(round(16_000 * seconds)) / 16_000
-    f0 = 160 - 60 * np.cos(2 * np.pi * t / seconds)
-    phase = 2 * np.pi * np.cumsum(f0) / 16_000
-    parts = [0.1 / k * np.cos(k * phase + 0.7 * k**2) for k in range(1, 12)]
-    tensors = sum(parts), f0[FRAME // 2 :: FRAME]
-    wave, frames = (torch.tensor(part, dtype=torch.float32)[None] for part in tensors)
-    return wave, frames, phase
-
-
-def turned(angle):
-    """An angle brought to -pi..pi."""
-    return np.angle(np.exp(1j * np.asarray(angle, np.float64)))
 
 
 def cycles_of(excitation):
@@ -33,17 +18,6 @@ def cycles_of(excitation):
     count = excitation.shape[-1] // 2
     cosine, sine = excitation[0, :, 0].double(), excitation[0, :, count].double()
     return torch.atan2(sine, cosine) / (2 * math.pi) % 1.0
-
-
-@pytest.mark.parametrize("bands", [1, 4])
-@pytest.mark.parametrize("off", [0.98, 1.0, 1.02])
-def test_measured_phase_follows_the_voice_where_the_track_does_not(bands, off):
-    wave, f0, phase = gliding_voice()
-    found = measured_phase(wave, off * f0, bands)
-    assert found.shape == (1, wave.shape[1] // bands)
-    apart = turned(found[0].numpy() - phase[::bands])[480 // bands : -480 // bands]
-    middle = np.angle(np.exp(1j * apart).mean())
-    assert np.abs(turned(apart - middle)).max() < 0.2
 
 
 def test_what_training_tells():

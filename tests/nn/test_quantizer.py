@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vqspeech.config.model import QuantizerConfig
-from vqspeech.nn.quantizer import LAPLACE, VectorQuantizer, jitter_frames, perplexity
+from vqspeech.nn.quantizer import VectorQuantizer, jitter_frames, perplexity
 
 K, D = 12, 5
 
@@ -53,56 +53,6 @@ def test_lookup_inverts_encode_for_the_codes_themselves():
     quantizer = make().eval()
     every = torch.arange(K)[None]
     assert torch.equal(quantizer.encode(quantizer.lookup(every)), every)
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("frames", [1, 7, 40])
-@pytest.mark.parametrize("books", [2, 4])
-def test_frames_take_the_codebooks_in_turn(books, frames):
-    quantizer, z = make(codebooks=books).eval(), torch.randn(3, D, frames)
-    found = quantizer(z)
-    for frame in range(frames):
-        own = quantizer.codebook.view(books, K, D)[frame % books]
-        distances = torch.cdist(z[..., frame].double(), own.double())
-        assert torch.equal(found.indices[:, frame], distances.argmin(1))
-        torch.testing.assert_close(found.z_q[..., frame], own[distances.argmin(1)])
-    assert torch.equal(quantizer.encode(z), found.indices)
-    assert found.usage.shape == (books * K,) and int(found.usage.sum()) == 3 * frames
-    assert torch.equal(
-        found.usage, torch.bincount(quantizer.rows(found.indices).flatten(), minlength=books * K)
-    )
-
-
-def test_each_codebook_has_statistics_of_its_own():
-    quantizer = make(initialised=False, codebooks=2, normalise=True, ema_decay=0.5)
-    z = torch.randn(2, D, 400)
-    z[..., 1::2] = 50 + 9 * z[..., 1::2]
-    for _ in range(40):
-        found = quantizer(z)
-    assert float(found.codebook_loss) < 1.5, "one scale for both"
-    normal = quantizer.normalised(z)
-    assert float(normal.detach().mean((0, 2)).abs().max()) < 1e-4
-    rows, frames = quantizer.rows(found.indices).flatten(), flat(normal.detach())
-    used = rows.unique()
-    assert bool((used < K).any()) and bool((used >= K).any())
-    for row in used:  # the same batch forty times: each code is the mean of its own frames
-        mean = frames[rows == row].mean(0)
-        torch.testing.assert_close(quantizer.codebook.detach()[row], mean, rtol=1e-2, atol=1e-2)
-
-
-def test_codebooks_begin_and_revive_with_frames_of_their_own():
-    quantizer = make(initialised=False, codebooks=2, ema_decay=0.9, revive_below=0.1)
-    z = torch.randn(2, D, 60)
-    z[..., 1::2] += 1000
-    quantizer(z)
-    books = quantizer.codebook.detach().view(2, K, D)
-    assert float(books[0].max()) < 500 < float(books[1].min())
-    with torch.no_grad():
-        books[1, 5] = -1000.0
-        quantizer.sums.view(2, K, D)[1, 5] = -1000.0
-    for _ in range(60):
-        quantizer(z)
-    assert float(quantizer.codebook.detach().view(2, K, D)[1].min()) > 500
 
 
 @torch.no_grad()
@@ -157,15 +107,13 @@ def test_moving_averages_leave_no_gradient_to_the_codebook():
 
 
 def slow_update(counts, sums, codebook, frames, decay):
-    """Equations 6 to 8, code by code, with Laplace smoothing of the counts."""
+    """Equations 6 to 8, code by code."""
     chosen = ((frames[:, None] - codebook[None]) ** 2).sum(-1).argmin(1)
     for code in range(len(codebook)):
         members = frames[chosen == code]
         counts[code] = decay * counts[code] + (1 - decay) * len(members)
         sums[code] = decay * sums[code] + (1 - decay) * members.sum(0)
-    total = counts.sum()
-    smooth = (counts + LAPLACE) / (total + len(codebook) * LAPLACE) * total
-    return counts, sums, sums / smooth[:, None]
+    return counts, sums, sums / counts[:, None]
 
 
 def test_update_equals_a_slow_one():
@@ -181,7 +129,15 @@ def test_update_equals_a_slow_one():
         for has, wanted in zip(
             (quantizer.counts, quantizer.sums, quantizer.codebook), expected, strict=True
         ):
-            np.testing.assert_allclose(has.detach().numpy(), wanted, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(has.detach().numpy(), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_code_that_is_never_used_stays_finite():
+    quantizer = make(ema_decay=0.0)
+    with torch.no_grad():
+        quantizer.codebook[0] = 1000.0
+    quantizer(torch.randn(2, D, 20))
+    assert float(quantizer.counts[0]) == 0 and bool(quantizer.codebook.isfinite().all())
 
 
 def test_codes_go_to_the_means_of_their_frames():
@@ -267,7 +223,7 @@ def test_without_revival_dead_codes_stay():
 def test_dead_codes_are_counted():
     quantizer = make(revive_below=0.1)
     quantizer.counts.copy_(torch.tensor([0.0] * 3 + [5.0] * (K - 3)))
-    assert quantizer.dead_codes() == 3
+    assert quantizer.dead_codes().tolist() == [True] * 3 + [False] * (K - 3)
 
 
 # Jitter
@@ -287,14 +243,6 @@ def test_jitter_takes_neighbours_as_often_as_asked(probability):
         share = float((moved == step).float().mean())
         assert abs(share - probability / 2) < 4 * deviation
     assert not torch.equal(moved[0], moved[1]), "the same frames in every item"
-
-
-@torch.no_grad()
-def test_jitter_stays_within_a_codebook():
-    x = torch.arange(999).float()[None, None]
-    out = jitter_frames(x, 0.5, 2)
-    assert set((out - x).unique().tolist()) == {-2.0, 0.0, 2.0}
-    assert float(out.min()) >= 0 and float(out.max()) <= 998
 
 
 def test_jitter_hands_the_gradient_to_the_frame_that_was_taken():

@@ -2,14 +2,19 @@
 
 import copy
 import math
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from vqspeech.audio import read
+from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.nn import vqvae
 from vqspeech.nn.excitation import teacher_excitation
-from vqspeech.nn.phoneme_reader import UNKNOWN
+from vqspeech.nn.phonemes import UNKNOWN
 from vqspeech.nn.vqvae import VQVAE, Batch
 
 SPEAKERS = torch.tensor([1, 0])
@@ -39,7 +44,7 @@ def outspoken(config):
     """A model whose nats show what its decoder is told."""
     model = ready(config).eval()
     with torch.no_grad():
-        model.decoder.excite.weight.mul_(4)
+        model.decoder.excitation.weight.mul_(4)
         model.decoder.output.weight.mul_(8)
     return model
 
@@ -107,7 +112,7 @@ def test_terms_by_hand(narrow):
         pitch = model.conditioning.pitch(hidden).loss(batch.f0)
         torch.testing.assert_close(losses.pitch, pitch, rtol=1e-4, atol=1e-5)
     if narrow.conditioning.phoneme_head:
-        read = model.phonemes.loss(z_q, batch.phonemes)  # from the codes alone, not the speaker
+        read = model.phoneme_head.loss(z_q, batch.phonemes)  # from the codes alone, not the speaker
         torch.testing.assert_close(losses.phonemes, read, rtol=1e-4, atol=1e-5)
 
 
@@ -179,7 +184,55 @@ def test_frozen_codes_do_not_move_even_in_training_mode(narrow_base):
     assert torch.equal(losses.usage, torch.bincount(codes, minlength=len(losses.usage)).float())
     model.train()
     model(batch)
-    assert not torch.equal(before["1.counts"], frozen.state_dict()["1.counts"])
+    assert not torch.equal(before["1.books.0.counts"], frozen.state_dict()["1.books.0.counts"])
+
+
+def beside(items):
+    """Recordings [T] of any lengths in one batch: wave [B, T] and lengths [B]."""
+    lengths = torch.tensor([len(item) for item in items])
+    return torch.nn.utils.rnn.pad_sequence(items, batch_first=True), lengths
+
+
+def other_codes(model, items):
+    """How many codes of a batch are not those of its recordings alone: of frames that lie between
+    two codes, closer than arithmetic can tell."""
+    together, differ = model.encode(*beside(items)), 0
+    assert together.shape == (len(items), -(-max(map(len, items)) // model.config.hop))
+    for codes, item in zip(together, items, strict=True):
+        alone = model.encode(item[None])
+        codes = codes[None, : alone.shape[1]]
+        z = model.quantizer.normalised(model.encoder(item[None]))
+        distances = [(z - model.quantizer.lookup(one)).norm(dim=1) for one in (codes, alone)]
+        torch.testing.assert_close(*distances, rtol=1e-2, atol=1e-2)
+        differ += int((codes != alone).sum())
+    return differ
+
+
+@pytest.fixture
+def encoding(narrow_base, narrow_paper):
+    """Models whose codes are in use."""
+    return {"base": ready(narrow_base).eval(), "paper": ready(narrow_paper).eval()}
+
+
+@given(
+    lengths=st.lists(st.integers(1, 6000), min_size=1, max_size=5),
+    name=st.sampled_from(["base", "paper"]),
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_batch_of_any_lengths_has_the_codes_of_each_alone(encoding, lengths, name):
+    torch.manual_seed(0)
+    items = [0.1 * torch.randn(samples) for samples in lengths]
+    with torch.no_grad():
+        other_codes(encoding[name], items)
+
+
+@torch.no_grad()
+def test_a_batch_has_the_codes_of_each_alone_of_the_shipped_model():
+    speech = torch.from_numpy(read(Path(__file__).parents[2] / "egs" / "sentence.flac"))
+    items = [speech[first:last] for first, last in ((0, 40_000), (9_999, 10_000), (3_000, 19_111))]
+    assert other_codes(load_checkpoint().model, [*items, torch.zeros(8_000)]) <= 1
 
 
 @torch.no_grad()
@@ -189,3 +242,22 @@ def test_encode_and_hidden_shapes(narrow):
     assert indices.shape == (2, 6) and indices.dtype == torch.int64
     hidden = model.hidden(indices, model.speakers(SPEAKERS))
     assert hidden.shape == (2, narrow.conditioning.channels, 6)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("preset", ["narrow_base", "narrow_paper"])
+def test_nats_per_step_of_pieces_are_those_of_the_whole(preset, request):
+    config = request.getfixturevalue(preset)
+    frames = round(4.3 * config.frame_rate)  # two whole pieces and a part of one
+    model, batch = ready(config).eval(), crops(config, frames)
+    model.decoder.output.weight.mul_(8)
+    indices, voices = model.encode(batch.wave), model.speakers(batch.speaker)
+    found = model.nats_per_step(batch.wave, indices, voices, batch.f0)
+    assert found.shape == (2,) and abs(float(found[0] - found[1])) > 1e-5
+    bands = config.decoder.bands
+    for row, one in enumerate(found):
+        only = slice(row, row + 1)
+        f0 = None if batch.f0 is None else batch.f0[only]
+        hidden = model.hidden(indices[only], voices[only])
+        whole = model.nats(batch.wave[only], hidden, (0, frames), f0)
+        assert float(one) == pytest.approx(bands * float(whole), rel=1e-5)

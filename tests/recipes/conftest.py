@@ -1,5 +1,6 @@
-"""The scripts of recipes/vctk/local, and a miniature corpus of either release."""
+"""The scripts of recipes/base and recipes/vctk/local, and a miniature corpus of either release."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -7,6 +8,21 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "recipes" / "vctk" / "local"))
+sys.path.insert(0, str(REPOSITORY / "recipes" / "base"))
+
+
+@pytest.fixture(scope="session")
+def base_script():
+    """base_script(name): a module of recipes/base, not by its name: others have such modules."""
+
+    def load(name):
+        path = REPOSITORY / "recipes" / "base" / f"{name}.py"
+        about = importlib.util.spec_from_file_location(f"base_{name}", path)
+        module = importlib.util.module_from_spec(about)
+        about.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session", params=["0.92", "0.80"])

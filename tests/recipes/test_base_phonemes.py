@@ -1,6 +1,5 @@
 """recipes/base/phonemes.py: transcripts by the corpus's names, and what is noted of each."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +22,8 @@ SPOKEN = {PHONEMES.index(name) for name in ("OW", "SIL")}
 
 
 @pytest.fixture(scope="module")
-def phonemes():
-    # Not by its name: others have modules of that name.
-    about = importlib.util.spec_from_file_location("base_phonemes", SCRIPT)
-    module = importlib.util.module_from_spec(about)
-    about.loader.exec_module(module)
-    return module
+def phonemes(base_script):
+    return base_script("phonemes")
 
 
 @pytest.fixture(scope="module")

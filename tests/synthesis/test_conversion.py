@@ -9,6 +9,7 @@ from vqspeech import Codec, InputError
 from vqspeech.audio.level import LevelMeter
 from vqspeech.synthesis import conversion
 from vqspeech.synthesis.conversion import Move, at_level_of, missing, planned
+from vqspeech.synthesis.options import LARGEST_SEMITONES, Conversion
 
 RATE = 16_000
 
@@ -56,14 +57,17 @@ def test_how_far_the_pitch_is_moved():
         return planned([wave], pitch, target).step
 
     assert steps("target", 300.0) == pytest.approx(12.0, abs=0.5)
-    assert steps("target", 1000.0) == conversion.LARGEST_SEMITONES
-    assert steps("target", 20.0) == -conversion.LARGEST_SEMITONES
+    assert steps("target", 1000.0) == LARGEST_SEMITONES
+    assert steps("target", 20.0) == -LARGEST_SEMITONES
     assert steps("target", 0.0) == steps("keep", 300.0) == steps("keep", 0.0) == 0.0
     assert steps("target", 150.0) == 0.0
     assert steps(-3.0, 0.0) == steps(-3, 200.0) == -3.0
-    for bad in ("high", "", 15.0, -15, float("nan")):
-        with pytest.raises(InputError, match="pitch"):
-            steps(bad, 200.0)
+
+
+@pytest.mark.parametrize("pitch", ["high", "", 15.0, -15, float("nan")])
+def test_impossible_pitch(pitch):
+    with pytest.raises(InputError, match="pitch"):
+        Conversion(pitch=pitch)
 
 
 def test_what_pitch_is_wanted():
@@ -95,43 +99,29 @@ def test_the_first_minute_tells_where_the_pitch_is(monkeypatch):
 
 
 def test_what_is_missing_is_from_the_predicted_to_the_wanted():
-    asked = []
-
-    class Predicting:
-        def predicted_f0(self, codes, speaker):
-            asked.append((codes, speaker))
-            return self.f0
-
-    codec = Predicting()
     for f0, wanted, step in (
         (100.0, 200.0, 12.0),
         (200.0, 150.0, 12 * np.log2(0.75)),
         (200.0, 200.0, 0.0),
-        (100.0, 1000.0, conversion.LARGEST_SEMITONES),
-        (500.0, 50.0, -conversion.LARGEST_SEMITONES),
+        (100.0, 1000.0, LARGEST_SEMITONES),
+        (500.0, 50.0, -LARGEST_SEMITONES),
         (100.0, 0.0, 0.0),
         (float("nan"), 200.0, 0.0),
     ):
-        codec.f0 = f0
-        assert missing(codec, "codes", "anna", Move(3.0, wanted)) == pytest.approx(step)
-    assert set(asked) == {("codes", "anna")}
-
-
-def test_a_model_that_predicts_no_pitch_lacks_none(codec):
-    assert missing(codec, codec.encode(vowel(0.5)), "anna", Move(0.0, 200.0)) == 0.0
+        assert missing(f0, wanted) == pytest.approx(step)
 
 
 @pytest.fixture
 def pitched(pitched_model, monkeypatch):
-    """(codec, the codes and the change that its decoder is asked for)."""
+    """(codec, what its renderer is asked for)."""
     codec, asked = Codec.from_pretrained(pitched_model, device="cpu"), []
-    decode = codec.decode_blocks
+    blocks = codec.renderer.blocks
 
-    def listening(codes, speaker, *, change, **options):
-        asked.append((codes, change))
-        return decode(codes, speaker, change=change, **options)
+    def listening(spoken, options):
+        asked.append(spoken)
+        return blocks(spoken, options)
 
-    monkeypatch.setattr(codec, "decode_blocks", listening)
+    monkeypatch.setattr(codec.renderer, "blocks", listening)
     return codec, asked
 
 
@@ -140,19 +130,19 @@ def test_what_the_codes_lack_is_added_when_they_are_decoded(
     pitched, tmp_path, monkeypatch, pitch, wanted
 ):
     codec, asked = pitched
-    monkeypatch.setattr(codec, "speaker_f0", lambda speaker: 230.0)
+    monkeypatch.setattr(codec.voices, "f0", lambda speaker: 230.0)
     wave = vowel(seconds=0.6, pitch=150.0)
     soundfile.write(tmp_path / "in.wav", wave, RATE, "FLOAT")
-    options = {"speaker": "bert", "pitch": pitch, "preview": True, "emphasis": 0.3}
+    options = {"speaker": "bert", "pitch": pitch, "preview": True, "guidance": 0.3}
     codec.convert(wave, **options)
     codec.convert_file(tmp_path / "in.wav", tmp_path / "out.wav", **options)
     assert len(asked) == 2
-    for codes, change in asked:
+    for codes, _, change in asked:
         predicted = codec.predicted_f0(codes, "bert")
         assert predicted * 2 ** (change.semitones / 12) == pytest.approx(wanted, rel=0.02)
         assert abs(change.semitones) > 0.01, "the test tests nothing"
-        assert change.emphasis == 0.3
-    np.testing.assert_array_equal(asked[0][0].indices, asked[1][0].indices)
+        assert change.guidance == 0.3
+    np.testing.assert_array_equal(asked[0].codes.indices, asked[1].codes.indices)
 
 
 def test_a_wave_is_converted_by_the_pitch_it_lacks(pitched):
@@ -177,19 +167,19 @@ def test_a_wave_is_converted(codec, preview):
 
 def test_moving_by_nothing_is_the_codec_itself(codec):
     wave = vowel(seconds=0.5)
-    kept = codec.convert(wave, speaker="bert", preview=True, pitch="keep", emphasis=0)
+    kept = codec.convert(wave, speaker="bert", preview=True, pitch="keep", guidance=0)
     plain = codec.decode(codec.encode(wave), "bert", preview=True)
     np.testing.assert_allclose(kept * (plain.std() / kept.std()), plain, atol=1e-3)
 
 
-@pytest.mark.parametrize("emphasis", [-0.1, 2.1, float("nan")])
-def test_impossible_emphasis(codec, tmp_path, emphasis):
+@pytest.mark.parametrize("guidance", [-0.1, 2.1, float("nan")])
+def test_impossible_guidance(codec, tmp_path, guidance):
     wave = vowel(seconds=0.3)
     soundfile.write(tmp_path / "in.wav", wave, RATE)
-    with pytest.raises(InputError, match="emphasis"):
-        codec.convert(wave, speaker="bert", emphasis=emphasis)
-    with pytest.raises(InputError, match="emphasis"):
-        codec.convert_file(tmp_path / "in.wav", tmp_path / "o.wav", "bert", emphasis=emphasis)
+    with pytest.raises(InputError, match="guidance"):
+        codec.convert(wave, speaker="bert", guidance=guidance)
+    with pytest.raises(InputError, match="guidance"):
+        codec.convert_file(tmp_path / "in.wav", tmp_path / "o.wav", "bert", guidance=guidance)
     assert not (tmp_path / "o.wav").exists()
 
 

@@ -8,7 +8,7 @@ from tones import vowel
 
 from vqspeech import Codec, InputError
 from vqspeech.config.model import from_dict
-from vqspeech.nn.conditioning import Pitch
+from vqspeech.nn.heads import Pitch
 from vqspeech.synthesis import enrolment
 from vqspeech.synthesis.enrolment import cut, enroll, nearest_speakers
 
@@ -40,7 +40,7 @@ def quick(monkeypatch):
 def test_the_new_voice_explains_speech_kept_out_better(codec, speech):
     before = {name: value.clone() for name, value in codec.model.state_dict().items()}
     shares = []
-    voice, held = enroll(codec, " Eva ", speech, progress=shares.append)
+    voice, held = enroll(codec.loaded, " Eva ", speech, progress=shares.append)
     assert held.better and held.mel < held.nearest_mel
     assert np.isfinite([held.nats, held.nearest_nats]).all()
     assert voice.name == "Eva" and voice.model == codec.fingerprint
@@ -54,19 +54,20 @@ def test_the_new_voice_explains_speech_kept_out_better(codec, speech):
 
 
 def test_the_seed_decides(codec, speech):
-    one, two = (enroll(codec, "Eva", speech, seed=1)[0].vector for _ in range(2))
+    one, two = (enroll(codec.loaded, "Eva", speech, seed=1)[0].vector for _ in range(2))
     np.testing.assert_array_equal(one, two)
-    assert not np.array_equal(one, enroll(codec, "Eva", speech, seed=2)[0].vector)
+    assert not np.array_equal(one, enroll(codec.loaded, "Eva", speech, seed=2)[0].vector)
 
 
 def test_a_model_without_a_trained_wavenet(codec, speech, monkeypatch):
-    monkeypatch.setattr(codec, "trained", {"codes": 5})
-    _, held = enroll(codec, "Eva", speech)
+    monkeypatch.delitem(codec.trained, "waveform")
+    _, held = enroll(codec.loaded, "Eva", speech)
     assert np.isnan(held.nats) and held.better
 
 
 def test_a_model_without_an_auxiliary_head(tiny_config, tmp_path, speech):
     from vqspeech.checkpoint.model import save_checkpoint
+    from vqspeech.checkpoint.speakers import Speaker
     from vqspeech.nn.vqvae import VQVAE
 
     table = tiny_config.to_dict()
@@ -74,19 +75,19 @@ def test_a_model_without_an_auxiliary_head(tiny_config, tmp_path, speech):
     table["training"]["stages"] = [{**table["training"]["stages"][0], "name": "joint"}]
     torch.manual_seed(0)
     model = VQVAE(from_dict(table), 2)
-    rows = [{"name": name, "gender": "", "minutes": 1.0} for name in "ab"]
+    rows = [Speaker(name) for name in "ab"]
     save_checkpoint(model, rows, tmp_path / "model", {"joint": 5})
     codec = Codec.from_pretrained(tmp_path / "model", device="cpu")
-    voice, held = enroll(codec, "Eva", speech)
+    voice, held = enroll(codec.loaded, "Eva", speech)
     assert np.isnan(held.mel) and np.isfinite(held.nats) and len(voice.vector) == 4
     codec.trained.clear()
     with pytest.raises(InputError, match="not trained"):
-        enroll(codec, "Eva", speech)
+        enroll(codec.loaded, "Eva", speech)
 
 
 def test_pitch_is_part_of_the_fit_and_not_of_the_log_mel_error(pitched_model, speech, monkeypatch):
     codec = Codec.from_pretrained(pitched_model, device="cpu")
-    voice, held = enroll(codec, "Eva", speech)
+    voice, held = enroll(codec.loaded, "Eva", speech)
     assert np.isfinite([held.mel, held.nats]).all()
     heard = []
 
@@ -95,7 +96,7 @@ def test_pitch_is_part_of_the_fit_and_not_of_the_log_mel_error(pitched_model, sp
         return 1000 + 0 * pitch.log_f0.sum()
 
     monkeypatch.setattr(Pitch, "loss", heavy)
-    without, held = enroll(codec, "Eva", speech)
+    without, held = enroll(codec.loaded, "Eva", speech)
     assert held.mel < 100 and held.nearest_mel < 100
     assert np.abs(without.vector - voice.vector).max() > 1e-3, "pitch moves the vector"
     f0 = torch.cat([truth.flatten() for truth in heard])
@@ -105,7 +106,7 @@ def test_pitch_is_part_of_the_fit_and_not_of_the_log_mel_error(pitched_model, sp
 
 def test_nearest_speakers_are_all_of_them_in_order(codec):
     wave = vowel(2.0)
-    names = nearest_speakers(codec, wave)
+    names = nearest_speakers(codec.encoder, wave)
     assert sorted(names) == sorted(codec.speakers)
     errors = []
     for name in names:
@@ -126,6 +127,6 @@ def test_pieces():
 def test_too_little_speech(codec, tmp_path):
     soundfile.write(tmp_path / "short.wav", vowel(2.0), RATE)
     with pytest.raises(InputError, match="too little"):
-        enroll(codec, "Eva", [tmp_path / "short.wav"])
+        enroll(codec.loaded, "Eva", [tmp_path / "short.wav"])
     with pytest.raises(InputError, match="no such file"):
-        enroll(codec, "Eva", [tmp_path / "none.wav"])
+        enroll(codec.loaded, "Eva", [tmp_path / "none.wav"])

@@ -149,8 +149,8 @@ def test_another_model_is_named(codec, codes, tmp_path, tiny_config):
     from vqspeech.nn.vqvae import VQVAE
 
     torch.manual_seed(9)
-    speakers = [dict(row) for row in codec.speaker_table]
-    save_checkpoint(VQVAE(tiny_config, 3), speakers, tmp_path / "other", {"waveform": 1})
+    model = VQVAE(tiny_config, 3)
+    save_checkpoint(model, codec.speaker_table, tmp_path / "other", {"waveform": 1})
     other = Codec.from_pretrained(tmp_path / "other", device="cpu")
     for packed in (True, False):
         codec.save_vqs(codes, tmp_path / "x.vqs", packed=packed)
@@ -175,5 +175,5 @@ def test_another_prior_is_named(codec, codes, tmp_path, tiny_prior_model):
     codec.save_vqs(codes, tmp_path / "x.vqs")
     with pytest.raises(InputError) as caught:
         Codec.from_pretrained(folder, device="cpu").load_vqs(tmp_path / "x.vqs")
-    for word in (name[:8], codec.prior.fingerprint[:8], "prior"):
+    for word in (name[:8], codec.loaded.prior.fingerprint[:8], "prior"):
         assert word in str(caught.value)

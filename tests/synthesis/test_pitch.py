@@ -4,18 +4,14 @@ import numpy as np
 import pytest
 import torch
 from lively import noise, with_codes_in_use
-from tones import vowel
 
-import vqspeech.synthesis.rendering as codec_module
 from vqspeech import Codec, Codes
-from vqspeech.audio.pitch import f0_frames
-from vqspeech.nn.guidance import emphasised
-from vqspeech.nn.vqvae import Batch
+from vqspeech.nn.guidance import guided
 from vqspeech.sampling.stream import WaveNetSampler
+from vqspeech.synthesis import hidden, rendering
 from vqspeech.synthesis import streaming as chunks
-from vqspeech.synthesis.enrolment import levelled
+from vqspeech.synthesis.options import Change
 from vqspeech.synthesis.postfilter import PostFilter
-from vqspeech.synthesis.rendering import Change
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +72,7 @@ def test_semitones_move_the_pitch_and_not_the_voicing(codec, codes, given):
 
 
 @torch.no_grad()
-def test_emphasis_is_the_envelopes_and_not_the_samplers(codec, codes, given, monkeypatch):
+def test_guidance_is_the_envelopes_and_not_the_samplers(codec, codes, given, monkeypatch):
     expected, expect = [], PostFilter.expect
 
     def listening(postfilter, log_mel):
@@ -88,13 +84,13 @@ def test_emphasis_is_the_envelopes_and_not_the_samplers(codec, codes, given, mon
     f0 = np.concatenate(given)
     expected.clear()
     given.clear()
-    louder = decoded(codec, codes, change=Change(emphasis=0.7))
+    louder = decoded(codec, codes, change=Change(guidance=0.7))
     np.testing.assert_allclose(np.concatenate(given), f0, rtol=1e-5)
     assert len(expected) > 1 and not np.allclose(plain, louder, atol=1e-4)
     model, indices = codec.model, torch.from_numpy(codes.indices.astype(np.int64))[None]
     voices = codec.speaker_vector("anna"), model.speakers.weight.mean(0, keepdim=True)
     mels = [model.conditioning.log_mel(model.hidden(indices, voice)) for voice in voices]
-    wanted = emphasised(*mels, 0.7)[0].numpy()
+    wanted = guided(*mels, 0.7)[0].numpy()
     np.testing.assert_allclose(np.concatenate(expected, 1), wanted, atol=1e-4)
     assert np.abs(wanted - mels[0][0].numpy()).max() > 1e-3, "the test tests nothing"
 
@@ -103,9 +99,9 @@ def test_emphasis_is_the_envelopes_and_not_the_samplers(codec, codes, given, mon
 def test_blocks_are_the_whole(codec, codes, monkeypatch, weights):
     """The phase goes on from block to block."""
     options = {"weights": weights, "change": Change(3.0, 0.5)}
-    monkeypatch.setattr(codec_module, "DECODE_SECONDS", 10.0)
+    monkeypatch.setattr(rendering, "DECODE_SECONDS", 10.0)
     whole = decoded(codec, codes, **options)
-    monkeypatch.setattr(codec_module, "DECODE_SECONDS", 0.04)
+    monkeypatch.setattr(rendering, "DECODE_SECONDS", 0.04)
     np.testing.assert_allclose(decoded(codec, codes, **options), whole, atol=2e-4)
 
 
@@ -144,7 +140,7 @@ def test_predicted_f0_is_the_median_over_the_voiced(codec, codes, speaker):
 
 
 def test_predicted_f0_is_of_the_first_minute(codec, codes, monkeypatch):
-    monkeypatch.setattr(codec_module, "PITCH_SECONDS", 0.2)
+    monkeypatch.setattr(hidden, "PITCH_SECONDS", 0.2)
     start = Codes(codes.indices[:10], 3200, 320)
     f0 = pitch_of(codec, start, "anna")
     middle = np.sort(f0[f0 > 0])[((f0 > 0).sum() - 1) // 2]
@@ -169,26 +165,3 @@ def test_predicted_f0_is_nan_without_a_voice_or_a_head(codec, codes, tiny_model)
     assert codec.predicts_pitch
     plain = Codec.from_pretrained(tiny_model, device="cpu")
     assert not plain.predicts_pitch and np.isnan(plain.predicted_f0(codes, "anna"))
-
-
-# Measuring
-
-
-def test_nats_are_those_of_the_model_told_the_recordings_phase(codec, monkeypatch):
-    """In pieces of two seconds."""
-    wave = vowel(2.3, 140.0)
-    found = codec.nats_per_step(wave, "bert")
-    level = np.pad(levelled(wave), (0, -len(wave) % codec.hop))
-    model, frames = codec.model, len(level) // codec.hop
-    f0 = torch.from_numpy(f0_frames(level))[None]
-    assert float((f0 > 0).float().mean()) > 0.6
-    batch = Batch(torch.from_numpy(level)[None], torch.tensor([1]), f0)
-    with torch.no_grad():
-        hidden = model.hidden(model.encode(batch.wave), model.speakers(batch.speaker))
-        per_sample = [
-            float(model.nats(batch.wave, hidden, (0, frames), told))
-            for told in (f0, torch.zeros_like(f0))
-        ]
-    bands = codec.config.decoder.bands
-    assert found == pytest.approx(per_sample[0] * bands, rel=2e-5)
-    assert abs(per_sample[1] - per_sample[0]) > 1e-4, "untold, it is another"

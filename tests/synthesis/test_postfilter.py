@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from vqspeech.config.model import PostFilterConfig
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.synthesis.postfilter import (
-    HUSH_DB,
-    MARGIN,
-    PEAK_DB,
     PIECE,
     PostFilter,
+    margin,
     postfilter,
     with_contrast,
     with_onsets,
 )
 
 MELS, HOP = 80, 160
+USUAL = PostFilterConfig()
+MARGIN = margin(USUAL)
 
 
 def log_mel_of(wave):
@@ -44,28 +45,45 @@ def test_noise_gets_the_envelope_and_what_is_right_keeps_it():
     clean = voice(200)
     target = log_mel_of(clean)
     noisy = clean + (0.01 * np.random.default_rng(1).standard_normal(len(clean))).astype(np.float32)
-    made = postfilter(noisy, target)
+    made = postfilter(noisy, target, USUAL)
     assert made.shape == clean.shape and made.dtype == np.float32
     assert distance(noisy, target) > 10
     assert distance(made, target) < 3
-    assert distance(postfilter(clean, target), target) < 2
+    assert distance(postfilter(clean, target, USUAL), target) < 2
     # The hum's own waveform is still there: its phases were the sampled ones.
     assert np.corrcoef(made, clean)[0, 1] > 0.9
 
 
 def test_peaks_are_louder_pauses_quieter_and_the_rest_stays():
     log_mel = torch.tensor([-9.2, -8.9, -5.5, -2.0, -1.0])
-    moved = 20 / math.log(10) * (with_contrast(log_mel) - log_mel)
-    assert torch.allclose(
-        moved, torch.tensor([-HUSH_DB, -HUSH_DB, 0.0, PEAK_DB, PEAK_DB]), atol=0.08
-    )
+    for peak, hush in ((1.0, 2.0), (0.0, 5.0)):
+        config = PostFilterConfig(peak_db=peak, hush_db=hush)
+        moved = 20 / math.log(10) * (with_contrast(log_mel, config) - log_mel)
+        expected = torch.tensor([-hush, -hush, 0.0, peak, peak])
+        assert torch.allclose(moved, expected, atol=0.16)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sharpness": 3.0}, {"phase_rounds": 0}, {"onset_gain": 2.0}, {"peak_db": 6.0}],
+)
+def test_the_models_settings_are_what_it_does(changes):
+    """Whatever they are, blocks are the whole."""
+    config, frames = PostFilterConfig(**changes), 2 * PIECE
+    wave, target = voice(frames), log_mel_of(voice(frames, seed=2)) - 0.5
+    whole, stream = postfilter(wave, target, config), PostFilter(config)
+    assert np.abs(whole - postfilter(wave, target, USUAL)).max() > 1e-4
+    stream.expect(target)
+    made = [stream.add(part) for part in np.array_split(wave, 9)]
+    np.testing.assert_allclose(np.concatenate([*made, stream.finish()]), whole, atol=2e-5)
 
 
 def test_pitch_is_that_of_the_samples_not_of_the_target():
     frames = 200
     t = np.arange(frames * HOP) / 16_000
     low, high = (sum(np.sin(2 * np.pi * k * f * t) / k for k in range(1, 30)) for f in (100, 230))
-    made = postfilter((0.05 * high).astype(np.float32), log_mel_of((0.05 * low).astype(np.float32)))
+    low, high = (0.05 * tone.astype(np.float32) for tone in (low, high))
+    made = postfilter(high, log_mel_of(low), USUAL)
     spectrum = np.abs(np.fft.rfft(made[HOP * 10 : -HOP * 10]))
     hertz = np.fft.rfftfreq(len(made) - 20 * HOP, 1 / 16_000)
     comb = [spectrum[np.abs(hertz % f - f * (hertz % f > f / 2)) < 4].mean() for f in (230, 100)]
@@ -76,7 +94,7 @@ def test_pitch_is_that_of_the_samples_not_of_the_target():
 @pytest.mark.parametrize("block", [77, 4_000, 10**6])
 def test_blocks_are_the_whole(frames, block):
     wave, target = voice(frames), log_mel_of(voice(frames, seed=2)) - 0.5
-    whole, stream = postfilter(wave, target), PostFilter()
+    whole, stream = postfilter(wave, target, USUAL), PostFilter(USUAL)
     made = []
     for start in range(0, frames, 50):
         stream.expect(target[:, start : start + 50])
@@ -90,27 +108,27 @@ def test_blocks_are_the_whole(frames, block):
 def test_onsets_get_steeper_and_what_stays_stays():
     step = torch.zeros(3, 40)
     step[:, 20:] = 1.0
-    made = with_onsets(step)
+    made = with_onsets(step, 0.3)
     torch.testing.assert_close(made[:, :15], step[:, :15])
     torch.testing.assert_close(made[:, 25:], step[:, 25:])
     rise = float(made[0, 20] - made[0, 19])
     assert 1.2 < rise < 2 and float(made.max()) > 1 and float(made.min()) < 0
     level = torch.full((3, 7), -4.0)
-    torch.testing.assert_close(with_onsets(level), level)
-    assert with_onsets(level[:, :1]).shape == (3, 1)
+    torch.testing.assert_close(with_onsets(level, 0.3), level)
+    assert with_onsets(level[:, :1], 0.3).shape == (3, 1)
 
 
 def test_silence_and_its_prediction():
     frames = 30
     floor = np.full((MELS, frames), np.log(1e-4), np.float32)
     for wave in (np.zeros(frames * HOP, np.float32), voice(frames)):
-        made = postfilter(wave, floor)
+        made = postfilter(wave, floor, USUAL)
         assert np.isfinite(made).all()
         assert np.sqrt(np.mean(made**2)) < 1e-3  # the floor, 80 dB below speech
 
 
 def test_memory_does_not_grow():
-    stream = PostFilter()
+    stream = PostFilter(USUAL)
     wave, target = voice(50), log_mel_of(voice(50))
     for _ in range(40):
         stream.expect(target)

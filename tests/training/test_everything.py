@@ -28,7 +28,7 @@ def test_all_stages_leave_a_model(whole, spoken, everything):
     checkpoint = load_checkpoint(whole / "model")
     assert checkpoint.about.trained == {"codes": 12, "waveform": 9, "joint": 6}
     assert checkpoint.about.config == everything
-    assert checkpoint.model.decoder.excite is not None
+    assert checkpoint.model.decoder.excitation is not None
     f0 = load_f0(PackedCorpus(spoken))
     assert f0 is not None and (f0.of(0) > 0).any(), "what was tracked is kept beside the corpus"
 
@@ -53,7 +53,7 @@ def test_resumed_run_repeats_an_uninterrupted_one(spoken_runs, everything, whole
     spoken_runs.go_on()
     spoken_runs.train(everything, resume=True)
     assert_repeats(out, whole)
-    for part in ("phonemes.", "conditioning.pitch_head.", "decoder.excite."):
+    for part in ("phoneme_head.", "conditioning.pitch_head.", "decoder.excitation."):
         assert differences(before, Runs.weights(out), part), part
 
 

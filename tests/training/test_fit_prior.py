@@ -9,7 +9,8 @@ import pytest
 import torch
 from tiny_runs import CONFIG
 
-from vqspeech.checkpoint.model import codes_identity, load_checkpoint
+from vqspeech.checkpoint.identity import codes_identity
+from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.checkpoint.prior import load_prior
 from vqspeech.config.model import QuantizerConfig, from_dict
 from vqspeech.data.packed import PackedCorpus

@@ -7,6 +7,7 @@ import torch
 from tiny_runs import CONFIG, with_stage
 
 from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE
@@ -18,9 +19,9 @@ def older(tmp_path_factory):
     """(model, its folder) of the speakers bert and carl."""
     torch.manual_seed(7)
     model = VQVAE(from_dict(CONFIG), 2)
-    model.quantizer.initialised.fill_(True)
+    model.quantizer.books[0].initialised.fill_(True)
     folder = tmp_path_factory.mktemp("older") / "model"
-    table = [{"name": name, "gender": "", "minutes": 1.0} for name in ("bert", "carl")]
+    table = [Speaker(name) for name in ("bert", "carl")]
     save_checkpoint(model, table, folder, {"codes": 3})
     return model.state_dict(), folder
 
@@ -40,18 +41,33 @@ def test_all_of_a_model_of_the_same_shape_with_speakers_by_name(older):
     assert f"{count} of {count} tensors and 2 of 3 speakers" in said
 
 
+def paired():
+    """The configuration of a model with a second codebook."""
+    return from_dict(CONFIG | {"quantizer": CONFIG["quantizer"] | {"codebooks": 2}})
+
+
 def test_of_other_shapes_the_rest_and_a_quantizer_whole_or_not_at_all(older):
     weights, folder = older
-    config = from_dict(CONFIG | {"quantizer": CONFIG["quantizer"] | {"codebooks": 2}})
-    model = VQVAE(config, 1)
+    model = VQVAE(paired(), 1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     inherit(model, ["dora"], load_checkpoint(folder))
     after = model.state_dict()
     assert torch.equal(after["decoder.output.weight"], weights["decoder.output.weight"])
     assert torch.equal(after["encoder.stem.linear.weight"], weights["encoder.stem.linear.weight"])
-    for name in ("quantizer.codebook", "quantizer.initialised", "encoder.project.weight"):
+    kept = [name for name in after if name.startswith("quantizer.")]
+    assert len(kept) > 2
+    for name in (*kept, "encoder.project.weight"):
         assert torch.equal(after[name], before[name]), name
     assert torch.equal(after["speakers.weight"], before["speakers.weight"])
+
+
+def test_one_codebook_of_two_is_not_taken(tmp_path):
+    other = VQVAE(paired(), 1)
+    save_checkpoint(other, [Speaker("bert")], tmp_path / "model", {})
+    model = VQVAE(from_dict(CONFIG), 1)
+    before = model.quantizer.codebook.clone()
+    inherit(model, ["bert"], load_checkpoint(tmp_path / "model"))
+    assert torch.equal(model.quantizer.codebook, before)
 
 
 def test_a_run_begins_there_and_only_once(runs, config, whole_run):

@@ -22,9 +22,9 @@ def test_all_stages_leave_a_model(whole_run, config):
     checkpoint = load_checkpoint(whole_run / "model")
     about = checkpoint.about
     assert about.trained == {"codes": 12, "waveform": 9, "joint": 6}
-    assert [speaker["name"] for speaker in about.speakers] == ["anna", "bert"]
+    assert [speaker.name for speaker in about.speakers] == ["anna", "bert"]
     assert about.config == config
-    assert bool(checkpoint.model.quantizer.initialised)
+    assert checkpoint.model.quantizer.initialised
     assert bool((checkpoint.model.decoder.scale < 1).any()), "the bands have no scale"
     assert not [path.name for path in whole_run.iterdir() if "partial" in path.name]
     assert (whole_run / "tensorboard").is_dir()

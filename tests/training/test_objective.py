@@ -62,7 +62,7 @@ def test_gradients_reach_exactly_the_trained_parameters(kind, name, update, requ
     expected |= {"encoder"} if name != "waveform" else set()
     expected |= {"decoder"} if name != "codes" else set()
     expected |= {"quantizer"} if name != "waveform" and update == "gradient" else set()
-    expected |= {"phonemes"} if name != "waveform" and kind == "everything" else set()
+    expected |= {"phoneme_head"} if name != "waveform" and kind == "everything" else set()
     assert assert_gradients_reach_exactly_what_is_trained(config, name) == expected
 
 
@@ -70,14 +70,14 @@ def test_gradients_reach_exactly_the_trained_parameters(kind, name, update, requ
 def test_without_phonemes_what_reads_them_is_frozen(everything, name):
     """Else processes of one run would wait for its gradient."""
     reached = assert_gradients_reach_exactly_what_is_trained(everything, name, phonemes=False)
-    assert "phonemes" not in reached and "conditioning" in reached
+    assert "phoneme_head" not in reached and "conditioning" in reached
 
 
 def test_the_new_terms_reach_what_they_are_for(everything):
     """Each alone: pitch the whole way to the encoder, phonemes all but the speaker's side."""
     for term, expected in (
         ("pitch", {"encoder", "conditioning", "speakers"}),
-        ("phonemes", {"encoder", "phonemes"}),
+        ("phonemes", {"encoder", "phoneme_head"}),
     ):
         model, batch = VQVAE(everything, 2).train(), batch_for(everything)
         model(batch, with_decoder=False)
@@ -105,7 +105,7 @@ def test_the_waveform_stage_leaves_the_phonemes_alone(everything):
     for stage in stages:
         model = VQVAE(everything, 2)
         ids = {id(parameter) for parameter in trained_parameters(model, stage)}
-        reading[stage.name] = {id(p) in ids for p in model.phonemes.parameters()}
+        reading[stage.name] = {id(p) in ids for p in model.phoneme_head.parameters()}
     assert reading == {"codes": {True}, "waveform": {False}, "joint": {True}}
 
 

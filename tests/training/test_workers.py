@@ -13,7 +13,7 @@ from tiny_runs import CONFIG, EVERYTHING, Runs, with_stage
 
 from vqspeech.config.model import QuantizerConfig, from_dict
 from vqspeech.nn.distributed import SharedBatchNorm
-from vqspeech.nn.quantizer import VectorQuantizer
+from vqspeech.nn.interleaving import InterleavedQuantizer
 from vqspeech.training import stage
 from vqspeech.training.loop import train
 from vqspeech.training.run import Options
@@ -32,15 +32,18 @@ def batches():
 def quantizer(revive_below):
     torch.manual_seed(1)
     options = {"codebook_size": 8, "codebooks": 2, "dim": 6, "ema_decay": 0.7, "normalise": False}
-    quantizer = VectorQuantizer(QuantizerConfig(**options, revive_below=revive_below))
-    quantizer.initialised.fill_(revive_below == 0)
+    quantizer = InterleavedQuantizer(QuantizerConfig(**options, revive_below=revive_below))
+    for book in quantizer.books:
+        book.initialised.fill_(revive_below == 0)
     return quantizer
 
 
 def learn(quantizer, share):
     """State after all steps on `share` of each batch, the use of the codes in the last, draws."""
-    draw, draws = quantizer._draw, []
-    quantizer._draw = lambda z, book, number: draws.append(number) or draw(z, book, number)
+    draws = []
+    for book in quantizer.books:
+        draw = book._draw
+        book._draw = lambda z, number, draw=draw: draws.append(number) or draw(z, number)
     for batch in batches():
         out = quantizer(batch[share])
     return quantizer.state_dict() | {"usage": out.usage, "draws": torch.tensor(draws)}
@@ -109,7 +112,7 @@ def test_statistics_are_those_of_one_process_with_the_whole_batch(results):
 def test_initialisation_and_revival_are_the_same_in_every_process(results):
     one, other = (load_file(results / f"revived-{rank}") for rank in range(WORLD))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert bool(one["initialised"])
+    assert bool(one["books.1.initialised"])
     assert len(one["draws"]) > 1, "nothing was revived: the test tests nothing"
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
+from vqspeech.audio.phase import measured_phase
 from vqspeech.audio.pitch import HOP, f0_frames
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.nn.excitation import measured_phase
 
 SPACING = 80
 """Samples between the marks of what has no pitch."""

@@ -9,6 +9,9 @@ import numpy as np
 SAMPLE_RATE = 16_000
 """The rate of every model, in Hz. Files of other rates are resampled on the way in."""
 
+FILTER_BANK_HOP = 160
+"""Samples between two frames (10 ms) of filter banks, of log-mels and of F0."""
+
 MU = 255
 """Compression constant of the 8-bit mu-law (ITU-T G.711 uses the same value)."""
 

@@ -1,4 +1,5 @@
-"""Many recordings to codes in several processes, each with a model of its own."""
+"""Many recordings to codes: in several processes, each with a model of its own, or several in one
+forward pass."""
 
 import os
 import signal
@@ -69,6 +70,22 @@ def encode_files(
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def encode_together(
+    codec, jobs: Sequence[Job], speaker: str | None = None, packed: bool = False
+) -> Iterator[float | InputError]:
+    """As `encode_files`, with the `Codec` of this process and several recordings in one forward
+    pass: for a GPU, which one recording does not fill."""
+    found = codec.encode_files([path for path, _ in jobs])
+    for (_, out), codes in zip(jobs, found, strict=True):
+        try:
+            if isinstance(codes, InputError):
+                raise codes
+            save_codes(codec, codes, out, speaker, packed)
+            yield codes.seconds
+        except InputError as error:
+            yield error
 
 
 def _start(model: str | None, device: str) -> None:

@@ -55,29 +55,37 @@ class Summary:
         )
 
 
-def encode_with_ray(
-    recordings: Sequence[Recording],
-    out: Path,
-    model: str | None = None,
-    device: str = "auto",
-    address: str | None = None,
-    workers: int | None = None,
-    shard_files: int = SHARD_FILES,
-    progress: Any = iter,
-) -> Summary:
-    """Encode all recordings into shards in `out`; what is there already stays.
+@dataclass(frozen=True)
+class RayJob:
+    """Where a job's shards go, and what makes them.
 
-    address: of a Ray cluster, None for a Ray of this machine's own. workers: actors, default one
-    a core (or a GPU) of the cluster. progress: wraps the iterator of finished shards. A worker
-    that dies is replaced and its shard done again. Raises InputError: without Ray, a cluster that
-    does not answer, `out` of another job or unwritable.
+    model, device: as for `Codec.from_pretrained`. address: of a Ray cluster, None for a Ray of this
+    machine's own. workers: actors, default one a core (or a GPU) of the cluster. shard_files:
+    recordings in a shard.
+    """
+
+    out: Path
+    model: str | None = None
+    device: str = "auto"
+    address: str | None = None
+    workers: int | None = None
+    shard_files: int = SHARD_FILES
+
+
+def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any = iter) -> Summary:
+    """Encode all recordings into shards in `job.out`; what is there already stays.
+
+    progress: wraps the iterator of finished shards. A worker that dies is replaced and its shard
+    done again. Raises InputError: without Ray, a cluster that does not answer, `out` of another
+    job or unwritable.
     """
     missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
     if missing:
         raise InputError(f"no {missing[0]} here; install it with: pip install 'vqspeech[ray]'")
-    from vqspeech.checkpoint.model import read_about, resolve
+    from vqspeech.checkpoint.about import read_about
+    from vqspeech.checkpoint.location import resolve
 
-    folder = resolve(model)
+    out, shard_files, folder = job.out, job.shard_files, resolve(job.model)
     fingerprint = read_about(folder).fingerprint
     shards = [recordings[i : i + shard_files] for i in range(0, len(recordings), shard_files)]
     _agree_on_plan(out, recordings, fingerprint, shard_files)
@@ -93,7 +101,7 @@ def encode_with_ray(
             for i in left
         ]
         options = {"out": os.path.abspath(out), "total": total, "model": str(folder.resolve())}
-        for _ in progress(_run(tasks, options | {"device": device}, address, workers)):
+        for _ in progress(_run(tasks, options | {"device": job.device}, job)):
             pass
     return _finish(out, total, len(left))
 
@@ -142,11 +150,11 @@ def write_whole(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _run(tasks: list[dict], options: dict, address: str | None, workers: int | None) -> Iterator:
+def _run(tasks: list[dict], options: dict, job: RayJob) -> Iterator:
     """The shards as they are finished, in any order."""
     import ray
 
-    _start(address, workers)
+    _start(job.address, job.workers)
     try:
         on_gpu = options["device"] != "cpu" and ray.cluster_resources().get("GPU", 0) > 0
         units = int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1))
@@ -158,7 +166,7 @@ def _run(tasks: list[dict], options: dict, address: str | None, workers: int | N
             _Encoder,
             fn_constructor_kwargs=options,
             batch_size=1,
-            compute=ray.data.ActorPoolStrategy(size=max(1, min(workers or units, len(tasks)))),
+            compute=ray.data.ActorPoolStrategy(size=max(1, min(job.workers or units, len(tasks)))),
             **({"num_gpus": 1} if on_gpu else {"num_cpus": 1}),
         )
         for row in shards.iter_rows():

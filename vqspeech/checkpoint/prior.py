@@ -7,19 +7,19 @@ away, and nothing else in the folder changes. A folder without one is a whole mo
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
-from vqspeech.checkpoint.model import PRIOR_FILE, checked_tensors, codes_identity, fingerprint
+from vqspeech.checkpoint.identity import codes_identity, fingerprint
+from vqspeech.checkpoint.location import PRIOR_FILE
+from vqspeech.checkpoint.tensors import checked_tensors, expected_of, opened
 from vqspeech.config.tables import build
 from vqspeech.config.training import PriorConfig
 from vqspeech.errors import InputError
-from vqspeech.files import whole_path
+from vqspeech.files import whole_file
 from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE
 
@@ -43,8 +43,8 @@ def save_prior(
 ) -> str:
     """Write the prior of the codes named `codes` into a model's folder; returns its fingerprint.
 
-    speakers: names of its rows; a model may have others by now. Raises OSError or SafetensorError
-    if it cannot be written.
+    speakers: names of its rows; a model may have others by now. Raises OSError if it cannot be
+    written.
     """
     tensors = {k: v.detach().cpu().to(dtype).contiguous() for k, v in prior.state_dict().items()}
     name = fingerprint(tensors)
@@ -55,9 +55,8 @@ def save_prior(
         "config": json.dumps(dataclasses.asdict(prior.config)),
         "speakers": json.dumps(speakers),
     }
-    with whole_path(Path(folder) / PRIOR_FILE) as partial:
-        save_file(tensors, partial, about)
-        os.chmod(partial, 0o644)  # safetensors makes it the owner's alone
+    with whole_file(Path(folder) / PRIOR_FILE) as file:
+        file.write(save(tensors, about))
     return name
 
 
@@ -72,12 +71,8 @@ def load_prior(folder: Path, model: VQVAE) -> StoredPrior:
             f"{folder}: the model has no prior over its codes; fit one with "
             "`vqspeech train --stage prior`, or leave out what needs one"
         )
-    try:
-        with safe_open(path, "pt") as file:
-            return _load(path, file, model)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read ({reason}); get the model again") from None
+    with opened(path) as file:
+        return _load(path, file, model)
 
 
 def _load(path: Path, file, model: VQVAE) -> StoredPrior:
@@ -101,11 +96,7 @@ def _load(path: Path, file, model: VQVAE) -> StoredPrior:
     if not isinstance(speakers, list) or not all(isinstance(name, str) for name in speakers):
         raise InputError(f"{path}: does not name its speakers; get the model again")
     quantizer = model.config.quantizer
-    with torch.device("meta"):  # shapes only: no memory is taken for what the file may not hold
-        expected = {
-            name: (value.shape, value.dtype)
-            for name, value in Prior(config, quantizer, len(speakers)).state_dict().items()
-        }
+    expected = expected_of(lambda: Prior(config, quantizer, len(speakers)))
     stored, weights = checked_tensors(path, file, expected)
     name = fingerprint(stored)
     if name != about.get("fingerprint"):

@@ -1,50 +1,60 @@
-"""The voices of a model: names to rows of its speaker table, and files of voices enrolled later.
+"""The speakers of a model: names to rows of its speaker table."""
 
-A voice file is `safetensors` with one tensor `vector` (F32 [S]) and the metadata {format, name,
-model: the fingerprint of the model that it was fitted to, seconds: of speech it was fitted on, f0:
-its median in Hz, 0 if not known}.
-"""
-
+import dataclasses
 import difflib
-import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
+from vqspeech.config.tables import require, shown
 from vqspeech.errors import InputError
-from vqspeech.files import check_target, output_file
 
-Table = Sequence[dict[str, Any]]
-"""{"name", "gender", "minutes"} by row: gender "f", "m" or "", minutes of training speech; and
-where it is known "f0", its median in Hz."""
-
-SUFFIX = ".safetensors"
-FORMAT = "vqspeech-voice 1"
-MAX_VOICE_BYTES = 1 << 20
-MAX_NAME = 200
+GENDERS = ("f", "m", "")
+MAX_MINUTES = 1e12
 MAX_F0 = 2_000.0
 ORDERS = ("row", "name", "minutes")
 
 
-class Voice(NamedTuple):
-    """A speaker vector (float32 [S]) of a person that the model was not trained on.
+@dataclass(frozen=True)
+class Speaker:
+    """A speaker identity of a model or of a corpus.
 
-    f0: median in Hz, 0 if not known.
+    gender: "f", "m" or, where it is not known, "". minutes: of training speech. f0: its median in
+    Hz, 0 where it is not known. Raises InputError for impossible values.
     """
 
     name: str
-    vector: np.ndarray
-    model: str
-    seconds: float
+    gender: str = ""
+    minutes: float = 0.0
     f0: float = 0.0
 
+    def __post_init__(self):
+        named = isinstance(self.name, str) and self.name != ""
+        require(named, "speakers", f"has one without a name: {shown(self.name)}")
+        where = f"speakers: {shown(self.name)}"
+        known = f"gender = {shown(self.gender)} must be f, m or empty"
+        require(self.gender in GENDERS, where, known)
+        for key, most in (("minutes", MAX_MINUTES), ("f0", MAX_F0)):
+            value = getattr(self, key)
+            fits = isinstance(value, int | float) and 0 <= value <= most
+            require(fits, where, f"{key} = {shown(value)} must lie in 0..{most:g}")
 
-def find_row(table: Table, name: str | None) -> int:
+    @classmethod
+    def from_dict(cls, row: Any) -> "Speaker":
+        """From a row of JSON, of which only the name must be there. Raises InputError."""
+        require(isinstance(row, dict), "speakers", f"has one without a name: {shown(row)}")
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{"name": ""} | {key: row[key] for key in known & row.keys()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row for JSON: name, gender, minutes and, where it is known, f0."""
+        row = dataclasses.asdict(self)
+        return row if self.f0 else {key: row[key] for key in row if key != "f0"}
+
+
+def find_row(table: Sequence[Speaker], name: str | None) -> int:
     """The row of a speaker; None will do for a table of one. Raises InputError."""
-    names = [speaker["name"] for speaker in table]
+    names = [speaker.name for speaker in table]
     if name is None and len(names) == 1:
         return 0
     if name in names:
@@ -75,8 +85,11 @@ def near_misses(names: Sequence[str], name: str, count: int = 3) -> list[str]:
 
 
 def select(
-    table: Table, gender: str | None = None, min_minutes: float = 0.0, order: str = "row"
-) -> list[dict[str, Any]]:
+    table: Sequence[Speaker],
+    gender: str | None = None,
+    min_minutes: float = 0.0,
+    order: str = "row",
+) -> list[Speaker]:
     """The speakers of a `gender` with at least so many minutes; by "row", "name" or "minutes".
 
     Most minutes come first. Raises InputError where none is left.
@@ -84,85 +97,17 @@ def select(
     found = [
         speaker
         for speaker in table
-        if speaker["minutes"] >= min_minutes and gender in (None, speaker["gender"])
+        if speaker.minutes >= min_minutes and gender in (None, speaker.gender)
     ]
     if not found:
-        most = max(speaker["minutes"] for speaker in table)
+        most = max(speaker.minutes for speaker in table)
         raise InputError(
             f"no speaker of this model is so; ask for less (genders: "
-            f"{', '.join(sorted({s['gender'] or 'not known' for s in table}))}; "
+            f"{', '.join(sorted({s.gender or 'not known' for s in table}))}; "
             f"at most {most:.1f} minutes)"
         )
     if order == "name":
-        found.sort(key=lambda speaker: speaker["name"])
+        found.sort(key=lambda speaker: speaker.name)
     if order == "minutes":
-        found.sort(key=lambda speaker: -speaker["minutes"])
+        found.sort(key=lambda speaker: -speaker.minutes)
     return found
-
-
-def is_voice_file(name: object) -> bool:
-    """Whether what stands where a speaker's name does is the name of a voice file."""
-    return isinstance(name, str | os.PathLike) and os.fspath(name).lower().endswith(SUFFIX)
-
-
-def check_voice_target(path: str | os.PathLike) -> Path:
-    """The real path that `save_voice` would write, links followed. Raises InputError."""
-    return check_target(path, (SUFFIX,), "a voice")
-
-
-def check_name(name: str) -> str:
-    """`name` without space around it, if a voice may be called so. Raises InputError."""
-    name = name.strip()
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        raise InputError(f"a voice needs a printable name of 1 to {MAX_NAME} characters")
-    return name
-
-
-def save_voice(path: str | os.PathLike, voice: Voice) -> None:
-    """Write a voice file, whole or not at all. Raises InputError."""
-    from safetensors.numpy import save
-
-    target = check_voice_target(path)
-    about = {"format": FORMAT, "name": voice.name, "model": voice.model}
-    about |= {"seconds": f"{voice.seconds:.2f}", "f0": f"{voice.f0:.1f}"}
-    with output_file(path, target) as file:
-        file.write(save({"vector": voice.vector.astype(np.float32)}, about))
-
-
-def load_voice(path: str | os.PathLike, model: str, dim: int) -> Voice:
-    """Read a voice file for the model of fingerprint `model`, of speaker vectors [dim].
-
-    Raises InputError: missing, too large, not a voice, of another model, not finite.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    path = os.fspath(path)
-    try:
-        if not os.path.isfile(path):
-            raise InputError(f"{path}: no such voice file; make one with `vqspeech enroll`")
-        if os.path.getsize(path) > MAX_VOICE_BYTES:
-            raise InputError(f"{path}: is too large to be a voice; name what `enroll` wrote")
-        with safe_open(path, "numpy") as file:
-            about = file.metadata() or {}
-            if about.get("format") != FORMAT or list(file.keys()) != ["vector"]:
-                raise InputError(f"{path}: is not a voice; name what `vqspeech enroll` wrote")
-            if about.get("model") != model:
-                raise InputError(
-                    f"{path}: was enrolled for model {about.get('model')}, this is {model}; "
-                    "enrol it again with this model"
-                )
-            part = file.get_slice("vector")
-            if part.get_shape() != [dim] or part.get_dtype() != "F32":
-                raise InputError(f"{path}: does not fit this model ({dim} values); enrol it again")
-            vector = file.get_tensor("vector")
-            seconds, f0 = float(about.get("seconds", "nan")), float(about.get("f0", "nan"))
-    except (OSError, SafetensorError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:100]
-        raise InputError(
-            f"{path}: cannot be read as a voice ({reason}); make one with `vqspeech enroll`"
-        ) from None
-    if not np.isfinite(vector).all() or not math.isfinite(seconds) or not 0 <= f0 <= MAX_F0:
-        raise InputError(f"{path}: has impossible values; enrol it again")
-    return Voice(str(about.get("name", ""))[:MAX_NAME], vector, model, seconds, f0)

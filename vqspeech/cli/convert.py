@@ -8,21 +8,23 @@ import argparse
 import os
 from pathlib import Path
 
-from vqspeech.cli.decode import FORMATS, HIGHEST_TEMPERATURE, PREVIEW
 from vqspeech.cli.encode import AUDIO
 from vqspeech.cli.folders import plan, work_through
 from vqspeech.cli.options import (
+    SOUND_FORMATS,
+    about_preview,
     add_device,
+    add_format,
     add_model,
-    add_postfilter,
-    add_seed,
     add_speaker,
-    check_preview,
+    add_synthesis,
+    check_synthesis,
     real,
+    synthesis_of,
 )
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.errors import InputError
-from vqspeech.sampling.checks import EMPHASIS, LARGEST_EMPHASIS
+from vqspeech.synthesis.options import GUIDANCE, MOST_GUIDANCE, Conversion
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,32 +43,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "to move it by (default: target)",
     )
     parser.add_argument(
-        "--emphasis",
-        type=real(0, LARGEST_EMPHASIS),
-        default=EMPHASIS,
-        metavar="E",
+        "--guidance",
+        type=real(0, MOST_GUIDANCE),
+        default=GUIDANCE,
+        metavar="G",
         help="how much further the sound is moved away from the average voice's than the target's "
-        f"identity alone moves it, 0 to {LARGEST_EMPHASIS:g} (default: {EMPHASIS})",
+        f"identity alone moves it, 0 to {MOST_GUIDANCE:g} (default: {GUIDANCE})",
     )
-    add_seed(parser)
-    parser.add_argument(
-        "--temperature",
-        type=real(0, HIGHEST_TEMPERATURE),
-        metavar="T",
-        help="of the sampling, 0 to 2: lower is cleaner and duller (default: the model's)",
-    )
-    add_postfilter(parser)
-    parser.add_argument("--preview", action="store_true", help=f"quick and rough: a {PREVIEW}")
-    parser.add_argument(
-        "--format", choices=FORMATS, help="what to write into a folder (default: wav)"
-    )
+    add_synthesis(parser)
+    add_format(parser)
     add_model(parser)
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     if args.list:
-        from vqspeech.checkpoint.model import read_about, resolve
+        from vqspeech.checkpoint.about import read_about
+        from vqspeech.checkpoint.location import resolve
         from vqspeech.cli.speakers import print_table
 
         print_table(read_about(resolve(args.model)).speakers)
@@ -75,27 +68,17 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.audio import reading as audio
     from vqspeech.codec import Codec
 
+    how = Conversion(**vars(synthesis_of(args)), pitch=args.pitch, guidance=args.guidance)
     codec = Codec.from_pretrained(args.model, device=args.device)
     codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work
     codec.check_decodable(args.preview)
 
     def convert(path: Path, out: Path) -> float:
         with seconds_bar(audio.duration(path)) as progress:
-            samples = codec.convert_file(
-                path,
-                out,
-                args.speaker,
-                pitch=args.pitch,
-                emphasis=args.emphasis,
-                seed=args.seed,
-                temperature=args.temperature,
-                preview=args.preview,
-                postfilter=args.postfilter,
-                progress=progress,
-            )
+            samples = codec.convert_file(path, out, args.speaker, how, progress=progress)
         return samples / audio.SAMPLE_RATE
 
-    about = f", {PREVIEW}" if args.preview else ""
+    about = about_preview(args)
     if jobs is None:
         seconds = convert(Path(args.input), Path(args.output))
         say(f"wrote {args.output} ({seconds:.2f} s{about})")
@@ -112,12 +95,12 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
             f"{missing} missing: vqspeech convert in.wav out.wav --speaker NAME "
             "(see `vqspeech convert --help`)"
         )
-    check_preview(args)
+    check_synthesis(args)
     both = os.path.exists(args.output) and os.path.exists(args.input)
     if both and os.path.samefile(args.input, args.output):
         raise InputError(f"{args.output}: is the source itself; name another output")
     if os.path.isdir(args.input):
-        return plan(args.input, args.output, AUDIO, f".{args.format or FORMATS[0]}")
+        return plan(args.input, args.output, AUDIO, f".{args.format or SOUND_FORMATS[0]}")
     if args.format:
         raise InputError("--format is for folders; the name of the output file says it")
     return None

@@ -15,26 +15,24 @@ from typing import TYPE_CHECKING
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli.folders import plan, work_through
 from vqspeech.cli.options import (
+    SOUND_FORMATS,
+    about_preview,
     add_device,
+    add_format,
     add_model,
-    add_postfilter,
-    add_seed,
     add_speaker,
-    check_preview,
-    real,
+    add_synthesis,
+    check_synthesis,
+    synthesis_of,
     whole,
 )
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.codes.vqs import SUFFIX, is_vqs
 from vqspeech.errors import InputError
-from vqspeech.sampling.checks import HIGHEST_TEMPERATURE, WEIGHTS
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
     from vqspeech.codes.codes import Codes
-
-PREVIEW = "PREVIEW by Griffin-Lim, not the WaveNet"
-FORMATS = ("wav", "flac")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,20 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
     add_speaker(parser)
-    add_seed(parser)
-    parser.add_argument(
-        "--temperature",
-        type=real(0, HIGHEST_TEMPERATURE),
-        metavar="T",
-        help="of the sampling, 0 to 2: lower is cleaner and duller (default: the model's)",
-    )
-    parser.add_argument(
-        "--weights",
-        choices=WEIGHTS,
-        default=WEIGHTS[0],
-        help="the WaveNet's: int8, or float32 as trained and slower (default: int8)",
-    )
-    add_postfilter(parser)
+    add_synthesis(parser)
     parser.add_argument(
         "--streams",
         type=whole(1, 1_000_000),
@@ -64,10 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="files of a folder that are decoded side by side (default: 16)",
     )
-    parser.add_argument("--preview", action="store_true", help=f"quick and rough: a {PREVIEW}")
-    parser.add_argument(
-        "--format", choices=FORMATS, help="what to write into a folder (default: wav)"
-    )
+    add_format(parser)
     parser.add_argument(
         "--salvage", action="store_true", help="keep the intact blocks of a damaged .vqs file"
     )
@@ -88,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
     def decode(path: Path, out: Path) -> float:
         return _decode_file(codec, args, path, out)
 
-    about = f", {PREVIEW}" if args.preview else ""
+    about = about_preview(args)
     if jobs is None:
         seconds = decode(Path(args.input), Path(args.output))
         say(f"wrote {args.output} ({seconds:.2f} s{about})")
@@ -99,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The files of a folder, None for a single file; refuses options that would do nothing."""
-    check_preview(args)
+    check_synthesis(args)
     if not os.path.isdir(args.input):
         if args.format:
             raise InputError("--format is for folders; the name of the output file says it")
@@ -109,24 +91,15 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
             f"{args.output}: also holds the codes, and maybe the recordings they come from, which "
             "would be overwritten; name another folder"
         )
-    return plan(args.input, args.output, (".npy", SUFFIX), f".{args.format or FORMATS[0]}")
+    return plan(args.input, args.output, (".npy", SUFFIX), f".{args.format or SOUND_FORMATS[0]}")
 
 
 def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path) -> float:
     """Decode one file under a progress bar, report clipping; returns its seconds."""
     codes, speaker = _load(codec, args, path)
     with seconds_bar(codes.seconds) as progress:
-        samples, clipped = codec.decode_file(
-            codes,
-            out,
-            speaker=speaker,
-            seed=args.seed,
-            temperature=args.temperature,
-            preview=args.preview,
-            weights=args.weights,
-            postfilter=args.postfilter,
-            progress=progress,
-        )
+        how = synthesis_of(args)
+        samples, clipped = codec.decode_file(codes, out, speaker, how, progress=progress)
     _say_clipping(out, clipped, samples)
     return codes.seconds
 
@@ -147,14 +120,8 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
         seconds = work_through(jobs, load)
     except InputError as error:  # the others are decoded all the same
         refused, seconds = error, 0.0
-    blocks = codec.decode_many_blocks(
-        list(loaded.values()),
-        seed=args.seed,
-        temperature=args.temperature,
-        weights=args.weights,
-        postfilter=args.postfilter,
-        streams=args.streams,
-    )
+    jobs, how = list(loaded.values()), synthesis_of(args)
+    blocks = codec.decode_many_blocks(jobs, how, streams=args.streams)
     total = sum(codes.seconds for codes, _ in loaded.values())
     with seconds_bar(total) as progress:
         _write_together(list(loaded), blocks, progress)

@@ -66,18 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from vqspeech.demo import launch
+    from vqspeech.demo.settings import Limits, Serving
 
-    try:
-        from vqspeech.demo.studio import Limits
-    except ImportError:
-        Limits = None  # noqa: N806 (launch says what is missing)
-    limits = Limits and Limits(args.max_seconds, args.max_megabytes, args.max_queue, args.jobs)
-    launch(
-        args.model,
-        device=args.device,
-        voices=args.voice,
-        host=args.host,
-        port=args.port,
-        share=args.share,
-        limits=limits,
-    )
+    limits = Limits(args.max_seconds, args.max_megabytes, args.max_queue, args.jobs)
+    serving = Serving(args.host, args.port, args.share, args.voice, limits)
+    launch(args.model, args.device, serving)

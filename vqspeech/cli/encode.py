@@ -138,17 +138,26 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
 
 def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) -> float:
     """Encode every job, in several processes where that is worth it; seconds of audio."""
-    from vqspeech.bulk.processes import default_workers, encode_files, save_codes
+    from vqspeech.bulk.processes import (
+        default_workers,
+        encode_files,
+        encode_together,
+        save_codes,
+    )
 
     on_gpu = codec.device.type == "cuda"  # which one process keeps busy
     workers = args.workers or (1 if on_gpu else default_workers(len(jobs)))
-    if workers > 1 and len(jobs) > 1:
+    if on_gpu or workers > 1:
         for folder in sorted({out.parent for _, out in jobs}):
             make_folder(folder)
+    if workers > 1 and len(jobs) > 1:
         return total(
             encode_files(jobs, args.model, args.device, workers, args.speaker, args.packed),
             len(jobs),
         )
+
+    if on_gpu:
+        return total(encode_together(codec, jobs, args.speaker, args.packed), len(jobs))
 
     def encode(path: Path, out: Path) -> float:
         codes = codec.encode_file(path)
@@ -159,21 +168,15 @@ def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) 
 
 
 def _run_ray(args: argparse.Namespace, jobs: list[tuple[Path, Path]]) -> None:
-    from vqspeech.bulk.ray_job import FAILED, SHARD_FILES, Recording, encode_with_ray
+    from vqspeech.bulk.ray_job import FAILED, SHARD_FILES, RayJob, Recording, encode_with_ray
 
     recordings = [
         Recording(out.relative_to(args.output).with_suffix("").as_posix(), path)
         for path, out in jobs
     ]
     size = args.shard_files or SHARD_FILES
-    summary = encode_with_ray(
-        recordings,
-        Path(args.output),
-        args.model,
-        args.device,
-        args.address,
-        args.workers,
-        size,
-        lambda shards: files_bar(shards, -(-len(recordings) // size), "shard"),
-    )
+    machines = (args.device, args.address, args.workers)
+    job = RayJob(Path(args.output), args.model, *machines, size)
+    number = -(-len(recordings) // size)
+    summary = encode_with_ray(recordings, job, lambda shards: files_bar(shards, number, "shard"))
     say(f"{args.output}: {summary}" + (f", see {FAILED}" if summary.failed else ""))

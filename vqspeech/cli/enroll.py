@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.checkpoint.speakers import check_name, check_voice_target, save_voice
+    from vqspeech.checkpoint.voices import check_name, check_voice_target, save_voice
 
     check_voice_target(args.out)  # before the work, not after it
     check_name(args.name)
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     with share_bar() as progress:
-        voice, held = enroll(codec, args.name, args.files, args.seed, progress)
+        voice, held = enroll(codec.loaded, args.name, args.files, args.seed, progress)
     save_voice(args.out, voice)
     figures = []
     if math.isfinite(held.mel):

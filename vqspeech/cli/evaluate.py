@@ -7,7 +7,6 @@ plots, spectrograms and players.
 """
 
 import argparse
-import sys
 
 from vqspeech.cli.options import (
     add_corpus,
@@ -19,7 +18,7 @@ from vqspeech.cli.options import (
     real,
     whole,
 )
-from vqspeech.cli.output import say
+from vqspeech.cli.output import files_bar, say
 
 MAX_JOBS = 1024
 MAX_SEEDS = 64
@@ -34,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=names,
         metavar="A,B",
         help="of original, preview, wavenet, wavenet-unfiltered (before its post-filter), "
-        "convert-preview, convert-wavenet, codec2-700c, codec2-1300, codec2-3200, speex-2150, "
-        "opus-6000 (default: all that can be run here)",
+        "convert-preview, convert-wavenet, convert-wavenet-unfiltered, codec2-700c, codec2-1300, "
+        "codec2-3200, speex-2150, opus-6000 (default: all that can be run here)",
     )
     parser.add_argument(
         "--metrics",
@@ -85,30 +84,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
     from vqspeech.evaluation.methods import METHODS
-    from vqspeech.evaluation.metrics.scores import GROUPS
-    from vqspeech.evaluation.report.writing import make_folder
-    from vqspeech.evaluation.runner import Sampling, evaluate
+    from vqspeech.evaluation.metrics.table import GROUPS
+    from vqspeech.evaluation.plan import Corpus, Plan
+    from vqspeech.evaluation.report.markdown import markdown
+    from vqspeech.evaluation.report.save import save
+    from vqspeech.evaluation.runner import evaluate
     from vqspeech.evaluation.transcripts import read_transcripts
+    from vqspeech.files import make_folder
+    from vqspeech.synthesis.options import Synthesis
 
     manifest, found = corpus(args)
+    transcripts = {} if manifest is None else read_transcripts(manifest)
+    plan = Plan(
+        args.methods or METHODS,
+        args.metrics or GROUPS,
+        args.speaker,
+        args.targets,
+        Synthesis(args.seed, args.temperature),
+        args.seeds,
+    )
     if args.out is not None:
         make_folder(args.out)  # refused before the work, not after it
     from vqspeech.codec import Codec
 
     report = evaluate(
         Codec.from_pretrained(args.model, device=args.device),
-        found,
-        args.methods or METHODS,
-        transcripts=None if manifest is None else read_transcripts(manifest),
-        groups=args.metrics or GROUPS,
-        speaker=args.speaker,
-        voices=find_utterances(args.data, manifest),  # of every split: only to compare with
-        targets=args.targets,
-        sampling=Sampling(args.seed, args.seeds, args.temperature),
+        # Voices of every split: only to compare with.
+        Corpus(found, transcripts, find_utterances(args.data, manifest)),
+        plan,
         jobs=args.jobs,
         listen=min(LISTEN, len(found)) if args.out is not None else 0,
-        progress=sys.stderr.isatty(),
+        progress=files_bar,
     )
-    print(report.to_markdown(), end="")
-    for path in report.save(args.out) if args.out is not None else ():
+    print(markdown(report), end="")
+    for path in save(report, args.out) if args.out is not None else ():
         say(f"wrote {path}")

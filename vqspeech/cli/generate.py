@@ -8,10 +8,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqspeech.cli.options import LARGEST_SEED, add_device, add_model, add_seed, real, whole
+from vqspeech.cli.options import (
+    about_preview,
+    add_device,
+    add_model,
+    add_preview,
+    add_seed,
+    real,
+    whole,
+)
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.errors import InputError
+from vqspeech.synthesis.options import LARGEST_SEED, Generation
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
@@ -62,9 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how much of its start is kept (default: {PROMPT_SECONDS:g})",
     )
     parser.add_argument("--codes", metavar="NPY", help="also write the codes (.npy)")
-    parser.add_argument(
-        "--preview", action="store_true", help="quick: Griffin-Lim, not the WaveNet"
-    )
+    add_preview(parser)
     add_seed(parser, LARGEST_SEED - MOST)
     add_model(parser)
     add_device(parser)
@@ -90,8 +97,9 @@ def run(args: argparse.Namespace) -> None:
     if args.speaker is not None:
         codec.speaker_row(args.speaker)
     prompt = _prompt(codec, args) if args.prompt is not None else None
-    for i, (output, codes) in enumerate(zip(outputs, lists, strict=True)):
-        _one(codec, args, args.seed + i, prompt, output, codes)
+    for i, files in enumerate(zip(outputs, lists, strict=True)):
+        drawing = Generation(args.seed + i, args.temperature, args.top_p, prompt)
+        _one(codec, args, drawing, *files)
 
 
 def _numbered(name: str, number: int, count: int) -> Path:
@@ -112,22 +120,16 @@ def _prompt(codec: "Codec", args: argparse.Namespace) -> "Codes":
     return Codes(kept, len(kept) * codec.hop, codec.hop, codes.model)
 
 
-def _one(codec, args, seed: int, prompt: "Codes | None", output: Path, codes_out: Path | None):
+def _one(codec, args, drawing: Generation, output: Path, codes_out: Path | None) -> None:
+    """Draw codes, and write them and their sound."""
+    seed, prompt = drawing.seed, drawing.prompt
     speaker = args.speaker or codec.any_speaker(seed)
-    codes = codec.generate_codes(
-        speaker,
-        args.seconds,
-        seed=seed,
-        temperature=args.temperature,
-        top_p=args.top_p,
-        prompt=prompt,
-    )
+    codes = codec.generate_codes(speaker, args.seconds, drawing)
     if codes_out is not None:
         codes.save_npy(codes_out)
     with seconds_bar(codes.seconds) as progress:
-        codec.decode_file(
-            codes, output, speaker=speaker, seed=seed, preview=args.preview, progress=progress
-        )
-    about = ", PREVIEW by Griffin-Lim, not the WaveNet" if args.preview else ""
+        how = {"seed": seed, "preview": args.preview}
+        codec.decode_file(codes, output, speaker, **how, progress=progress)
     kept = f", the first {prompt.seconds:.2f} s from {args.prompt}" if prompt is not None else ""
-    say(f"wrote {output} ({codes.seconds:.2f} s, speaker {speaker}, seed {seed}{kept}{about})")
+    about = f"speaker {speaker}, seed {seed}{kept}{about_preview(args)}"
+    say(f"wrote {output} ({codes.seconds:.2f} s, {about})")

@@ -62,7 +62,7 @@ def about_model(name: str | None) -> dict[str, str]:
 
 
 def _about_prior(loaded: "Checkpoint") -> str:
-    from vqspeech.checkpoint.model import PRIOR_FILE
+    from vqspeech.checkpoint.location import PRIOR_FILE
     from vqspeech.checkpoint.prior import load_prior
 
     if not (loaded.folder / PRIOR_FILE).exists():
@@ -74,7 +74,8 @@ def _about_prior(loaded: "Checkpoint") -> str:
 
 def about_codes(path: str, model: str | None) -> dict[str, str]:
     """What a codes file holds, read as codes of `model`. Raises InputError."""
-    from vqspeech.checkpoint.model import read_about, resolve
+    from vqspeech.checkpoint.about import read_about
+    from vqspeech.checkpoint.location import resolve
     from vqspeech.codes.npy import load_npy
     from vqspeech.evaluation.usage import CodebookUsage
 

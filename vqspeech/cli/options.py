@@ -3,17 +3,21 @@
 import argparse
 import os
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.errors import InputError
+from vqspeech.sampling.checks import WEIGHTS
+from vqspeech.synthesis.options import HIGHEST_TEMPERATURE, LARGEST_SEED, Synthesis
 
 if TYPE_CHECKING:
     from vqspeech.data.corpus import Utterance
 
 DEVICES = ("auto", "cpu", "cuda")
-LARGEST_SEED = 2**63 - 1
 MAX_LIMIT = 10**9
+PREVIEW = "PREVIEW by Griffin-Lim, not the WaveNet"
+SOUND_FORMATS = ("wav", "flac")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -130,7 +134,21 @@ def corpus(args: argparse.Namespace) -> tuple[str | Path | None, list["Utterance
     return manifest, found
 
 
-def add_postfilter(parser: argparse.ArgumentParser) -> None:
+def add_synthesis(parser: argparse.ArgumentParser) -> None:
+    """How codes are made into sound; `synthesis_of` reads what was given."""
+    add_seed(parser)
+    parser.add_argument(
+        "--temperature",
+        type=real(0, HIGHEST_TEMPERATURE),
+        metavar="T",
+        help="of the sampling, 0 to 2: lower is cleaner and duller (default: the model's)",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=WEIGHTS,
+        default=WEIGHTS[0],
+        help=f"the WaveNet's: int8, or float32 as trained and slower (default: {WEIGHTS[0]})",
+    )
     parser.add_argument(
         "--no-postfilter",
         dest="postfilter",
@@ -138,9 +156,14 @@ def add_postfilter(parser: argparse.ArgumentParser) -> None:
         help="leave the WaveNet's samples as they were drawn (default: they get the spectral "
         "envelope that the codes predict)",
     )
+    add_preview(parser)
 
 
-def check_preview(args: argparse.Namespace) -> None:
+def add_preview(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preview", action="store_true", help=f"quick and rough: a {PREVIEW}")
+
+
+def check_synthesis(args: argparse.Namespace) -> None:
     """Refuse options of the WaveNet beside --preview. Raises InputError."""
     for option, given in (
         ("--temperature", args.temperature is not None),
@@ -148,3 +171,19 @@ def check_preview(args: argparse.Namespace) -> None:
     ):
         if args.preview and given:
             raise InputError(f"{option} does nothing in a --preview; leave one of them out")
+
+
+def synthesis_of(args: argparse.Namespace) -> Synthesis:
+    """What was given of `add_synthesis`'s options."""
+    return Synthesis(**{field.name: getattr(args, field.name) for field in fields(Synthesis)})
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format", choices=SOUND_FORMATS, help="what to write into a folder (default: wav)"
+    )
+
+
+def about_preview(args: argparse.Namespace) -> str:
+    """What is to be said behind the length of the result."""
+    return f", {PREVIEW}" if args.preview else ""

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.evaluation.report.writing import make_folder
+    from vqspeech.files import make_folder
 
     manifest, found = corpus(args)
     align = _aligner(args, manifest)

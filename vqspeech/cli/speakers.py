@@ -3,9 +3,8 @@
 import argparse
 import json
 from collections.abc import Sequence
-from typing import Any
 
-from vqspeech.checkpoint.speakers import ORDERS
+from vqspeech.checkpoint.speakers import ORDERS, Speaker
 from vqspeech.cli.options import add_model, real
 
 MOST_MINUTES = 1e12
@@ -31,20 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.checkpoint.model import read_about, resolve
+    from vqspeech.checkpoint.about import read_about
+    from vqspeech.checkpoint.location import resolve
     from vqspeech.checkpoint.speakers import select
 
     table = read_about(resolve(args.model)).speakers
     speakers = select(table, args.gender, args.min_minutes, args.sort)
     if args.json:
-        print(json.dumps(speakers, indent=1))
+        print(json.dumps([speaker.to_dict() for speaker in speakers], indent=1))
     else:
         print_table(speakers)
 
 
-def print_table(speakers: Sequence[dict[str, Any]]) -> None:
+def print_table(speakers: Sequence[Speaker]) -> None:
     """Name, gender and minutes of each, under a heading, on stdout."""
-    width = max(len("name"), *(len(speaker["name"]) for speaker in speakers))
+    width = max(len("name"), *(len(speaker.name) for speaker in speakers))
     print(f"{'name':{width}}  gender  minutes")
     for speaker in speakers:
-        print(f"{speaker['name']:{width}}  {speaker['gender'] or '-':6}  {speaker['minutes']:7.1f}")
+        print(f"{speaker.name:{width}}  {speaker.gender or '-':6}  {speaker.minutes:7.1f}")

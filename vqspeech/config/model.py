@@ -14,18 +14,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.config.tables import build, require, within
 from vqspeech.config.training import PriorConfig, StageConfig, TrainingConfig
 from vqspeech.errors import InputError
 
-FILTER_BANK_HOP = 160
-"""Samples between two frames of the log-mel filter bank (10 ms)."""
 MOST_WARPED_MELS = 128
 """With more, some low mel bands share their FFT bins, and nothing lies between them."""
-
-CODEBOOKS = (1, 2, 4, 8)
-"""How many codebooks there may be: what a block of a `.vqs` file holds is a multiple of each."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +35,8 @@ class EncoderConfig:
     long enough to part the harmonics of a low voice; 0 for none.
 
     How a log-mel encoder hears a recording in training, while the target stays, so that codes leave
-    to the speaker identity what it can tell (`nn.disguise`): vtlp: all frequencies scaled by up to
-    exp(+-vtlp). pitch_shift: those of the second spectrum, which tells of pitch, by up to
+    to the speaker identity what it can tell (`nn.augmentation`): vtlp: all frequencies scaled by up
+    to exp(+-vtlp). pitch_shift: those of the second spectrum, which tells of pitch, by up to
     exp(+-pitch_shift) more. equaliser: through an equaliser of this deviation in nats.
     """
 
@@ -90,9 +85,7 @@ class EncoderConfig:
 class QuantizerConfig:
     """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1).
 
-    codebooks: how many the frames take in turn, frame n the one of number n mod codebooks. With
-    one, as in the paper, every frame has the same job and says much that its neighbours say too;
-    with two, the frames of a pair share theirs out.
+    codebooks: how many the frames take in turn (`nn.interleaving`); the paper has one.
     """
 
     codebook_size: int = 512
@@ -107,11 +100,7 @@ class QuantizerConfig:
 
     def __post_init__(self):
         within("quantizer", 2, 65536, codebook_size=self.codebook_size)
-        require(
-            self.codebooks in CODEBOOKS,
-            "quantizer",
-            f"codebooks = {self.codebooks} must be one of {', '.join(map(str, CODEBOOKS))}",
-        )
+        within("quantizer", 1, 2, codebooks=self.codebooks)
         within("quantizer", 1, 4096, dim=self.dim)
         within("quantizer", 0.0, 0.99999, ema_decay=self.ema_decay)
         within("quantizer", 0.0, 100.0, commitment=self.commitment)

@@ -90,7 +90,7 @@ class StageConfig:
 @dataclass(frozen=True)
 class TrainingConfig:
     """Stages in their order and the weights of the auxiliary terms in each: log-mel, its cepstra
-    (`nn.cepstra`), F0 with voicing, phonemes."""
+    (`nn.heads`), F0 with voicing, phonemes."""
 
     stages: tuple[StageConfig, ...] = ()
     log_mel_weight: float = 1.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from vqspeech.checkpoint.speakers import GENDERS
 from vqspeech.errors import InputError
 
 EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg", ".opus")
@@ -15,7 +16,7 @@ LAYOUT = "ROOT/<speaker>/*.{wav,flac,mp3,ogg,opus}"
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording of one speaker. `gender` is "" where nothing says it."""
+    """One recording of one speaker. `gender`: "f", "m", or "" where nothing says it."""
 
     speaker: str
     name: str
@@ -113,7 +114,9 @@ def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
             raise InputError(f"{manifest}: a line lacks its speaker or file; complete or remove it")
         name = row.get("utterance") or Path(row["file"]).with_suffix("").as_posix()
         path = manifest.parent / row["file"]
-        found.append(Utterance(row["speaker"], name, path, row.get("gender") or ""))
+        gender = (row.get("gender") or "")[:1].lower()  # "F", "female"
+        gender = gender if gender in GENDERS else ""
+        found.append(Utterance(row["speaker"], name, path, gender))
     return found
 
 

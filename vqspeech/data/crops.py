@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vqspeech.config.model import FILTER_BANK_HOP
+from vqspeech.audio.signal import FILTER_BANK_HOP
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import F0Track, PhonemeTrack
 from vqspeech.errors import InputError

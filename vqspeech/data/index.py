@@ -15,6 +15,7 @@ import numpy as np
 
 from vqspeech.audio.level import LEVEL_DB
 from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.errors import InputError
 
 INDEX = "index.json"
@@ -38,16 +39,15 @@ def build_index(kept, lengths, shards, valid_fraction: float, min_minutes: float
     own = sorted(name for name in minutes if minutes[name] >= min_minutes and name != OTHER)
     shared = sorted(set(minutes) - set(own))
     speakers = [
-        {
-            "name": name,
-            "gender": genders[name].pop() if len(genders[name]) == 1 else "",
-            "minutes": round(minutes[name], 4),
-        }
+        Speaker(
+            name,
+            genders[name].pop() if len(genders[name]) == 1 else "",
+            round(minutes[name], 4),
+        )
         for name in own
     ]
     if shared:
-        total = sum(minutes[name] for name in shared)
-        speakers.append({"name": OTHER, "gender": "", "minutes": round(total, 4)})
+        speakers.append(Speaker(OTHER, "", round(sum(minutes[name] for name in shared), 4)))
     rows = {name: row for row, name in enumerate(own)} | dict.fromkeys(shared, len(own))
     offsets, sizes = [], [0] * (shards[-1] + 1)
     for samples, shard in zip(lengths, shards, strict=True):
@@ -57,7 +57,7 @@ def build_index(kept, lengths, shards, valid_fraction: float, min_minutes: float
         "version": VERSION,
         "sample_rate": SAMPLE_RATE,
         "level_db": LEVEL_DB,
-        "speakers": speakers,
+        "speakers": [speaker.to_dict() for speaker in speakers],
         "shared": len(shared),
         "shards": sizes,
         "utterances": {
@@ -128,12 +128,8 @@ def _check(index: dict, folder: Path) -> None:
     expected = {"version": VERSION, "sample_rate": SAMPLE_RATE, "level_db": LEVEL_DB}
     for key, value in expected.items():
         _require(index[key] == value, f"has {key} {index[key]!r}, this program needs {value}")
-    names = [speaker["name"] for speaker in index["speakers"]]
-    _require(all(isinstance(name, str) and name for name in names), "has a speaker without name")
+    names = [Speaker.from_dict(row).name for row in index["speakers"]]
     _require(len(set(names)) == len(names) > 0, "has no speakers, or one twice")
-    for speaker in index["speakers"]:
-        _require(isinstance(speaker["gender"], str), "has a gender that is not text")
-        _require(isinstance(speaker["minutes"], float | int), "has minutes that are no number")
     for key in ("shared", "skipped"):
         _require(isinstance(index[key], int), f"has {key} that is no number")
     _require(isinstance(index["source"], str), "has a source that is not text")

@@ -8,20 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.data.index import INDEX, SPLITS, load_index, shard_name
 
 
 class PackedCorpus:
     """A folder made by `pack`, mapped into memory. Raises InputError if it is damaged.
 
-    `speakers` are the names of the identities, in the order of their rows; `genders` likewise.
+    `speaker_table` are the identities in the order of their rows, `speakers` their names.
     """
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         self.index = load_index(self.folder)
-        self.speakers = [speaker["name"] for speaker in self.index["speakers"]]
-        self.genders = [speaker["gender"] for speaker in self.index["speakers"]]
+        self.speaker_table = [Speaker.from_dict(row) for row in self.index["speakers"]]
+        self.speakers = [speaker.name for speaker in self.speaker_table]
         self._shards = [
             np.memmap(self.folder / shard_name(shard), "<i2", "r") if size else np.zeros(0, "<i2")
             for shard, size in enumerate(self.index["shards"])

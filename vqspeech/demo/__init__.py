@@ -5,8 +5,8 @@ upload, keeps files in one private folder that it empties, and tells nobody that
 """
 
 import os
-from collections.abc import Sequence
 
+from vqspeech.demo.settings import Serving
 from vqspeech.errors import InputError
 
 SWEEP_SECONDS = 20.0
@@ -16,19 +16,13 @@ OPEN_HOSTS = ("0.0.0.0", "::")
 
 def launch(
     model: str | None = None,
-    *,
     device: str = "auto",
-    voices: Sequence[str] = (),
-    host: str = "127.0.0.1",
-    port: int | None = None,
-    share: bool = False,
-    limits=None,
+    serving: Serving | None = None,
     block: bool = True,
 ):
     """Serve the page; returns when it is interrupted (block), else (address, function to close it).
 
-    voices: files of `vqspeech enroll` to offer. port: None for the first free one from 7860 on.
-    limits: a `studio.Limits`. Raises InputError: no Gradio, no such model, a port that is taken.
+    Raises InputError: no Gradio, no such model, a port that is taken.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before it is imported
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -38,14 +32,16 @@ def launch(
         raise InputError(
             f"the page needs the demo extra: pip install 'vqspeech[demo]' ({error})"
         ) from None
-    from vqspeech.checkpoint.model import resolve
+    from vqspeech.checkpoint.location import resolve
     from vqspeech.codec import Codec
-    from vqspeech.demo.page import CSS, build, theme
-    from vqspeech.demo.studio import Limits, Studio
+    from vqspeech.demo.page import build
+    from vqspeech.demo.studio import Studio
+    from vqspeech.demo.style import CSS, theme
     from vqspeech.demo.tidy import Folder
 
-    limits = limits or Limits()
-    studio = Studio(Codec.from_pretrained(model, device=device), limits, voices)
+    serving = serving or Serving()
+    limits = serving.limits
+    studio = Studio(Codec.from_pretrained(model, device=device), limits, serving.voices)
     folder = Folder(60 * limits.keep_minutes, SWEEP_SECONDS)
     folder.__enter__()
     before = os.environ.get("GRADIO_TEMP_DIR")
@@ -62,9 +58,9 @@ def launch(
         folder.keep()
         page.queue(max_size=limits.queue, default_concurrency_limit=limits.jobs)
         _, address, _ = page.launch(
-            server_name=host,
-            server_port=port,
-            share=share,
+            server_name=serving.host,
+            server_port=serving.port,
+            share=serving.share,
             max_file_size=round(limits.megabytes * 1e6),
             max_threads=4 * limits.jobs + 8,
             show_error=False,
@@ -93,7 +89,7 @@ def launch(
     from vqspeech.cli.output import say
 
     say(f"the page is at {page.share_url or address} (Ctrl-C ends it)")
-    if host in OPEN_HOSTS or share:
+    if serving.host in OPEN_HOSTS or serving.share:
         say("anybody who can reach this address can use it")
     try:
         page.block_thread()

@@ -4,16 +4,16 @@ import gradio as gr
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.demo import words
+from vqspeech.demo.parts import buttons, codes_file, results, run, skips
 from vqspeech.demo.studio import Studio
 from vqspeech.demo.tidy import Folder
+from vqspeech.synthesis.options import Generation
 
 LONGEST_SECONDS = 15.0
 
 
 def generate_tab(studio: Studio, folder: Folder) -> None:
     """Speaker, seconds, temperature, top_p, seed; play; again with the next seed."""
-    from vqspeech.demo.page import buttons, codes_file, results, run, skips
-
     voices = studio.voices()
     with gr.Row(equal_height=False):
         voice = gr.Dropdown(voices, value=voices[0][1], label="Voice", min_width=240)
@@ -34,10 +34,9 @@ def generate_tab(studio: Studio, folder: Folder) -> None:
         speaker = studio.speaker(name)
         yield words.busy(f"drawing {length:g} s of codes", 0.0), *skips(3)
         known = speaker if name not in studio.enrolled else None  # the prior knows trained voices
-        draw = {"seed": number, "temperature": heat, "top_p": most}
-        found = studio.codec.generate_codes(known, length, **draw)
+        found = studio.codec.generate_codes(known, length, Generation(number, heat, most))
         how = studio.renderers[0]
-        for share, wave in studio.decode(found, name, how, None, number):
+        for share, wave in studio.decode(studio.spoken(found, name), how, None, number):
             if wave is None:
                 yield words.busy(f"speaking as {name}", share), *skips(3)
         said = words.done(studio, found, how, f"seed {number} as {name}")

@@ -9,7 +9,6 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -21,14 +20,16 @@ from vqspeech.audio import reading as audio
 from vqspeech.audio.level import LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import to_int16
-from vqspeech.checkpoint.speakers import load_voice
+from vqspeech.checkpoint.voices import load_voice
 from vqspeech.codec import Codec
 from vqspeech.codes.codes import Codes
 from vqspeech.demo import pictures
+from vqspeech.demo.settings import Limits
 from vqspeech.errors import InputError
-from vqspeech.synthesis.conversion import at_level_of, encode_for
+from vqspeech.synthesis.conversion import at_level_of
 from vqspeech.synthesis.enrolment import nearest_speakers
-from vqspeech.synthesis.rendering import NO_CHANGE, Change
+from vqspeech.synthesis.hidden import Spoken
+from vqspeech.synthesis.options import Conversion, Synthesis
 
 SAMPLES_KEPT = 64
 """Samples of voices held in memory."""
@@ -39,17 +40,6 @@ GENDERS = {"f": "woman", "m": "man"}
 NEAREST_SECONDS = 6.0
 WAV_HEADER, NPY_HEADER = 44, 128
 """Bytes."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one visitor may ask for, and how many may ask at once."""
-
-    seconds: float = 30.0
-    megabytes: float = 20.0
-    queue: int = 20
-    jobs: int = 2
-    keep_minutes: float = 15.0
 
 
 class Recording(NamedTuple):
@@ -102,14 +92,12 @@ class Studio:
 
     def voices(self, gender: str | None = None) -> list[tuple[str, str]]:
         """(what to show, name) of the voices, enrolled ones first, then most minutes first."""
-        table = [s for s in self.codec.speaker_table if gender in (None, s["gender"])]
-        table.sort(key=lambda speaker: -speaker["minutes"] if speaker["gender"] else 0.0)
+        table = [s for s in self.codec.speaker_table if gender in (None, s.gender)]
+        table.sort(key=lambda speaker: -speaker.minutes if speaker.gender else 0.0)
         shown = [(name, name) for name in self.enrolled] if gender is None else []
         for speaker in table:
-            who = GENDERS.get(speaker["gender"], "voices of many")
-            shown.append(
-                (f"{speaker['name']} · {who} · {speaker['minutes']:.1f} min", speaker["name"])
-            )
+            who = GENDERS.get(speaker.gender, "voices of many")
+            shown.append((f"{speaker.name} · {who} · {speaker.minutes:.1f} min", speaker.name))
         return shown
 
     def speaker(self, voice: str | None) -> str:
@@ -151,29 +139,27 @@ class Studio:
         """The trained voice that explains a recording best."""
         start = max(0, (len(recording.wave) - round(NEAREST_SECONDS * SAMPLE_RATE)) // 2)
         wave = recording.wave[start : start + round(NEAREST_SECONDS * SAMPLE_RATE)]
-        return nearest_speakers(self.codec, wave)[0]
+        return nearest_speakers(self.codec.encoder, wave)[0]
 
-    def encode(self, recording: Recording, voice: str, pitch: str) -> tuple[Codes, Change]:
-        """Codes of a recording that is to become `voice`, and what `decode` is to change. pitch:
-        "target" or "keep"."""
-        return encode_for(self.codec, recording.wave, self.speaker(voice), pitch)
+    def converted(self, recording: Recording, voice: str, pitch: str) -> Spoken:
+        """What a recording is to become as `voice`. pitch: "target" or "keep". Raises
+        InputError."""
+        how = Conversion(pitch=pitch)
+        return self.codec.converter.spoken(recording.wave, self.speaker(voice), how)
+
+    def spoken(self, codes: Codes, voice: str) -> Spoken:
+        """Codes as they are, in a voice of the list. Raises InputError."""
+        return Spoken(codes, self.codec.speaker_vector(self.speaker(voice)))
 
     def decode(
-        self,
-        codes: Codes,
-        voice: str,
-        renderer: str,
-        level: LevelMeter | None,
-        seed: int = 0,
-        change: Change = NO_CHANGE,
+        self, spoken: Spoken, renderer: str, level: LevelMeter | None, seed: int = 0
     ) -> Iterator[tuple[float, np.ndarray | None]]:
-        """Codes as speech, int16 [T], at `level` (None: the codec's own). Raises InputError."""
-        preview, blocks, done = renderer == "preview", [], 0
-        options = {"seed": seed, "preview": preview, "change": change}
-        for block in self.codec.decode_blocks(codes, self.speaker(voice), **options):
+        """Speech, int16 [T], at `level` (None: the codec's own). Raises InputError."""
+        how, blocks, done = Synthesis(seed, preview=renderer == "preview"), [], 0
+        for block in self.codec.renderer.blocks(spoken, how):
             blocks.append(block)
             done += len(block)
-            yield done / codes.samples, None
+            yield done / spoken.codes.samples, None
         if level is not None:
             blocks = list(at_level_of(level, blocks))
         yield 1.0, to_int16(np.concatenate(blocks))[0]
@@ -185,8 +171,8 @@ class Studio:
             if key in self._samples:
                 self._samples.move_to_end(key)
                 return self._samples[key]
-        codes = self.codec.encode_file(SENTENCE)
-        *_, (_, wave) = self.decode(codes, voice, self.renderers[0], None)
+        said = self.spoken(self.codec.encode_file(SENTENCE), voice)
+        *_, (_, wave) = self.decode(said, self.renderers[0], None)
         with self._lock:
             self._samples[key] = wave
             if len(self._samples) > SAMPLES_KEPT:

@@ -3,13 +3,10 @@
 import html
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vqspeech.codes.codes import Codes
+from vqspeech.demo.studio import Studio
 from vqspeech.errors import InputError
-
-if TYPE_CHECKING:
-    from vqspeech.demo.studio import Studio
 
 LARGEST_SEED = 2**31 - 1
 LONGEST_CARD = 20_000
@@ -20,7 +17,7 @@ CONSENT = (
 )
 
 
-def heading(studio: "Studio") -> str:
+def heading(studio: Studio) -> str:
     codec = studio.codec
     return (
         '<header class="vq-head"><h1>vqspeech</h1>'
@@ -37,7 +34,7 @@ def renderer(how: str) -> str:
     return "WaveNet: the codec's decoder"
 
 
-def codec_note(studio: "Studio") -> str:
+def codec_note(studio: Studio) -> str:
     codec = studio.codec
     return (
         f'<p class="vq-note">{codec.bit_rate:g} bit/s are all that passes from the recording to '
@@ -64,7 +61,7 @@ def failed(error: InputError) -> str:
     return f'<div class="vq-status vq-failed" role="alert">{html.escape(str(error))}</div>'
 
 
-def done(studio: "Studio", codes: Codes, how: str, what: str) -> str:
+def done(studio: Studio, codes: Codes, how: str, what: str) -> str:
     made = "by the preview (Griffin-Lim)" if how == "preview" else "by the WaveNet"
     bits = codes.bits_per_second(studio.codec.codebook_size)
     return _status(
@@ -101,7 +98,7 @@ def sizes(rows: list[tuple[str, int, float]]) -> str:
     return f'<table class="vq-sizes"><caption>The same sound as a file</caption>{lines}</table>'
 
 
-def about(studio: "Studio", card: Path) -> str:
+def about(studio: Studio, card: Path) -> str:
     """The model card, and what to know before using this. Markdown."""
     try:
         text = card.read_text(encoding="utf-8", errors="replace")[:LONGEST_CARD]

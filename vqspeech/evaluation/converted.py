@@ -2,18 +2,20 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from vqspeech.audio import pitch
 from vqspeech.audio import reading as audio
 from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.data.index import OTHER
 from vqspeech.errors import InputError
-from vqspeech.evaluation.metrics import networks
-from vqspeech.evaluation.metrics.scores import CONVERSION_METRICS, NAN, Signal, word_scores
+from vqspeech.evaluation.metrics import networks, words
+from vqspeech.evaluation.metrics.scores import Signal
 from vqspeech.evaluation.metrics.signals import match
+from vqspeech.evaluation.metrics.table import CONVERSION_METRICS, NAN
 
 GROUPS = tuple(dict.fromkeys(metric.group for metric in CONVERSION_METRICS))
 
@@ -36,7 +38,7 @@ class Target(NamedTuple):
 
 
 def choose_targets(
-    table: Sequence[dict[str, Any]],
+    table: Sequence[Speaker],
     among: Collection[str],
     each: int = TARGETS_EACH,
     minutes: float = ENOUGH_MINUTES,
@@ -47,16 +49,16 @@ def choose_targets(
     Drawn by `seed`, not by result: `each` women, men, and voices of which that is not known, with
     so many `minutes` of training speech. Where nobody has as much, everybody will do.
     """
-    known = [s for s in table if s["name"] in among and s["name"] != OTHER]
-    enough = [s for s in known if s["minutes"] >= minutes] or known
-    enough.sort(key=lambda speaker: speaker["name"])
+    known = [s for s in table if s.name in among and s.name != OTHER]
+    enough = [s for s in known if s.minutes >= minutes] or known
+    enough.sort(key=lambda speaker: speaker.name)
     rng, targets = np.random.default_rng(seed), []
     for gender in ("f", "m", ""):
-        names = [s["name"] for s in enough if s["gender"] == gender]
+        names = [s.name for s in enough if s.gender == gender]
         if names:
             chosen = rng.choice(names, min(each, len(names)), replace=False)
             targets += sorted(chosen.tolist())
-    return targets, [s["name"] for s in enough]
+    return targets, [s.name for s in enough]
 
 
 def real_speech(paths: Iterable[Path]) -> np.ndarray:
@@ -102,7 +104,7 @@ def score_converted(
     if "dnsmos" in groups:
         scores |= networks.dnsmos(samples)
     if "words" in groups:
-        scores |= word_scores(reference, converted, transcript)
+        scores |= words.word_scores(transcript, reference.heard, converted.heard)
     if "speaker" in groups:
         scores |= _similarities(reference, converted, target)
     if "f0" in groups:

@@ -2,13 +2,10 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from vqspeech.codes.codes import Codes
 from vqspeech.codes.vqs import measure_vqs
-
-if TYPE_CHECKING:
-    from vqspeech.codec import Codec
-    from vqspeech.codes.codes import Codes
+from vqspeech.evaluation.protocol import Codec
 
 PACKED, PRIOR = "packed", "prior"
 """A `.vqs` file of plain indices, and one that the model's prior has range-coded."""
@@ -26,7 +23,7 @@ class RateMeter:
         for place, value in enumerate((coded_bits, file_bits, seconds)):
             sums[place] += value
 
-    def add_vqs(self, codec: "Codec", codes: "Codes", speaker: str | None) -> None:
+    def add_vqs(self, codec: Codec, codes: Codes, speaker: str | None) -> None:
         """The `.vqs` files of one recording: packed, and with the prior where the model has one.
 
         speaker: whose recording it is, if the model knows. Raises InputError.

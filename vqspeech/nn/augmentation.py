@@ -1,5 +1,5 @@
-"""Disguises the voices that the encoder hears in training, so that codes leave them to the speaker
-identity.
+"""Augmentation: the encoder hears other voices in training, so that codes leave the voice to the
+speaker identity.
 
 Whatever of a voice the codes carry, a conversion keeps. So in training the encoder hears each
 recording with its frequencies scaled, as a longer or shorter vocal tract would, at another pitch
@@ -23,28 +23,31 @@ RIPPLES = 4
 """Cosines over the mel scale, from half a period up, that an equaliser is the sum of."""
 
 
-class Disguise(NamedTuple):
+class Augmentation(NamedTuple):
     """What is done to each of B recordings.
 
-    factors: [B] each, by which frequencies of the mel bands and of the low spectrum are scaled.
-    ripples: [B, RIPPLES] in nats, of the equaliser.
+    vtlp: [B], by which all frequencies are scaled (vocal tract length perturbation, Jaitly and
+    Hinton 2013). pitch_shift: [B], by which those of the low spectrum are scaled beyond that.
+    equaliser: [B, RIPPLES] in nats, its cosines.
     """
 
-    factors: tuple[Tensor, Tensor]
-    ripples: Tensor
+    vtlp: Tensor
+    pitch_shift: Tensor
+    equaliser: Tensor
 
 
-def draw(config: EncoderConfig, batch: int, device) -> Disguise | None:
-    """A disguise for each recording of a batch; None where the configuration wants none."""
+def draw(config: EncoderConfig, batch: int, device) -> Augmentation | None:
+    """One for each recording of a batch; None where the configuration wants none."""
     if not (config.vtlp or config.pitch_shift or config.equaliser):
         return None
     # Drawn for the batch of all workers, whose random numbers are the same; each has its rows.
     share = torch.rand(batch * world(), 2 + RIPPLES, device=device)
     share = 2 * share[rank() * batch : (rank() + 1) * batch] - 1
-    factor = torch.exp(config.vtlp * share[:, 0])
-    low_factor = factor * torch.exp(config.pitch_shift * share[:, 1])
+    vtlp = torch.exp(config.vtlp * share[:, 0])
+    pitch_shift = torch.exp(config.pitch_shift * share[:, 1])
     # Of a number within +-1 the mean square is 1/3, of a cosine 1/2: so `equaliser` is a deviation.
-    return Disguise((factor, low_factor), config.equaliser * math.sqrt(6 / RIPPLES) * share[:, 2:])
+    equaliser = config.equaliser * math.sqrt(6 / RIPPLES) * share[:, 2:]
+    return Augmentation(vtlp, pitch_shift, equaliser)
 
 
 def scaled(bands: Tensor, centres: Tensor, factor: Tensor) -> Tensor:
@@ -60,7 +63,7 @@ def scaled(bands: Tensor, centres: Tensor, factor: Tensor) -> Tensor:
     return bands.gather(1, index - 1) * (1 - share) + bands.gather(1, index) * share
 
 
-def coloured(bands: Tensor, centres: Tensor, ripples: Tensor, floor: float) -> Tensor:
+def equalised(bands: Tensor, centres: Tensor, ripples: Tensor, floor: float) -> Tensor:
     """A log spectrum [B, C, n] through equalisers of `ripples` [B, RIPPLES].
 
     centres: [C] in Hz. floor: the least that a band has, before and after.

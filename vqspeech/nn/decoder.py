@@ -41,7 +41,7 @@ class WaveNetDecoder(nn.Module):
         rows = torch.empty(config.bands, MU_LEVELS, width)
         self.embedding = nn.Parameter(rows if rows.is_meta else smooth_rows(*rows.shape))
         self.harmonics = config.harmonics
-        self.excite = (
+        self.excitation = (
             nn.Linear(2 * config.harmonics, width, bias=False) if config.harmonics else None
         )
         self.stack = GatedStack(width, skip, config.dilations)
@@ -96,8 +96,8 @@ class WaveNetDecoder(nn.Module):
         """
         past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
         x = self.embed(past)
-        if self.excite is not None:
-            x = x + self.excite(excitation)
+        if self.excitation is not None:
+            x = x + self.excitation(excitation)
         return self.logits(self.stack(x, self.conditioning(hidden), first))
 
     def nats(self, logits: Tensor, indices: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.audio.signal import frames_for
-from vqspeech.config.model import FILTER_BANK_HOP, EncoderConfig
-from vqspeech.nn.augmentation import coloured, draw, scaled
+from vqspeech.audio.signal import FILTER_BANK_HOP, frames_for
+from vqspeech.config.model import EncoderConfig
+from vqspeech.nn.augmentation import draw, equalised, scaled
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.filter_banks import (
     LOG_FLOOR,
@@ -63,18 +63,19 @@ class FilterBanks(nn.Module):
         """Frames to either side of which a frame hears something."""
 
     def forward(self, wave: Tensor) -> Tensor:
-        """In training each recording in a disguise (`nn.disguise`)."""
+        """In training each recording as augmented (`nn.augmentation`)."""
         banks = [(self.log_mel, MEL_MEAN, MEL_SCALE, LOG_FLOOR)]
         if self.low is not None:
             banks.append((self.low, LOW_MEAN, LOW_SCALE, LOW_FLOOR))
-        disguise = draw(self.config, len(wave), wave.device) if self.training else None
+        change = draw(self.config, len(wave), wave.device) if self.training else None
         found = []
-        for number, (bank, mean, scale, floor) in enumerate(banks):
+        for bank, mean, scale, floor in banks:
             bands = bank(wave)
-            if disguise is not None:
+            if change is not None:
                 centres = bank.centres()
-                bands = scaled(bands, centres, disguise.factors[number])
-                bands = coloured(bands, centres, disguise.ripples, math.log(floor))
+                factor = change.vtlp * (change.pitch_shift if bank is self.low else 1)
+                bands = scaled(bands, centres, factor)
+                bands = equalised(bands, centres, change.equaliser, math.log(floor))
             found.append((bands - mean) / scale)
         return torch.cat(found, 1).transpose(1, 2)
 

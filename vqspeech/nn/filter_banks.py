@@ -5,8 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
-from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.config.model import FILTER_BANK_HOP
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 
 WINDOW = 400
 """Samples in a frame (25 ms)."""

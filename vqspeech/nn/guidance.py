@@ -1,4 +1,4 @@
-"""A voice made more like itself: further from what the average voice would make of the same codes.
+"""Speaker guidance: a voice further from what the average voice would make of the same codes.
 
 Codes keep something of whose they are, so a conversion stops halfway between two voices. The
 conditioning net tells what the identity changes: its log-mel as that speaker less its log-mel as
@@ -11,10 +11,10 @@ from functools import lru_cache
 
 from torch import Tensor
 
-from vqspeech.nn.cepstra import dct_matrix
+from vqspeech.nn.heads import dct_matrix
 
 FIRST, LAST = 1, 11
-"""Of the cepstra that are emphasised; number 0 is the level, later ones are harmonics."""
+"""Of the cepstra that are guided; number 0 is the level, later ones are harmonics."""
 
 
 @lru_cache(maxsize=4)
@@ -24,7 +24,7 @@ def _smoothing(bands: int) -> Tensor:
     return shapes.T @ shapes
 
 
-def emphasised(own: Tensor, average: Tensor, strength: float) -> Tensor:
+def guided(own: Tensor, average: Tensor, strength: float) -> Tensor:
     """A log-mel [..., mels, n] further from that of the average voice, `strength` times their
     difference."""
     return own + strength * (_smoothing(own.shape[-2]).to(own) @ (own - average))

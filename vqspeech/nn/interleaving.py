@@ -1,24 +1,82 @@
-"""Frames that take several codebooks in turn, frame n the one of number n mod `books`.
+"""Codebooks that take turns: frame n is of the one of number n mod `books`.
 
-What differs from book to book (statistics, first and last weights) is laid out here: beside one
-another as channels, so that an ordinary layer does the rest. With one book all of it changes
-nothing.
+With one, as in the paper, every frame has the same job and says much that its neighbours say too;
+with two, the frames of a pair share theirs out. `InterleavedQuantizer` wraps plain quantizers;
+layers before and after it have weights of their own for each book (`spread`, `picked`). With one
+book all of it changes nothing.
 """
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from vqspeech.config.model import QuantizerConfig
+from vqspeech.nn.quantizer import Quantized, VectorQuantizer
 
 
-def by_book(x: Tensor, books: int) -> Tensor:
-    """[B, C, F] to [B, books * C, ceil(F / books)]: book 0's channels first, zeros at the end."""
-    x = F.pad(x, (0, -x.shape[2] % books))
-    return x.unflatten(2, (-1, books)).permute(0, 3, 1, 2).flatten(1, 2)
+def by_book(x: Tensor, books: int) -> list[Tensor]:
+    """[..., F] to each book's frames: [..., ceil(F / books)] or, at the end, one fewer."""
+    return [x[..., book::books] for book in range(books)]
 
 
-def in_turn(x: Tensor, books: int, frames: int) -> Tensor:
-    """The inverse of `by_book`: [B, books * C, N] to the first `frames` of [B, C, N * books]."""
-    return x.unflatten(1, (books, -1)).permute(0, 2, 3, 1).flatten(2)[..., :frames]
+def in_turn(parts: list[Tensor]) -> Tensor:
+    """The inverse of `by_book`: [..., F]."""
+    longest, frames = parts[0].shape[-1], sum(part.shape[-1] for part in parts)
+    padded = [F.pad(part, (0, longest - part.shape[-1])) for part in parts]
+    return torch.stack(padded, -1).flatten(-2)[..., :frames]
+
+
+class InterleavedQuantizer(nn.Module):
+    """P quantizers of K codes in turn, each with a codebook and statistics of its own."""
+
+    def __init__(self, config: QuantizerConfig):
+        super().__init__()
+        self.config = config
+        self.books = nn.ModuleList(VectorQuantizer(config) for _ in range(config.codebooks))
+
+    @property
+    def codebook(self) -> Tensor:
+        """The codes of all books, one book's after the other's: [P * K, D]."""
+        return torch.cat([book.codebook for book in self.books])
+
+    @property
+    def initialised(self) -> bool:
+        """Whether the codes were once drawn from encoder outputs."""
+        return all(bool(book.initialised) for book in self.books)
+
+    def dead_codes(self) -> int:
+        """Codes, of all books, whose moving count is below the revival threshold."""
+        return sum(int(book.dead_codes().sum()) for book in self.books)
+
+    def rows(self, indices: Tensor) -> Tensor:
+        """Indices [B, F] of frames from a recording's first on, to rows of `codebook`."""
+        return self.config.rows(indices, torch.arange(indices.shape[1], device=indices.device))
+
+    def normalised(self, z_e: Tensor) -> Tensor:
+        """z_e [B, D, F] scaled as the codes are: float32 [B, D, F]."""
+        return in_turn([book.normalised(z) for book, z in self._each(z_e)])
+
+    def encode(self, z_e: Tensor) -> Tensor:
+        """z_e [B, D, F], from a recording's first frame on, to indices [B, F], without gradients or
+        statistics."""
+        return in_turn([book.encode(z) for book, z in self._each(z_e)])
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        """indices [B, F] to z_q [B, D, F]."""
+        return in_turn([book.lookup(own) for book, own in self._each(indices)])
+
+    def forward(self, z_e: Tensor) -> Quantized:
+        """As `VectorQuantizer`, each frame by its book; losses are means over the books, `usage` is
+        [P * K]. z_e: [B, D, F], F a multiple of P."""
+        z_q, indices, codebook, commitment, usage = zip(
+            *(book(z) for book, z in self._each(z_e)), strict=True
+        )
+        losses = torch.stack(codebook).mean(), torch.stack(commitment).mean()
+        return Quantized(in_turn(z_q), in_turn(indices), *losses, torch.cat(usage))
+
+    def _each(self, x: Tensor):
+        """Each book with its frames of x [..., F]."""
+        return zip(self.books, by_book(x, len(self.books)), strict=True)
 
 
 def turns(frames: int, books: int, device: torch.device) -> Tensor:

@@ -7,23 +7,25 @@ from torch import Tensor, nn
 
 from vqspeech.audio.signal import frames_for
 from vqspeech.config.model import Config
-from vqspeech.nn.cepstra import CepstralDistance
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
-from vqspeech.nn.phoneme_reader import PhonemeReader
-from vqspeech.nn.quantizer import VectorQuantizer
+from vqspeech.nn.heads import CepstralDistance, PhonemeHead
+from vqspeech.nn.interleaving import InterleavedQuantizer
+
+PIECE_SECONDS = 2.0
+"""Of a recording whose likelihood is measured, at a time."""
 
 
 class Losses(NamedTuple):
     """Terms of the loss of one batch, each a mean; absent terms are None.
 
     nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
-    mel: L1 of the auxiliary log-mel, in nats. cepstra: of `cepstra.CepstralDistance`. pitch: of
-    `conditioning.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
+    mel: L1 of the auxiliary log-mel, in nats. cepstra: of `heads.CepstralDistance`. pitch: of
+    `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
     """
 
     nats: Tensor | None
@@ -40,7 +42,7 @@ class Batch(NamedTuple):
     """Crops of speech and what is known of them.
 
     wave: [B, T], T a multiple of hop. speaker: [B] rows. f0: [B, T / 160] in Hz, 0 where unvoiced,
-    for a model that predicts pitch. phonemes: [B, F] (`phoneme_reader`), None where not known.
+    for a model that predicts pitch. phonemes: [B, F] (`nn.phonemes`), None where not known.
     """
 
     wave: Tensor
@@ -57,26 +59,29 @@ class VQVAE(nn.Module):
         self.config = config
         dim, books = config.quantizer.dim, config.quantizer.codebooks
         self.encoder = Encoder(config.encoder, config.hop, dim, books)
-        self.quantizer = VectorQuantizer(config.quantizer)
+        self.quantizer = InterleavedQuantizer(config.quantizer)
         self.speakers = embedding(speakers, config.conditioning.speaker_dim, 0.3)
         mels = config.encoder.mels
         self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop, books)
         self.target_mel = LogMel(mels)
         self.cepstral_distance = CepstralDistance(mels)
-        self.phonemes = None
+        self.phoneme_head = None
         if config.conditioning.phoneme_head:
-            self.phonemes = PhonemeReader(dim, books, config.conditioning.dropout)
+            self.phoneme_head = PhonemeHead(dim, books, config.conditioning.dropout)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64)."""
+        """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64).
+
+        lengths: samples [B] of recordings that differ in them, each with zeros up to T; then of a
+        row the first ceil(length / hop) count, and they are those of the recording alone: but for
+        a frame as near to one code as to another, for which the rounding of sums decides.
+        """
         return self.quantizer.encode(self.encoder(wave, lengths))
 
-    def hidden(self, indices: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
+    def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
         """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
-        if mask is None:
-            mask = torch.ones_like(indices[:, None], dtype=speaker.dtype)
-        return self.conditioning(self.quantizer.lookup(indices), speaker, mask)
+        return self.conditioning(self.quantizer.lookup(indices), speaker)
 
     def forward(
         self,
@@ -102,16 +107,15 @@ class VQVAE(nn.Module):
                 quantized = self.quantizer(self.encoder(wave))
         else:
             quantized = self.quantizer(self.encoder(wave))
-        mask = torch.ones_like(quantized.z_q[:, :1])
-        hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker), mask)
+        hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker))
         mel = cepstra = pitch = phonemes = nats = None
-        if self.conditioning.head is not None:
+        if self.conditioning.log_mel_head is not None:
             off = self.conditioning.log_mel(hidden).float() - self.target_mel(wave)
             mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
         if self.conditioning.pitch_head is not None:
             pitch = self.conditioning.pitch(hidden).loss(batch.f0)
-        if self.phonemes is not None and batch.phonemes is not None:
-            phonemes = self.phonemes.loss(quantized.z_q, batch.phonemes)
+        if self.phoneme_head is not None and batch.phonemes is not None:
+            phonemes = self.phoneme_head.loss(quantized.z_q, batch.phonemes)
         if with_decoder:
             nats = self.nats(wave, hidden, window or (0, frames), batch.f0)
         codebook, commitment = quantized.codebook_loss, quantized.commitment_loss
@@ -130,12 +134,46 @@ class VQVAE(nn.Module):
         """
         first, last = window
         hold = self.config.steps_per_frame
-        indices = self.decoder.encode(wave)[:, first * hold : last * hold]
+        indices, told = self._truth(wave, f0)
         skip = self.decoder.stack.receptive_field if first else 0
+        steps = slice(first * hold, last * hold)
+        told = None if told is None else told[:, steps]
+        logits = self.decoder(indices[:, steps], hidden[..., first:last], skip, told)
+        nats = self.decoder.nats(logits, indices[:, steps][:, skip:])
+        return nats.mean() / self.config.decoder.bands
+
+    @torch.no_grad()
+    def nats_per_step(
+        self, wave: Tensor, indices: Tensor, speaker_vector: Tensor, f0: Tensor | None = None
+    ) -> Tensor:
+        """-log p(x | codes, speaker) of whole recordings, the mean over each one's WaveNet steps.
+
+        Teacher-forced: a measure of the model, never a reconstruction. The decoder runs piece by
+        piece, each step with its whole past, so that long recordings fit into memory.
+
+        wave: [B, F * hop] as the encoder is given it, zeros where it ends within a frame. indices:
+        [B, F]. speaker_vector: [B, S]. f0: [B, F * hop / 160] in Hz, 0 unvoiced, for a decoder that
+        is told the phase of the fundamental. Returns [B], nats a step, of all bands together.
+        """
+        hold, frames = self.config.steps_per_frame, indices.shape[1]
+        truth, told = self._truth(wave, f0)
+        hidden = self.hidden(indices, speaker_vector)
+        past = frames_for(self.decoder.stack.receptive_field, hold)
+        size = max(1, round(PIECE_SECONDS * self.config.frame_rate))
+        total = torch.zeros(len(wave), dtype=torch.float64, device=wave.device)
+        for start in range(0, frames, size):
+            left, end = max(0, start - past), min(frames, start + size)
+            steps, first = slice(left * hold, end * hold), (start - left) * hold
+            here = None if told is None else told[:, steps]
+            logits = self.decoder(truth[:, steps], hidden[..., left:end], first, here)
+            total += self.decoder.nats(logits, truth[:, steps][:, first:]).sum(1)
+        return total / (frames * hold)
+
+    def _truth(self, wave: Tensor, f0: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the decoder is to say of `wave` [B, T], [B, T / bands, bands], and what it is told
+        of the phase of its fundamental, [B, T / bands, 2 harmonics]."""
         told = None
-        if self.decoder.excite is not None:
+        if self.decoder.excitation is not None:
             with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
                 told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
-            told = told[:, first * hold : last * hold]
-        logits = self.decoder(indices, hidden[..., first:last], skip, told)
-        return self.decoder.nats(logits, indices[:, skip:]).mean() / self.config.decoder.bands
+        return self.decoder.encode(wave), told

@@ -55,7 +55,7 @@ class WaveNetStream:
         self._decoder, self.state, self.temperature = decoder, state, temperature
         self._random = np.random.Generator(np.random.Philox(seed))
         self._joiner = BandJoiner(decoder.bank)
-        told = decoder.excite is not None
+        told = decoder.excitation is not None
         self._walk = PhaseWalk(decoder.bands, decoder.harmonics) if told else None
 
     def work(self, hidden: Tensor, hold: int, f0: Tensor | None = None) -> Work:
@@ -68,7 +68,7 @@ class WaveNetStream:
         if self._walk is None:
             drive = np.zeros((steps, self._decoder.stack.residual_channels), np.float32)
         else:
-            drive = to_numpy(self._decoder.excite(self._walk(f0))[0])
+            drive = to_numpy(self._decoder.excitation(self._walk(f0))[0])
         uniforms = self._random.random((steps, self._decoder.bands), dtype=np.float32)
         return Work(self.state, bias, drive, uniforms, self.temperature)
 

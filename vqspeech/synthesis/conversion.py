@@ -2,15 +2,15 @@
 
 Codes this few carry pitch: so the source's is moved to the target's before it is encoded, and what
 is still missing then is added to the F0 that the codes predict. They carry some of the source's
-voice: so the target's is emphasised. They do not carry loudness, decoded speech has the codec's one
-level: so the decoded blocks wait in a temporary file until their own level is known, and then take
-the source's.
+voice: so the sound is guided further to the target's. They do not carry loudness, decoded speech
+has the codec's one level: so the decoded blocks wait in a temporary file until their own level is
+known, and then take the source's.
 """
 
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,26 +19,26 @@ from vqspeech.audio.level import SILENCE_DB, LevelMeter, level_gain
 from vqspeech.audio.pitch import median_f0
 from vqspeech.audio.psola import transposed_blocks
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.codes.codes import Codes
-from vqspeech.errors import InputError
-from vqspeech.sampling.checks import EMPHASIS, check_emphasis
-from vqspeech.synthesis.rendering import PITCH_SECONDS, Change
-
-if TYPE_CHECKING:
-    from vqspeech.codec import Codec
+from vqspeech.audio.writing import Writer
+from vqspeech.synthesis.encoding import RecordingEncoder, as_mono
+from vqspeech.synthesis.hidden import PITCH_SECONDS, Spoken
+from vqspeech.synthesis.options import LARGEST_SEMITONES, Change, Conversion
+from vqspeech.synthesis.rendering import Renderer
+from vqspeech.synthesis.voices import VoiceName, Voices
 
 LARGEST_GAIN_DB = 30.0
 PEAK = 0.99
 """Of full scale: a loud source must not make the result clip."""
 BLOCK_SAMPLES = 1 << 16
-LARGEST_SEMITONES, SMALLEST_SEMITONES = 14.0, 0.5
-"""Pitch is moved no further (a low man to a high woman), and by less it is not worth it."""
+SMALLEST_SEMITONES = 0.5
+"""By less it is not worth to move a pitch."""
+Progress = Callable[[float], None]
 
 
 def at_level_of(
     source: LevelMeter,
     blocks: Iterable[np.ndarray],
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """`blocks` of 16 kHz speech (float32 [N] each) with the active-speech level of `source`.
 
@@ -86,16 +86,11 @@ def planned(
 ) -> Move:
     """How the pitch of a recording is to change; its first minute tells where it is.
 
-    blocks: at 16 kHz. pitch: as in `Codec.convert`. target: F0 in Hz, 0 if not known. sets_f0:
+    blocks: at 16 kHz. pitch: as in `Conversion`. target: F0 in Hz, 0 if not known. sets_f0:
     whether `Move.f0` is of use; without, the pitch is looked for only where the step depends on
-    it. Raises InputError.
+    it.
     """
-    named = isinstance(pitch, str)
-    if not (pitch in ("target", "keep") if named else abs(pitch) <= LARGEST_SEMITONES):
-        raise InputError(
-            f"pitch {pitch!r} must be target, keep, or semitones within +-{LARGEST_SEMITONES:g}"
-        )
-    step = 0.0 if named else float(pitch)
+    step = 0.0 if isinstance(pitch, str) else float(pitch)
     if not (target if pitch == "target" else sets_f0):
         return Move(step, 0.0)
     heard, samples = [], 0
@@ -113,67 +108,57 @@ def planned(
     return Move(step, source * 2 ** (step / 12))
 
 
-def missing(codec: "Codec", codes: Codes, speaker, move: Move) -> float:
-    """Semitones between the median F0 that `move` wants and what the codes have as `speaker`.
-
-    0 for a model that does not predict pitch: there the codes' own is all there is.
-    """
-    predicted = codec.predicted_f0(codes, speaker)
-    if not move.f0 or not np.isfinite(predicted):
+def missing(predicted: float, wanted: float) -> float:
+    """Semitones between the median F0 that the codes have (NaN: none) and the one that is wanted
+    (0: none is)."""
+    if not wanted or not np.isfinite(predicted):
         return 0.0
-    step = 12 * np.log2(move.f0 / predicted)
+    step = 12 * np.log2(wanted / predicted)
     return float(np.clip(step, -LARGEST_SEMITONES, LARGEST_SEMITONES))
 
 
-def encode_for(
-    codec: "Codec", wave: np.ndarray, speaker, pitch: str | float, emphasis: float = EMPHASIS
-) -> tuple[Codes, Change]:
-    """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`: its codes, and what decoding
-    is to change. pitch and emphasis: as in `Codec.convert`. Raises InputError.
-    """
-    check_emphasis(emphasis)
-    move = planned([wave], pitch, codec.speaker_f0(speaker), codec.predicts_pitch)
-    codes = codec.encode_blocks(transposed_blocks([wave], move.step), level_gain(wave))
-    return codes, Change(missing(codec, codes, speaker, move), emphasis)
+class Converter:
+    """Recordings to other voices, with the parts of one model."""
 
+    def __init__(self, encoder: RecordingEncoder, voices: Voices, renderer: Renderer):
+        self._encoder, self._voices, self._renderer = encoder, voices, renderer
+        self._sets_f0 = encoder.loaded.predicts_pitch
 
-def convert(
-    codec: "Codec",
-    wave: np.ndarray,
-    rate: int,
-    speaker,
-    pitch: str | float,
-    emphasis: float,
-    **options,
-) -> np.ndarray:
-    """`Codec.convert`: see there."""
-    wave = np.concatenate(list(audio.resample_blocks([wave], rate)))
-    level = LevelMeter()
-    level.add(wave)
-    codes, change = encode_for(codec, wave, speaker, pitch, emphasis)
-    blocks = codec.decode_blocks(codes, speaker, change=change, **options)
-    return np.concatenate(list(at_level_of(level, blocks)))
+    def spoken(self, wave: np.ndarray, speaker: VoiceName, options: Conversion) -> Spoken:
+        """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`. Raises InputError."""
+        move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
+        codes = self._encoder.blocks(transposed_blocks([wave], move.step), level_gain(wave))
+        return self._changed(Spoken(codes, self._voices.vector(speaker)), move, options)
 
+    def _changed(self, plain: Spoken, move: Move, options: Conversion) -> Spoken:
+        predicted = self._renderer.hidden.median_f0(plain.codes, plain.vector)
+        return plain._replace(change=Change(missing(predicted, move.f0), options.guidance))
 
-def convert_file(
-    codec: "Codec",
-    source: str | os.PathLike,
-    path: str | os.PathLike,
-    speaker,
-    pitch: str | float,
-    emphasis: float,
-    progress: Callable[[float], None] | None = None,
-    **options,
-) -> int:
-    """`Codec.convert_file`: see there."""
-    check_emphasis(emphasis)
-    level = audio.measure_level(source)
-    heard, target = audio.read_blocks(source, quiet=True), codec.speaker_f0(speaker)
-    move = planned(heard, pitch, target, codec.predicts_pitch)
-    moved = transposed_blocks(audio.read_blocks(source), move.step)
-    codes = codec.encode_blocks(moved, level.gain())
-    options["change"] = Change(missing(codec, codes, speaker, move), emphasis)
-    with audio.Writer(path) as file:
-        for block in at_level_of(level, codec.decode_blocks(codes, speaker, **options), progress):
-            file.add(block)
-    return file.samples
+    def wave(self, wave: np.ndarray, rate: int, speaker: VoiceName, options: Conversion):
+        """`Codec.convert`."""
+        wave = np.concatenate(list(audio.resample_blocks([as_mono(wave)], rate)))
+        level = LevelMeter()
+        level.add(wave)
+        blocks = self._renderer.blocks(self.spoken(wave, speaker, options), options)
+        return np.concatenate(list(at_level_of(level, blocks)))
+
+    def file(
+        self,
+        source: str | os.PathLike,
+        path: str | os.PathLike,
+        speaker: VoiceName,
+        options: Conversion,
+        progress: Progress | None,
+    ) -> int:
+        """`Codec.convert_file`."""
+        vector, target = self._voices.vector(speaker), self._voices.f0(speaker)
+        level = audio.measure_level(source)
+        heard = audio.read_blocks(source, quiet=True)
+        move = planned(heard, options.pitch, target, self._sets_f0)
+        moved = transposed_blocks(audio.read_blocks(source), move.step)
+        spoken = Spoken(self._encoder.blocks(moved, level.gain()), vector)
+        blocks = self._renderer.blocks(self._changed(spoken, move, options), options)
+        with Writer(path) as file:
+            for block in at_level_of(level, blocks, progress):
+                file.add(block)
+        return file.samples

@@ -9,7 +9,7 @@ then the fit goes on with all of them.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,14 +17,13 @@ import torch.nn.functional as F
 
 from vqspeech.audio.level import level_gain
 from vqspeech.audio.pitch import f0_frames, median_f0
-from vqspeech.audio.signal import SAMPLE_RATE, HighPass
-from vqspeech.checkpoint.speakers import Voice, check_name
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
-from vqspeech.synthesis.rendering import PITCH_SECONDS
-
-if TYPE_CHECKING:
-    from vqspeech.codec import Codec
+from vqspeech.synthesis.encoding import RecordingEncoder, levelled_blocks
+from vqspeech.synthesis.hidden import PITCH_SECONDS
+from vqspeech.synthesis.loaded import LoadedModel
 
 PIECE_SECONDS = 2.0
 MIN_SECONDS, MAX_SECONDS = 8.0, 600.0
@@ -69,7 +68,7 @@ class HeldOut(NamedTuple):
 
 
 def enroll(
-    codec: "Codec",
+    loaded: LoadedModel,
     name: str,
     files: Sequence[str | os.PathLike],
     seed: int = 0,
@@ -81,17 +80,16 @@ def enroll(
     of it, a model without what the fit needs.
     """
     name = check_name(name)
-    has_nats = bool(codec.trained.get("waveform") or codec.trained.get("joint"))
-    if codec.model.conditioning.head is None and not has_nats:
-        raise InputError(f"model {codec.name} is not trained: train it, then enrol voices")
+    if not loaded.predicts_mel and not loaded.has_wavenet:
+        raise InputError(f"model {loaded.config.name} is not trained: train it, then enrol voices")
     speech = _read(files)
-    fit = _Fit(codec, speech, seed, has_nats, progress or (lambda share: None))
+    fit = _Fit(loaded, speech, seed, progress or (lambda share: None))
     vector = fit.run()
     held = fit.check(vector)
     vector = fit.go_on(vector)
     f0 = median_f0(speech[: round(PITCH_SECONDS * SAMPLE_RATE)])
     known = f0 if np.isfinite(f0) else 0.0
-    return Voice(name, vector.numpy(), codec.fingerprint, fit.seconds, known), held
+    return Voice(name, vector.numpy(), loaded.fingerprint, fit.seconds, known), held
 
 
 def _read(files: Sequence[str | os.PathLike]) -> np.ndarray:
@@ -120,31 +118,32 @@ def cut(speech: np.ndarray, hop: int) -> np.ndarray:
     return speech[: len(speech) // size * size].reshape(-1, size)
 
 
-def nearest_speakers(codec: "Codec", wave: np.ndarray) -> list[str]:
+def nearest_speakers(encoder: RecordingEncoder, wave: np.ndarray) -> list[str]:
     """The trained speakers by how well they explain `wave` (float32 [T] at 16 kHz), best first.
 
     Those with the least log-mel error; in the model's order where it has no auxiliary head.
     """
-    if codec.model.conditioning.head is None:
-        return codec.speakers
-    codes, wave = codec.encode(wave), levelled(wave)
-    wave = np.pad(wave, (0, codes.frames * codec.hop - len(wave)))
-    indices = torch.from_numpy(codes.indices.astype(np.int64))[None].to(codec.device)
+    loaded, model = encoder.loaded, encoder.loaded.model
+    names = [speaker.name for speaker in loaded.about.speakers]
+    if not loaded.predicts_mel:
+        return names
+    codes, wave = encoder.wave(wave), levelled(wave)
+    wave = np.pad(wave, (0, codes.frames * codes.hop - len(wave)))
+    indices = torch.from_numpy(codes.indices.astype(np.int64))[None].to(loaded.device)
     with torch.inference_mode():
-        truth = codec.model.target_mel(torch.from_numpy(wave)[None].to(codec.device))
-        z_q = codec.model.quantizer.lookup(indices)
-        mask, errors = torch.ones_like(z_q[:, :1]), []
-        for rows in codec.model.speakers.weight.split(ROWS_AT_ONCE):
-            count = len(rows)
-            hidden = codec.model.conditioning(z_q.expand(count, -1, -1), rows, mask)
-            error = codec.model.conditioning.log_mel(hidden) - truth
+        truth = model.target_mel(torch.from_numpy(wave)[None].to(loaded.device))
+        z_q = model.quantizer.lookup(indices)
+        errors = []
+        for rows in model.speakers.weight.split(ROWS_AT_ONCE):
+            hidden = model.conditioning(z_q.expand(len(rows), -1, -1), rows)
+            error = model.conditioning.log_mel(hidden) - truth
             errors += error.abs().mean((1, 2)).tolist()
-    return [codec.speakers[row] for row in np.argsort(errors, kind="stable")]
+    return [names[row] for row in np.argsort(errors, kind="stable")]
 
 
 def levelled(wave: np.ndarray) -> np.ndarray:
     """`wave` [T] at the codec's level, without rumble: what the encoder is given."""
-    return HighPass()(wave * np.float32(level_gain(wave)))
+    return np.concatenate(list(levelled_blocks([wave], level_gain(wave))))
 
 
 @contextmanager
@@ -162,22 +161,22 @@ def frozen(model: torch.nn.Module) -> Iterator[None]:
 class _Fit:
     """Pieces of speech, their codes, and the vector that is fitted to them."""
 
-    def __init__(self, codec, speech, seed, has_nats, progress):
-        self.codec, self.model, self.config = codec, codec.model, codec.config
-        self.has_mel, self.has_nats = self.model.conditioning.head is not None, has_nats
+    def __init__(self, loaded: LoadedModel, speech: np.ndarray, seed: int, progress):
+        self.loaded, self.model, self.config = loaded, loaded.model, loaded.config
+        self.has_mel, self.has_nats = loaded.predicts_mel, loaded.has_wavenet
         self.random, self.progress = np.random.default_rng(seed), progress
-        pieces = cut(speech, codec.hop)
+        pieces = cut(speech, self.config.hop)
         held = [i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 for i in range(len(pieces))]
         held[-1] = held[-1] or not any(held)
-        wave = torch.from_numpy(pieces).to(codec.device)
+        wave = torch.from_numpy(pieces).to(loaded.device)
         with torch.no_grad():
             z_q = torch.cat([self._lookup(part[None]) for part in wave])
             truth = self.model.target_mel(wave)
-        held = torch.tensor(held, device=codec.device)
+        held = torch.tensor(held, device=loaded.device)
         parts = (wave, z_q, truth)
-        if codec.predicts_pitch:
+        if loaded.predicts_pitch:
             f0 = np.stack([f0_frames(piece) for piece in pieces])
-            parts += (torch.from_numpy(f0).to(codec.device),)
+            parts += (torch.from_numpy(f0).to(loaded.device),)
         self.fitted = tuple(part[~held] for part in parts)
         self.held = tuple(part[held] for part in parts)
         self.seconds = len(self.fitted[0]) * wave.shape[1] / SAMPLE_RATE
@@ -186,8 +185,7 @@ class _Fit:
         return self.model.quantizer.lookup(self.model.encode(wave))
 
     def _hidden(self, z_q: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        mask = torch.ones_like(z_q[:, :1])
-        return self.model.conditioning(z_q, vector.expand(len(z_q), -1), mask)
+        return self.model.conditioning(z_q, vector.expand(len(z_q), -1))
 
     def _mel(self, part, vector: torch.Tensor) -> torch.Tensor:
         return self._mel_and_pitch(part[:3], vector)
@@ -203,7 +201,7 @@ class _Fit:
 
     def _nats(self, part, vector: torch.Tensor) -> torch.Tensor:
         wave, z_q, _, *f0 = part
-        frames = min(z_q.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.codec.hop))
+        frames = min(z_q.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.config.hop))
         first = (z_q.shape[-1] - frames) // 2  # the middle, with real context around it
         window = (first, first + frames)
         return self.model.nats(wave, self._hidden(z_q, vector), window, *f0)
@@ -239,7 +237,7 @@ class _Fit:
         """`vector` [S] of `run` fitted to every piece, held out or not."""
         self.fitted = tuple(map(torch.cat, zip(self.fitted, self.held, strict=True)))
         self.seconds = self.fitted[0].numel() / SAMPLE_RATE
-        return self._fit(vector[None].to(self.codec.device), AGAIN, (0.75, 1.0))
+        return self._fit(vector[None].to(self.loaded.device), AGAIN, (0.75, 1.0))
 
     def _fit(self, vector, scale: float, shares: tuple[float, float]) -> torch.Tensor:
         """`vector` [1, S] fitted with `scale` times the steps and the rates: [S] on the CPU."""
@@ -293,4 +291,4 @@ class _Fit:
             nats = [float(self._nats(part, voice)) for voice in voices]
         wave = self.held[0]
         seconds = wave.numel() / SAMPLE_RATE
-        return HeldOut(seconds, self.codec.speakers[self.nearest], *mel, *nats)
+        return HeldOut(seconds, self.loaded.about.speakers[self.nearest].name, *mel, *nats)

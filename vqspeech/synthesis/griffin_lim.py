@@ -9,8 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.config.model import FILTER_BANK_HOP
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.nn.filter_banks import FFT, LOG_FLOOR, WINDOW, LogMel
 from vqspeech.parallel import mapped_ahead
 

@@ -18,27 +18,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqspeech.config.model import FILTER_BANK_HOP
+from vqspeech.audio.signal import FILTER_BANK_HOP
+from vqspeech.config.model import PostFilterConfig
 from vqspeech.nn.filter_banks import FFT, WINDOW
 from vqspeech.synthesis.griffin_lim import between_frames, mel_filters
 
-PEAK_DB, PEAK_LEVEL = 1.0, -3.5
-"""Bands predicted louder than PEAK_LEVEL (natural log), those that have most of the power, get so
-much more: the log-mel is learned by L1, so what it predicts is a median, and has less power than
-speech (recipes/base/README.md has what it changes)."""
-ONSET_GAIN, ONSET_SPREAD, ONSET_REACH = 0.3, 1.5, 4
-"""What a predicted log-mel has more or less than its mean over some frames (a Gaussian of deviation
-ONSET_SPREAD, cut off at ONSET_REACH) it gets so many times once more: what the codes leave open the
-prediction blurs, and blurred onsets cost a recogniser, and an ear, its consonants."""
-HUSH_DB, HUSH_LEVEL = 2.0, -7.5
-"""Bands predicted quieter than HUSH_LEVEL, most of them in pauses, get so much less."""
+ONSET_SPREAD, ONSET_REACH = 1.5, 4
+"""An onset is what a predicted log-mel has more or less than its mean over some frames: a Gaussian
+of deviation ONSET_SPREAD, cut off at ONSET_REACH."""
 FADE = 0.4
-"""Both set in over some FADE to either side of their levels."""
-SHARPNESS = 1.5
-"""Power of the WaveNet's magnitudes; above 1, valleys between harmonics get deeper."""
+"""Peaks and pauses set in over some FADE to either side of their levels."""
 FIT_ROUNDS = 2
 """Gains overlap, so that the envelope is right after two rounds of them."""
-PHASE_ROUNDS = 8
 LAST_FITS = 2
 """Times that the envelope is made right again at the end, as phases that disagree have moved it."""
 MOMENTUM = 0.99
@@ -47,9 +38,13 @@ TINY = 1e-5
 """Mel magnitudes below this (the codec's floor is 1e-4) count as this."""
 PIECE = 100
 """Frames filtered at a time (1 s)."""
-MARGIN = (1 + PHASE_ROUNDS + LAST_FITS) * WINDOW // FILTER_BANK_HOP + 3 + ONSET_REACH
-"""Frames to either side that a frame depends on: half a window for each analysis and
-synthesis, 2 for the interpolation of the log-mel, ONSET_REACH for its onsets."""
+
+
+def margin(config: PostFilterConfig) -> int:
+    """Frames to either side that a frame depends on: half a window for each analysis and
+    synthesis, 2 for the interpolation of the log-mel, ONSET_REACH for its onsets."""
+    windows = 1 + config.phase_rounds + LAST_FITS
+    return windows * WINDOW // FILTER_BANK_HOP + 3 + ONSET_REACH
 
 
 @lru_cache(maxsize=4)
@@ -86,27 +81,28 @@ def _with_phase_of(magnitude: Tensor, spectrum: Tensor) -> Tensor:
     return spectrum * (magnitude / spectrum.abs().clamp_min(1e-12))
 
 
-def with_contrast(log_mel: Tensor) -> Tensor:
+def with_contrast(log_mel: Tensor, config: PostFilterConfig) -> Tensor:
     """A predicted log-mel (natural log, any shape) with louder peaks and quieter pauses."""
-    louder = PEAK_DB * torch.sigmoid((log_mel - PEAK_LEVEL) / FADE)
-    quieter = HUSH_DB * torch.sigmoid((HUSH_LEVEL - log_mel) / FADE)
+    louder = config.peak_db * torch.sigmoid((log_mel - config.peak_level) / FADE)
+    quieter = config.hush_db * torch.sigmoid((config.hush_level - log_mel) / FADE)
     return log_mel + math.log(10) / 20 * (louder - quieter)
 
 
-def with_onsets(log_mel: Tensor) -> Tensor:
-    """A predicted log-mel [mels, n] with the quick changes that the prediction has blurred."""
+def with_onsets(log_mel: Tensor, gain: float) -> Tensor:
+    """A predicted log-mel [mels, n] with its onsets `gain` times once more: the prediction blurs
+    what the codes leave open, and blurred onsets cost a recogniser, and an ear, its consonants."""
     places = torch.arange(-ONSET_REACH, ONSET_REACH + 1)
     weights = torch.exp(-0.5 * (places / ONSET_SPREAD) ** 2)
     padded = F.pad(log_mel[:, None], (ONSET_REACH, ONSET_REACH), mode="replicate")
     around = F.conv1d(padded, (weights / weights.sum())[None, None])[:, 0]
-    return log_mel + ONSET_GAIN * (log_mel - around)
+    return log_mel + gain * (log_mel - around)
 
 
 @torch.no_grad()
-def postfilter(wave: np.ndarray, log_mel: np.ndarray) -> np.ndarray:
+def postfilter(wave: np.ndarray, log_mel: np.ndarray, config: PostFilterConfig) -> np.ndarray:
     """Samples [n * 160] to samples with the envelope of log-mel [mels, n] frames of `LogMel`."""
     predicted = torch.from_numpy(between_frames(log_mel).astype(np.float32))
-    target = with_contrast(with_onsets(predicted)).exp()
+    target = with_contrast(with_onsets(predicted, config.onset_gain), config).exp()
     filters, averages = _bands(len(log_mel))
     sampled = _analyse(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)))
 
@@ -116,10 +112,10 @@ def postfilter(wave: np.ndarray, log_mel: np.ndarray) -> np.ndarray:
             magnitude = magnitude * (averages @ gain).exp()
         return magnitude
 
-    magnitude = fitted(sampled.abs().clamp_min(1e-7) ** SHARPNESS)
+    magnitude = fitted(sampled.abs().clamp_min(1e-7) ** config.sharpness)
     magnitude[averages.sum(1) == 0] = 0  # bins of no band: 0 Hz
     spectrum, before = _with_phase_of(magnitude, sampled), None
-    for _ in range(PHASE_ROUNDS):
+    for _ in range(config.phase_rounds):
         consistent = _analyse(_synthesise(spectrum))
         moved = consistent
         if before is not None:
@@ -134,7 +130,8 @@ def postfilter(wave: np.ndarray, log_mel: np.ndarray) -> np.ndarray:
 class PostFilter:
     """`postfilter` of a recording that comes in blocks: the same however they come."""
 
-    def __init__(self):
+    def __init__(self, config: PostFilterConfig):
+        self._config, self._margin = config, margin(config)
         self._wave, self._log_mel = np.zeros(0, np.float32), None
         self._first = 0  # frame with which both begin
         self._done = 0  # frames given back
@@ -148,7 +145,7 @@ class PostFilter:
         """The next samples to those that are now final, float32."""
         self._wave = np.concatenate([self._wave, wave])
         made = []
-        while self._first + len(self._wave) // FILTER_BANK_HOP >= self._done + PIECE + MARGIN:
+        while self._first + len(self._wave) // FILTER_BANK_HOP >= self._done + PIECE + self._margin:
             made.append(self._piece(self._done + PIECE))
         return np.concatenate(made) if made else self._wave[:0]
 
@@ -161,14 +158,15 @@ class PostFilter:
 
     def _piece(self, end: int) -> np.ndarray:
         """Frames from the last piece's end to `end`, filtered with what lies around them."""
-        frames = slice(0, end + MARGIN - self._first)
+        frames = slice(0, end + self._margin - self._first)
         log_mel = self._log_mel[:, frames]
         wave = self._wave[: log_mel.shape[1] * FILTER_BANK_HOP]
         log_mel = log_mel[:, : len(wave) // FILTER_BANK_HOP]
         begin = (self._done - self._first) * FILTER_BANK_HOP
-        made = postfilter(wave, log_mel)[begin : (end - self._first) * FILTER_BANK_HOP]
+        made = postfilter(wave, log_mel, self._config)
+        made = made[begin : (end - self._first) * FILTER_BANK_HOP]
         self._done = end
-        old = max(0, end - MARGIN) - self._first
+        old = max(0, end - self._margin) - self._first
         self._log_mel = self._log_mel[:, old:]
         self._wave = self._wave[old * FILTER_BANK_HOP :]
         self._first += old

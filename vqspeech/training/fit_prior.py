@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import torch
 from safetensors import SafetensorError
 
-from vqspeech.checkpoint.model import PRIOR_FILE, Checkpoint, codes_identity, load_checkpoint
+from vqspeech.checkpoint.identity import codes_identity
+from vqspeech.checkpoint.location import PRIOR_FILE
+from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.checkpoint.prior import save_prior
 from vqspeech.config.model import Config
 from vqspeech.config.training import PriorConfig
@@ -82,7 +84,7 @@ def _open_model(options: Options, model: str | None) -> Checkpoint:
             os.replace(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    if not bool(loaded.model.quantizer.initialised):
+    if not loaded.model.quantizer.initialised:
         raise InputError(f"{loaded.folder}: its codes are not trained; train the stage 'codes'")
     if (folder / PRIOR_FILE).exists() and not options.resume:
         raise InputError(f"{folder} has a prior already; remove its {PRIOR_FILE} to fit another")
@@ -106,7 +108,7 @@ class _Fit:
         self.device = torch.device("cpu" if options.on_cpu else "cuda")
         torch.manual_seed(options.seed)
         self.identity = codes_identity(loaded.model.state_dict())
-        self.names = [speaker["name"] for speaker in loaded.about.speakers]
+        self.names = [speaker.name for speaker in loaded.about.speakers]
         self.codes = self._codes()
         self.quantizer = loaded.about.config.quantizer
         self.prior = Prior(config, self.quantizer, len(self.names)).to(self.device)

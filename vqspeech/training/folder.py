@@ -3,7 +3,8 @@
 import json
 import os
 
-from vqspeech.checkpoint.model import CONFIG_FILE, recover
+from vqspeech.checkpoint.location import CONFIG_FILE
+from vqspeech.checkpoint.model import recover
 from vqspeech.config.model import Config, from_dict
 from vqspeech.errors import InputError
 from vqspeech.files import clear_partial, make_folder, unwritable, write_json

@@ -18,13 +18,13 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     """
     found, own = other.model.state_dict(), model.state_dict()
     fits = {key for key in own if key in found and found[key].shape == own[key].shape}
-    books = {key for key in own if key.startswith(CODEBOOK)}
+    books = {key for key in own | found if key.startswith(CODEBOOK)}
     if not books <= fits:
         fits -= books
     fits.discard("speakers.weight")
     for key in fits:
         own[key].copy_(found[key])
-    rows = {speaker["name"]: row for row, speaker in enumerate(other.about.speakers)}
+    rows = {speaker.name: row for row, speaker in enumerate(other.about.speakers)}
     known = [(row, rows[name]) for row, name in enumerate(speakers) if name in rows]
     table, vectors = own["speakers.weight"], found["speakers.weight"]
     if known and table.shape[1] == vectors.shape[1]:

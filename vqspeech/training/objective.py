@@ -42,19 +42,17 @@ def trained_parameters(
         "waveform": (model.speakers, model.conditioning, model.decoder),
         "joint": (model,),
     }[stage.name]
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    chosen = [parameter for part in parts for parameter in part.parameters()]
-    if model.config.quantizer.update != "gradient":  # moving averages alone move the codebook
-        chosen = [parameter for parameter in chosen if parameter is not model.quantizer.codebook]
+    frozen = set()
+    if model.config.quantizer.update != "gradient":  # moving averages alone move the codebooks
+        frozen.update(model.quantizer.parameters())
     if model.config.quantizer.normalise:
         # The normalisation takes this bias out again: its gradient is rounding noise, which Adam
         # would blow up to steps of full size, others in every process and on every machine.
-        useless = model.encoder.project.bias
-        chosen = [parameter for parameter in chosen if parameter is not useless]
-    if model.phonemes is not None and not phonemes:  # several processes would wait for its gradient
-        readers = {id(parameter) for parameter in model.phonemes.parameters()}
-        chosen = [parameter for parameter in chosen if id(parameter) not in readers]
+        frozen.add(model.encoder.project.bias)
+    if model.phoneme_head is not None and not phonemes:  # processes would wait for its gradient
+        frozen.update(model.phoneme_head.parameters())
+    model.requires_grad_(False)
+    chosen = [x for part in parts for x in part.parameters() if x not in frozen]
     for parameter in chosen:
         parameter.requires_grad_(True)
     return chosen

@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 
+from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import Config
 from vqspeech.config.training import StageConfig
 from vqspeech.data.crops import BatchShape, CropBatch, Crops, Tracks
@@ -109,20 +110,21 @@ class Run:
         """Whether crops come with phonemes."""
         return self._tracks.phonemes is not None
 
-    def speaker_table(self) -> list[dict]:
+    def speaker_table(self) -> list[Speaker]:
         """What a checkpoint says of each speaker: name, gender, minutes and, where pitch is tracked
         and the identity is one person's, the median F0 in Hz of all their training speech."""
-        table = [dict(speaker) for speaker in self.corpus.index["speakers"]]
+        table = list(self.corpus.speaker_table)
         if self._tracks.f0 is None:
             return table
         rows = self.corpus.rows("train")
         whose = self.corpus.index["utterances"]["speaker"][rows]
         for number, speaker in enumerate(table):
-            if speaker["name"] != OTHER:
+            if speaker.name != OTHER:
                 own = [self._tracks.f0.of(row) for row in rows[whose == number]]
                 f0 = np.concatenate([np.zeros(0, np.float16), *own])
                 voiced = f0[f0 > 0].astype(np.float64)
-                speaker["f0"] = round(float(np.median(voiced)), 1) if len(voiced) else 0.0
+                median = round(float(np.median(voiced)), 1) if len(voiced) else 0.0
+                table[number] = replace(speaker, f0=median)
         return table
 
     def out_of_time(self) -> bool:

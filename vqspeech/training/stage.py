@@ -45,7 +45,7 @@ class StageRun:
         self.with_decoder = stage.name != "codes"
         self.frozen = stage.name == "waveform"
         self.window = config.decoder_window(stage)
-        if self.frozen and not bool(model.quantizer.initialised):
+        if self.frozen and not model.quantizer.initialised:
             raise InputError(
                 f"stage '{stage.name}' builds on trained codes, and {run.options.out} has none: "
                 "train the stage 'codes' there first"

@@ -71,7 +71,7 @@ def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
     speaker = model.speakers(torch.tensor([row], device=wave.device))
     hidden = model.hidden(model.encode(wave), speaker)
     found = {"original": original}
-    if model.conditioning.head is not None:
+    if model.conditioning.log_mel_head is not None:
         log_mel = model.conditioning.log_mel(hidden)[0].cpu().numpy()
         found["preview"] = griffin_lim(log_mel, SEED)[:samples]
     if stage.name != "codes":

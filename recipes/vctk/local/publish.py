@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from vqspeech.checkpoint.model import CARD_FILE, load_checkpoint
+from vqspeech.checkpoint.location import CARD_FILE
+from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.checkpoint.model import save_checkpoint as save
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE
@@ -41,7 +42,7 @@ def main() -> int:
 def publish(folder: Path, out: Path, report: Path | None) -> str:
     """Write `out` whole or not at all; a line about it. Raises InputError, OSError."""
     model, about, _ = load_checkpoint(folder)
-    hours = sum(float(speaker["minutes"]) for speaker in about.speakers) / 60
+    hours = sum(speaker.minutes for speaker in about.speakers) / 60
     config = about.config
     card = CARD.read_text().format(
         name=config.name,
@@ -71,11 +72,11 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
 
 def _publish_prior(folder: Path, model: VQVAE, out: Path, rounded: VQVAE) -> None:
     """The prior beside `model`, for the same codes after rounding, which moves hardly any."""
-    from vqspeech.checkpoint import model as checkpoint
     from vqspeech.checkpoint import prior as prior_file
+    from vqspeech.checkpoint.identity import codes_identity
 
     stored = prior_file.load_prior(folder, model)
-    codes = checkpoint.codes_identity(rounded.state_dict())
+    codes = codes_identity(rounded.state_dict())
     prior_file.save_prior(stored.prior, stored.speakers, out, codes, torch.float16)
 
 

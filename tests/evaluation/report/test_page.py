@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqspeech.evaluation.report.markdown import markdown
 from vqspeech.evaluation.report.page import EXCERPT_SECONDS, page
 from vqspeech.evaluation.report.report import Report, Sample
 
@@ -75,18 +76,18 @@ def test_plots_have_the_codecs_that_have_a_rate(report):
     (svg,) = re.findall(r"<svg.*?</svg>", text)
     assert "ESTOI over bit rate" in svg
     assert svg.count('class="mark"') == 3 and svg.count('class="hollow"') == 2
-    assert "WaveNet: 0.70 at 451 bit/s" in svg and "Opus 6: 0.50 at 6100 bit/s" in svg
+    assert "WaveNet + filter: 0.70 at 451 bit/s" in svg and "Opus 6: 0.50 at 6100 bit/s" in svg
     assert ">original</text>" in svg
 
 
 def test_tables_and_notes_are_those_of_the_markdown(report):
-    text, markdown = page(report), report.to_markdown()
+    text, plain = page(report), markdown(report)
     for fact in ("Reconstruction", "Conversion", "Spread over seeds", "0.020 (0.690 to 0.710)"):
-        assert fact in text and fact in markdown
+        assert fact in text and fact in plain
     assert "no <code>x</code>" in text
     assert "converted to one of bert" in text
-    assert "| bit/s, codes ↓ | - | 451 | 451 | 6100 |" in markdown
-    assert "| bit/s with the prior, codes ↓ | - | 241 | 241 | - |" in markdown
+    assert "| bit/s, codes ↓ | - | 451 | 451 | 6100 |" in plain
+    assert "| bit/s with the prior, codes ↓ | - | 241 | 241 | - |" in plain
     assert "<td>241</td>" in text
 
 

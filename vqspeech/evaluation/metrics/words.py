@@ -78,3 +78,16 @@ def word_error(reference: list[str], heard: list[str]) -> float:
     NaN if the reference has no words.
     """
     return 100 * align(reference, heard)[1] / len(reference) if reference else float("nan")
+
+
+def word_scores(transcript: str | None, original: list[str], heard: list[str]) -> dict[str, float]:
+    """What was `heard` in a decoding against its transcript and what was heard in the original:
+    `words_right`, `word_error`, `words_kept`, and `words` and `kept`, which they weigh by."""
+    said = normalise(transcript or "")
+    return {
+        "words_right": words_right(said, heard),
+        "word_error": word_error(said, heard),
+        "words_kept": words_right(original, heard),
+        "words": len(said),
+        "kept": len(original),
+    }

@@ -15,7 +15,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.corpus import Utterance
 from vqspeech.errors import InputError
 from vqspeech.evaluation.phonemes.textgrid import Interval, parse_textgrid
-from vqspeech.evaluation.report.writing import write_whole
+from vqspeech.files import make_folder, write_text
 from vqspeech.nn.phonemes import SILENCE
 
 SUFFIXES = (".TextGrid", ".textgrid", ".phn", ".PHN", ".lab")
@@ -138,4 +138,6 @@ def save_alignment(alignment: Alignment, folder: Path, utterance: Utterance) -> 
     """Write folder/speaker/name.lab, in seconds, for AlignmentFolder. Raises InputError."""
     rows = zip(alignment.starts, alignment.ends, alignment.labels, strict=True)
     text = "".join(f"{start:.4f} {end:.4f} {label}\n" for start, end, label in rows)
-    write_whole(folder / f"{Path(utterance.speaker, utterance.name)}.lab", text)
+    path = folder / f"{Path(utterance.speaker, utterance.name)}.lab"
+    make_folder(path.parent)
+    write_text(path, text)

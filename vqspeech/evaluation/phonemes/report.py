@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.evaluation.phonemes.accuracy import Score
-from vqspeech.evaluation.report.writing import make_folder, write_whole
 from vqspeech.evaluation.usage import in_words
+from vqspeech.files import make_folder, write_text
 from vqspeech.nn.phonemes import SILENCE
 
 MARKDOWN_FILE, JSON_FILE = "phonemes.md", "phonemes.json"
@@ -66,7 +66,7 @@ class PhonemeReport:
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         files = {folder / MARKDOWN_FILE: self.to_markdown(), folder / JSON_FILE: text}
         for path, content in files.items():
-            write_whole(path, content)
+            write_text(path, content)
         return list(files)
 
     def _facts(self) -> list[str]:

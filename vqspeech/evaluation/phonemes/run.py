@@ -9,7 +9,6 @@ import numpy as np
 
 from vqspeech import __version__
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.codec import Codec
 from vqspeech.codes.codes import Codes
 from vqspeech.data.corpus import Utterance
 from vqspeech.errors import InputError
@@ -17,7 +16,8 @@ from vqspeech.evaluation.machine import machine
 from vqspeech.evaluation.phonemes.accuracy import accuracies, check_enough, gather
 from vqspeech.evaluation.phonemes.alignment import UNREADABLE, Alignment, NotAligned
 from vqspeech.evaluation.phonemes.report import PhonemeReport
-from vqspeech.evaluation.phonemes.untrained import untrained
+from vqspeech.evaluation.phonemes.untrained import encoded, untrained
+from vqspeech.evaluation.protocol import Codec
 from vqspeech.evaluation.usage import CodebookUsage
 
 CODEBOOK_UTTERANCES = 100
@@ -64,20 +64,22 @@ def measure_phonemes(
         raise InputError(f"none of {len(utterances)} recordings can be used: {reasons}")
     labels = [one.labels for one in corpus]
     paths = [one.utterance.path for one in corpus]
-    random = untrained(codec, paths[:CODEBOOK_UTTERANCES], seed)
-    codes = {
-        "codes": [codec.codebook_rows(one.codes) for one in corpus],
-        "untrained": [
-            random.codebook_rows(random.encode_file(path)) for path in progress(paths, len(paths))
-        ],
+    quantizer = codec.config.quantizer
+    random = untrained(codec.config, paths[:CODEBOOK_UTTERANCES], seed, codec.device)
+    indices = {
+        "codes": [one.codes.indices for one in corpus],
+        "untrained": [encoded(random, path) for path in progress(paths, len(paths))],
     }
-    usage = CodebookUsage(codec.config.quantizer)
+    rows = {
+        space: [quantizer.rows(one, np.arange(len(one))) for one in found]
+        for space, found in indices.items()
+    }
+    usage = CodebookUsage(quantizer)
     for one in corpus:
-        rate = one.codes.bits_per_second(codec.codebook_size)
+        rate = one.codes.bits_per_second(quantizer.codebook_size)
         usage.add(one.codes.indices, one.codes.samples, rate)
-    frames = gather(labels, codes, seed)
-    entries = codec.config.quantizer.entries
-    check_enough(frames, entries, codec.frame_rate)
+    frames = gather(labels, rows, seed)
+    check_enough(frames, quantizer.entries, codec.config.frame_rate)
     speech = frames.without_silence()
     about = _about(codec, seed, aligned_by)
     about |= {
@@ -91,17 +93,17 @@ def measure_phonemes(
     return PhonemeReport(
         about=about,
         codes=usage.summary(),
-        everything=accuracies(frames, entries, seed),
-        speech=accuracies(speech, entries, seed),
+        everything=accuracies(frames, quantizer.entries, seed),
+        speech=accuracies(speech, quantizer.entries, seed),
         skipped=dict(skipped.most_common()),
     )
 
 
 def _about(codec: Codec, seed: int, aligned_by: str) -> dict[str, Any]:
     return {
-        "model": codec.name,
+        "model": codec.config.name,
         "fingerprint": codec.fingerprint,
-        "codes_per_second": codec.frame_rate,
+        "codes_per_second": codec.config.frame_rate,
         "trained": codec.trained,
         "vqspeech": __version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -116,5 +118,5 @@ def _encode(codec: Codec, utterance: Utterance, alignment: Alignment) -> _Encode
         codes = codec.encode_file(utterance.path)
     except InputError:
         raise NotAligned(UNREADABLE) from None
-    middles = (np.arange(codes.frames) + 0.5) * codec.hop / SAMPLE_RATE
+    middles = (np.arange(codes.frames) + 0.5) * codec.config.hop / SAMPLE_RATE
     return _Encoded(utterance, codes, alignment.at(middles))

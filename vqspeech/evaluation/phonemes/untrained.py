@@ -1,6 +1,6 @@
-"""A codec that has learned nothing: what its shape alone gives is the floor for what it learned."""
+"""An untrained encoder: what its shape alone gives is the floor for what a model learns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,36 +8,45 @@ import torch
 
 from vqspeech.audio.reading import measure_level, read_blocks
 from vqspeech.audio.signal import HighPass
-from vqspeech.checkpoint.model import About, Checkpoint
-from vqspeech.codec import Codec
+from vqspeech.config.model import Config
 from vqspeech.nn.interleaving import by_book
 from vqspeech.nn.vqvae import VQVAE
+from vqspeech.synthesis.streaming import ChunkEncoder
 
 
 @torch.inference_mode()
-def untrained(codec: Codec, paths: Iterable[Path], seed: int) -> Codec:
-    """`codec` with random weights, its codebook drawn from what they make of the first 10 s of each
-    recording of `paths`, normalised to mean 0 and deviation 1 where the quantizer normalises.
+def untrained(config: Config, paths: Iterable[Path], seed: int, device: torch.device) -> VQVAE:
+    """Random weights, the codebook drawn from what they make of the first 10 s of each recording of
+    `paths`, normalised to mean 0 and deviation 1 where the quantizer normalises.
 
     Only good for encoding. Raises InputError for a recording that cannot be read.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = VQVAE(codec.config, 1).eval().to(codec.device)
-    outputs, books = [], codec.config.quantizer.codebooks
+        model = VQVAE(config, 1).eval().to(device)
+    outputs, books = [], model.quantizer.books
     for path in paths:
-        wave = HighPass()(
-            next(read_blocks(path, quiet=True)) * np.float32(measure_level(path).gain())
-        )
-        z = model.encoder(torch.from_numpy(wave)[None].to(codec.device))
-        outputs.append(by_book(z, books)[0, :, : z.shape[2] // books].T)  # whole turns
-    z, quantizer = torch.cat(outputs), model.quantizer
-    if codec.config.quantizer.normalise:
-        quantizer.norm.running_mean.copy_(z.mean(0))
-        quantizer.norm.running_var.copy_(z.var(0))
-    picks = np.random.default_rng(seed).integers(len(z), size=codec.codebook_size)
-    chosen = quantizer.norm(z[torch.from_numpy(picks).to(z.device)].T[None])[0].T
-    quantizer.codebook.copy_(torch.cat(chosen.chunk(books, 1)))
-    return Codec(
-        Checkpoint(model, About(codec.config, [], {}, ""), codec.folder), codec.device.type
-    )
+        z = model.encoder(torch.from_numpy(next(_levelled(path)))[None].to(device))
+        outputs.append(z[..., : z.shape[2] // len(books) * len(books)])  # whole turns
+    outputs = by_book(torch.cat(outputs, 2), len(books))
+    size = config.quantizer.codebook_size
+    picks = np.random.default_rng(seed).integers(outputs[0].shape[2], size=size)
+    for book, z in zip(books, outputs, strict=True):
+        if config.quantizer.normalise:
+            book.norm.running_mean.copy_(z.mean((0, 2)))
+            book.norm.running_var.copy_(z.var((0, 2)))
+        book.codebook.copy_(book.normalised(z[..., torch.from_numpy(picks)])[0].T)
+    return model
+
+
+def encoded(model: VQVAE, path: Path) -> np.ndarray:
+    """The codes [F] that a model has for a recording. Raises InputError."""
+    chunks = ChunkEncoder(model)
+    found = [codes for block in _levelled(path) for codes in chunks.add(block)]
+    return np.concatenate(found + chunks.finish())
+
+
+def _levelled(path: Path) -> Iterator[np.ndarray]:
+    """Blocks of a recording as an encoder is given them."""
+    gain, high_pass = np.float32(measure_level(path).gain()), HighPass()
+    return (high_pass(block * gain) for block in read_blocks(path, quiet=True))

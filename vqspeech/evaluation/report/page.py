@@ -5,21 +5,18 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.evaluation import codecs
 from vqspeech.evaluation.methods import CONVERTING, HEADINGS, MODEL, ORIGINAL, SHORT
-from vqspeech.evaluation.metrics.scores import METRICS, Metric
+from vqspeech.evaluation.metrics.table import METRICS, Metric
 from vqspeech.evaluation.rates import PACKED, PRIOR
 from vqspeech.evaluation.report import plots, tables
 from vqspeech.evaluation.report.pictures import data_address, image, spectrogram
+from vqspeech.evaluation.report.report import Report, Sample
 from vqspeech.evaluation.report.tables import Table
-
-if TYPE_CHECKING:
-    from vqspeech.evaluation.report.report import Report, Sample
 
 EXCERPT_SECONDS = 6.0
 """Of each recording that can be heard: a page of a few megabytes."""
@@ -60,7 +57,7 @@ tr > :first-child { text-align: left; position: sticky; left: 0; background: var
 """
 
 
-def page(report: "Report") -> str:
+def page(report: Report) -> str:
     """HTML with everything inside: no address in it leads anywhere."""
     facts = "".join(f"<li>{_text(fact)}</li>" for fact in tables.facts(report))
     notes = "".join(f"<p>{_text(note)}</p>" for note in tables.notes(report))
@@ -75,7 +72,7 @@ def page(report: "Report") -> str:
     )
 
 
-def _plots(report: "Report") -> str:
+def _plots(report: Report) -> str:
     """A plot for each metric that two codecs of known bit rate have; nothing for one alone."""
     drawn = []
     for metric in METRICS:
@@ -94,7 +91,7 @@ def _plots(report: "Report") -> str:
     )
 
 
-def _points(report: "Report", metric: Metric) -> tuple[list[plots.Point], float]:
+def _points(report: Report, metric: Metric) -> tuple[list[plots.Point], float]:
     """(the codecs that have this metric, its value for the originals or NaN)."""
     found, rates, points = report.averages(), report.rates, []
     for method in report.methods:
@@ -109,7 +106,7 @@ def _points(report: "Report", metric: Metric) -> tuple[list[plots.Point], float]
     return points, original.mean if original and original.count else math.nan
 
 
-def _samples(report: "Report") -> str:
+def _samples(report: Report) -> str:
     if not report.samples:
         return ""
     parts = ["<h2>Hear and see</h2>"]
@@ -129,7 +126,7 @@ def _samples(report: "Report") -> str:
     return "".join(parts)
 
 
-def _card(sample: "Sample", method: str, wave: np.ndarray, report: "Report") -> str:
+def _card(sample: Sample, method: str, wave: np.ndarray, report: Report) -> str:
     wave = wave[: round(EXCERPT_SECONDS * SAMPLE_RATE)]
     rate = report.rates.get(method if method in codecs.BY_NAME else PACKED, {}).get("coded")
     about = "" if method == ORIGINAL or not rate else f"{rate:.0f} bit/s"

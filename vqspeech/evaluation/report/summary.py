@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vqspeech.evaluation.metrics.scores import CONVERSION_METRICS, METRICS, Metric
+from vqspeech.evaluation.metrics.table import CONVERSION_METRICS, METRICS, Metric
 
 _RESAMPLES = 1000
 _NORMAL_95 = 1.96

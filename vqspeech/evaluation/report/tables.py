@@ -1,17 +1,22 @@
 """What a report says, as facts and tables of text: Markdown and the page both print these."""
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from vqspeech.evaluation.methods import CONVERTING, HEADINGS, MODEL, SAMPLED
-from vqspeech.evaluation.metrics.scores import CONVERSION_METRICS, METRICS, Metric
+from vqspeech.evaluation.methods import (
+    CONVERT_UNFILTERED,
+    CONVERTING,
+    HEADINGS,
+    MODEL,
+    SAMPLED,
+    UNFILTERED,
+)
+from vqspeech.evaluation.metrics.table import CONVERSION_METRICS, METRICS, Metric
 from vqspeech.evaluation.rates import PACKED, PRIOR
+from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.summary import Average, Spread
 from vqspeech.evaluation.usage import in_words
-
-if TYPE_CHECKING:
-    from vqspeech.evaluation.report.report import Report
 
 NOTHING = "-"
 
@@ -24,7 +29,7 @@ class Table(NamedTuple):
     rows: list[list[str]]
 
 
-def facts(report: "Report") -> list[str]:
+def facts(report: Report) -> list[str]:
     """Lines on what was measured, and what holds for all methods together."""
     about, codes, rates = report.about, report.codes, report.rates
     machine = about["machine"]
@@ -59,24 +64,48 @@ def facts(report: "Report") -> list[str]:
     return lines
 
 
-def tables(report: "Report") -> list[Table]:
-    """Reconstruction, WaveNet against preview, conversion, spread over seeds: those there are."""
-    plain = [method for method in report.methods if method not in CONVERTING]
-    changed = [method for method in report.methods if method in CONVERTING]
-    found = []
-    if plain:
-        table = _metrics("Reconstruction", report, plain, METRICS)
-        found.append(table._replace(rows=[*_rates(report, plain), *table.rows]))
-    if gains := report.gains():
-        found.append(_gains(gains, len(report.rows)))
-    if changed:
-        found.append(_metrics("Conversion", report, changed, CONVERSION_METRICS))
-    if spread := report.spreads():
-        found.append(_spread(spread))
-    return found
+def tables(report: Report) -> list[Table]:
+    """Reconstruction, WaveNet against Griffin-Lim, conversion, spread: those that have rows."""
+    made = (reconstruction(report), gains(report), conversion(report), spread(report))
+    return [table for table in made if table.rows]
 
 
-def notes(report: "Report") -> list[str]:
+def reconstruction(report: Report) -> Table:
+    """Bits and metrics of every method that keeps the voice."""
+    methods = [method for method in report.methods if method not in CONVERTING]
+    table = _metrics("Reconstruction", report, methods, METRICS)
+    return table._replace(rows=[*_rates(report, methods), *table.rows])
+
+
+def gains(report: Report) -> Table:
+    """How far the WaveNet is from Griffin-Lim, utterance by utterance."""
+    found, rows = report.gains(), []
+    for metric in METRICS:
+        ones = [gain.get(metric.name) for gain in found.values()]
+        if any(one and one.count for one in ones):
+            shown = [_cell(one, metric.digits + 1, len(report.rows), "+") for one in ones]
+            rows.append([label(metric), *shown])
+    title = "The WaveNet against Griffin-Lim from the same codes"
+    return Table(title, _headings(found), rows)
+
+
+def conversion(report: Report) -> Table:
+    methods = [method for method in report.methods if method in CONVERTING]
+    return _metrics("Conversion", report, methods, CONVERSION_METRICS)
+
+
+def spread(report: Report) -> Table:
+    """How far apart the seeds' averages are."""
+    found, rows = report.spreads(), []
+    for metric in dict.fromkeys((*METRICS, *CONVERSION_METRICS)):
+        ones = [of.get(metric.name) for of in found.values()]
+        if any(one and math.isfinite(one.low) for one in ones):
+            # A digit more than the table's: a spread is small if all is well.
+            rows.append([metric.label, *(_range(one, metric.digits + 1) for one in ones)])
+    return Table("Spread over seeds", _headings(found), rows)
+
+
+def notes(report: Report) -> list[str]:
     """How to read the tables, and what was done otherwise than asked."""
     about = report.about
     lines = [
@@ -87,6 +116,11 @@ def notes(report: "Report") -> list[str]:
         lines.append(
             "WaveNet against Griffin-Lim: means of the differences of each utterance, of those "
             "where both have the figure."
+        )
+    if set(report.methods) & {UNFILTERED, CONVERT_UNFILTERED}:
+        lines.append(
+            "WaveNet alone: as it was sampled. The post-filter gives the same samples the spectral "
+            "envelope that the codes predict."
         )
     if about["seeds"] > 1:
         drawn = ", ".join(f"`{method}`" for method in report.methods if method in SAMPLED)
@@ -118,8 +152,12 @@ def label(metric: Metric) -> str:
     return f"{metric.label} {'↑' if metric.higher_is_better else '↓'}"
 
 
+def _headings(methods: Iterable[str]) -> list[str]:
+    return ["", *(HEADINGS.get(method, method) for method in methods)]
+
+
 def _metrics(
-    title: str, report: "Report", methods: Sequence[str], metrics: Sequence[Metric]
+    title: str, report: Report, methods: Sequence[str], metrics: Sequence[Metric]
 ) -> Table:
     found, rows = report.averages(), []
     for metric in metrics:
@@ -127,7 +165,7 @@ def _metrics(
         if any(cell and cell.count for cell in cells):
             shown = [_cell(cell, metric.digits, len(report.rows)) for cell in cells]
             rows.append([label(metric), *shown])
-    return Table(title, ["", *(HEADINGS.get(method, method) for method in methods)], rows)
+    return Table(title, _headings(methods), rows)
 
 
 def _cell(cell: Average | None, digits: int, utterances: int, sign: str = "") -> str:
@@ -139,16 +177,7 @@ def _cell(cell: Average | None, digits: int, utterances: int, sign: str = "") ->
     return text if cell.count == utterances else f"{text} ({cell.count})"
 
 
-def _gains(gains: dict[str, Average], utterances: int) -> Table:
-    rows = [
-        [label(metric), _cell(gains[metric.name], metric.digits + 1, utterances, "+")]
-        for metric in METRICS
-        if metric.name in gains and gains[metric.name].count
-    ]
-    return Table("The WaveNet against Griffin-Lim from the same codes", ["", "difference"], rows)
-
-
-def _rates(report: "Report", methods: Sequence[str]) -> list[list[str]]:
+def _rates(report: Report, methods: Sequence[str]) -> list[list[str]]:
     """Rows of bit/s; the model's decoders share those of its codes."""
     kinds = (
         ("bit/s, codes ↓", "coded", None),
@@ -167,17 +196,6 @@ def _rates(report: "Report", methods: Sequence[str]) -> list[list[str]]:
         if any(cell != NOTHING for cell in cells):
             rows.append([text, *cells])
     return rows
-
-
-def _spread(spread: dict[str, dict[str, Spread]]) -> Table:
-    rows = []
-    for metric in dict.fromkeys((*METRICS, *CONVERSION_METRICS)):
-        found = [spread[method].get(metric.name) for method in spread]
-        if any(one and math.isfinite(one.low) for one in found):
-            # A digit more than the table's: a spread is small if all is well.
-            rows.append([metric.label, *(_range(one, metric.digits + 1) for one in found)])
-    headings = ["", *(HEADINGS.get(method, method) for method in spread)]
-    return Table("Spread over seeds", headings, rows)
 
 
 def _range(one: Spread | None, digits: int) -> str:

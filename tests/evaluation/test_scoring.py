@@ -6,7 +6,8 @@ from synthetic_voice import sung
 
 from vqspeech.evaluation.converted import Target
 from vqspeech.evaluation.methods import Take
-from vqspeech.evaluation.pool import Task, score_all
+from vqspeech.evaluation.scoring import Task, score_task
+from vqspeech.parallel import map_processes
 
 GROUPS = ("mel",)
 ORIGINAL, NOISY = Take("original"), Take("wavenet", 3)
@@ -20,8 +21,7 @@ def tasks(count=3):
 
 
 def test_workers_find_what_this_process_finds():
-    here = dict(score_all(tasks(), 0))
-    there = dict(score_all(tasks(), 2))
+    here, there = (dict(map_processes(score_task, tasks(), jobs)) for jobs in (0, 2))
     assert list(here) == list(there) == [0, 1, 2]
     for key, methods in here.items():
         assert list(methods) == [ORIGINAL, NOISY]
@@ -31,33 +31,15 @@ def test_workers_find_what_this_process_finds():
                 assert there[key][method][name] == pytest.approx(value, nan_ok=True)
 
 
-def test_tasks_are_not_all_made_at_once():
-    made = []
-
-    def counted():
-        for task in tasks(8):
-            made.append(task.key)
-            yield task._replace(groups=("mel",))
-
-    first = next(results := score_all(counted(), 1))
-    assert first[0] == 0
-    assert len(made) <= 4
-    results.close()
-
-
-def test_no_tasks():
-    assert list(score_all(iter(()), 1)) == []
-
-
 def test_silence_goes_through():
     task = Task(0, np.zeros(100, np.float32), {NOISY: np.zeros(100, np.float32)}, None, GROUPS)
-    _, scores = next(score_all([task], 0))
+    _, scores = score_task(task)
     assert math.isnan(scores[NOISY]["mel_distance"])
 
 
 def test_conversions_are_compared_with_their_target():
     wave, take = sung(0.8)[0], Take("convert-preview")
     task = Task(0, wave, {take: wave, ORIGINAL: None}, None, ("f0", "mel"), Target("a", None, 1e3))
-    _, scores = next(score_all([task], 0))
+    _, scores = score_task(task)
     assert scores[take]["f0_off"] > 12 and "mel_distance" not in scores[take]
     assert "f0_off" not in scores[ORIGINAL] and scores[ORIGINAL]["mel_distance"] == 0

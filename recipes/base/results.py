@@ -1,0 +1,126 @@
+"""Results for the docs, out of the reports on both splits: never by hand.
+
+    python recipes/base/results.py SEEN/report.json UNSEEN/report.json > docs/results.md
+    python recipes/base/results.py SEEN/report.json UNSEEN/report.json --readme
+
+The reports are those of `bash recipes/base/evaluate.sh --speech DIR`, of one model: speakers that
+it was trained on, and speakers that it never heard. --readme prints the one small table of the
+README, with the lines that it stands between there.
+"""
+
+import argparse
+import sys
+
+from shared import finish
+
+from vqspeech.errors import InputError
+from vqspeech.evaluation.methods import HEADINGS, MODEL, ORIGINAL, UNFILTERED
+from vqspeech.evaluation.metrics.table import METRICS
+from vqspeech.evaluation.rates import PACKED, PRIOR
+from vqspeech.evaluation.report import tables
+from vqspeech.evaluation.report.json_form import read_report
+from vqspeech.evaluation.report.markdown import table_lines
+from vqspeech.evaluation.report.report import Report
+from vqspeech.evaluation.report.tables import Table
+
+BEGIN, END = "<!-- results.py: begin -->", "<!-- results.py: end -->"
+"""What the table stands between in the README."""
+SHORT_METHODS = (ORIGINAL, *MODEL, "codec2-700c", "codec2-1300", "opus-6000")
+SHORT_METRICS = (
+    "dnsmos_ovrl",
+    "words_kept",
+    "speaker_similarity",
+    "f0_correlation",
+    "mel_distance",
+    "estoi",
+)
+"""What the README has room for."""
+
+
+def results(seen: Report, unseen: Report) -> str:
+    """The page of results, in Markdown: facts, then every table of both splits."""
+    about = seen.about
+    shared = [note for note in tables.notes(seen) if note in tables.notes(unseen)]
+    lines = [
+        "# Results",
+        "",
+        f"The model `{about['model']}` ({about['fingerprint']}) on recordings that it was not "
+        "trained on, free-running: nothing here was decoded with the help of the original.",
+        "",
+        "Written by `python recipes/base/results.py`, from what `bash recipes/base/evaluate.sh "
+        f"--speech DIR` measured with {_versions(about['machine'])}.",
+    ]
+    parts = {"Speakers that the model knows": seen, "Speakers that it never heard": unseen}
+    for title, report in parts.items():
+        lines += ["", f"## {title}", "", *(f"- {fact}" for fact in tables.facts(report))]
+        for table in tables.tables(report):
+            lines += ["", f"### {table.title}", "", *table_lines(table)]
+        for note in tables.notes(report):
+            lines += [] if note in shared else ["", note]
+    lines += ["", "## How to read this"]
+    for note in shared:
+        lines += ["", note]
+    return "\n".join(lines) + "\n"
+
+
+def readme(seen: Report, unseen: Report) -> str:
+    """The small table: each figure of known speakers, then of unknown ones."""
+    both = (seen, unseen)
+    methods = [method for method in SHORT_METHODS if all(method in r.methods for r in both)]
+    rows = [
+        ["bit/s", *(_pair(_rate(r, method, PACKED) for r in both) for method in methods)],
+        ["bit/s, prior", *(_pair(_rate(r, method, PRIOR) for r in both) for method in methods)],
+    ]
+    found = [report.averages() for report in both]
+    for metric in METRICS:
+        if metric.name in SHORT_METRICS:
+            cells = [_pair(_mean(one[method], metric) for one in found) for method in methods]
+            rows.append([tables.label(metric), *cells])
+    rows = [row for row in rows if set(row[1:]) != {tables.NOTHING}]
+    table = Table("", ["known / unknown speakers", *(HEADINGS[m] for m in methods)], rows)
+    about, counts = seen.about, " and ".join(str(r.about["utterances"]) for r in both)
+    told = (
+        f"Model `{about['model']}` ({about['fingerprint']}), {counts} utterances, "
+        f"{about['seeds']} seed{'s' * (about['seeds'] > 1)}, {about['date'][:10]}."
+    )
+    return "\n".join([BEGIN, *table_lines(table), "", told, END]) + "\n"
+
+
+def _versions(machine: dict) -> str:
+    """The packages that the figures hang on."""
+    known = ("processor", "cores", "system")
+    return ", ".join(f"{name} {value}" for name, value in machine.items() if name not in known)
+
+
+def _rate(report: Report, method: str, kind: str) -> str:
+    own = kind if method in MODEL else method if kind == PACKED else None
+    return f"{report.rates[own]['coded']:.0f}" if own in report.rates else tables.NOTHING
+
+
+def _mean(averages: dict, metric) -> str:
+    one = averages.get(metric.name)
+    return f"{one.mean:.{metric.digits}f}" if one and one.count else tables.NOTHING
+
+
+def _pair(cells) -> str:
+    first, second = cells
+    return first if first == second else f"{first} / {second}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seen", metavar="SEEN", help="report.json of speakers of the training")
+    parser.add_argument("unseen", metavar="UNSEEN", help="report.json of other speakers")
+    parser.add_argument("--readme", action="store_true", help="only the table of the README")
+    args = parser.parse_args()
+    seen, unseen = read_report(args.seen), read_report(args.unseen)
+    if seen.about["fingerprint"] != unseen.about["fingerprint"]:
+        raise InputError(f"{args.unseen}: is of another model than {args.seen}; evaluate it again")
+    for path, report in ((args.seen, seen), (args.unseen, unseen)):
+        if UNFILTERED not in report.methods:
+            print(f"results.py: {path} has no {UNFILTERED}, the honest row", file=sys.stderr)
+    print((readme if args.readme else results)(seen, unseen), end="")
+
+
+if __name__ == "__main__":
+    finish(main)

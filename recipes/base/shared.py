@@ -1,0 +1,112 @@
+"""What the measurements of this folder share: speech, a model, words, worker processes."""
+
+import csv
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vqspeech import Codec
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.data.corpus import find_utterances
+from vqspeech.data.packed import PackedCorpus
+from vqspeech.errors import InputError
+from vqspeech.evaluation import converted
+from vqspeech.evaluation.metrics import words
+from vqspeech.evaluation.transcripts import read_transcripts
+
+SHIPPED = "shipped"
+
+
+@cache
+def codec_of(model: str | None) -> Codec:
+    """A model by its folder; None or SHIPPED: the one in the package. Loaded once a process."""
+    return Codec.from_pretrained(None if model == SHIPPED else model, "cpu")
+
+
+def workers(jobs: int | None = None) -> ProcessPoolExecutor:
+    """Processes of one thread each: those of several would wait for one another's."""
+    own = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    return ProcessPoolExecutor(jobs, get_context("spawn"), **own)
+
+
+class HeldOut(NamedTuple):
+    """An utterance that the training never saw: its row in the corpus, speaker, float32 [T] at
+    16 kHz, transcript ("" where there is none)."""
+
+    row: int
+    speaker: str
+    wave: np.ndarray
+    text: str
+
+
+def held_out(corpus: PackedCorpus, texts: dict[str, str]) -> Iterator[HeldOut]:
+    """The split `valid` of a packed corpus. texts: `transcripts_by_name`."""
+    columns = corpus.index["utterances"]
+    for row in corpus.rows("valid"):
+        speaker = corpus.speakers[columns["speaker"][row]]
+        wave = corpus.audio(row).astype(np.float32) / 32768
+        yield HeldOut(int(row), speaker, wave, texts.get(columns["name"][row], ""))
+
+
+def some_of(utterances: Iterator[HeldOut], count: int, seconds: tuple[float, float]) -> list:
+    """`count` of those that have a length (lowest, highest) in seconds, evenly spread."""
+    low, high = (round(limit * SAMPLE_RATE) for limit in seconds)
+    return spread([one for one in utterances if low <= len(one.wave) <= high], count)
+
+
+def whole_frames(wave: np.ndarray, hop: int) -> torch.Tensor:
+    """[1, F * hop]: `wave` with zeros up to a whole number of codes."""
+    return torch.from_numpy(np.pad(wave, (0, -len(wave) % hop)))[None]
+
+
+def transcripts_by_name(manifest: Path) -> dict[str, str]:
+    """Transcripts by the names that a packed corpus has for its utterances."""
+    by_path = read_transcripts(manifest)
+    utterances = find_utterances(manifest.parent, manifest)
+    return {f"{u.speaker}/{u.name}": by_path.get(u.path) or "" for u in utterances}
+
+
+def read_manifest(speech: Path) -> list[dict[str, str]]:
+    """The rows of DIR/manifest.tsv, with `path` added."""
+    with open(speech / "manifest.tsv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    for row in rows:
+        row["path"] = speech / row["file"]
+    return rows
+
+
+def real_speech(rows: list[dict], speaker: str) -> np.ndarray:
+    """About a minute of a speaker's own recordings of the training splits: float32 [T]."""
+    return converted.real_speech(
+        row["path"]
+        for row in rows
+        if row["speaker"] == speaker and row["split"].startswith("train")
+    )
+
+
+def spread(items: list, count: int) -> list:
+    """`count` of `items`, evenly over the list."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def words_right(job: tuple[np.ndarray, str]) -> tuple[int, int]:
+    """(words that pocketsphinx hears rightly, words said) of a waveform and its transcript."""
+    said = words.normalise(job[1])
+    return (words.align(said, words.recognise(job[0]))[0] if said else 0), len(said)
+
+
+def finish(main: Callable[[], None]) -> None:
+    """Run a script's `main`; bad input is one line and status 2."""
+    try:
+        main()
+    except (InputError, OSError) as error:
+        print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,104 @@
+"""recipes/base/results.py: the page of results and the README's table, from report.json alone."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "recipes" / "base" / "results.py"
+METHODS = ("original", "preview", "wavenet", "wavenet-unfiltered", "convert-wavenet", "opus-6000")
+
+
+def written(path, figure, methods=METHODS, **about):
+    """A report.json with the keys that `vqspeech evaluate` has always written."""
+    scores = {method: {"estoi": figure - i / 100} for i, method in enumerate(methods)}
+    scores["convert-wavenet"] = {"target_similarity": 0.7}
+    scores["opus-6000"] = {"estoi": None}
+    facts = {"model": "base", "fingerprint": "00ff", "vqspeech": "0.1.0", "seed": 0, "seeds": 2}
+    facts |= {"date": "2030-01-02T03:04:05+00:00", "temperature": 0.7, "targets": ["bert"]}
+    facts |= {"machine": {"processor": "abacus", "cores": 2, "system": "Linux", "torch": "2.11"}}
+    facts |= {"seconds_of_speech": 12.0, "speakers": 1, "unknown_speaker_utterances": 0}
+    facts |= {"unknown_speakers_decoded_as": "", "cut_to_first_minute": 0, "samples_per_step": 4}
+    codes = {"codes": 600, "codebook_size": 512, "codebooks": 1, "entries": 512, "used": 480}
+    codes |= {"dead": 32, "perplexity": 301.2, "bits_per_second": 450.0}
+    rates = {"packed": {"coded": 451.0, "file": 510.0}, "prior": {"coded": 100 * figure, "file": 9}}
+    by_seed = {"wavenet": [{"estoi": figure - 0.05}, {"estoi": figure + 0.01}]}
+    content = {
+        "about": facts | {"utterances": 2} | about,
+        "codes": codes | {"entropy_bits_per_second": 411.6},
+        "bits_per_second": rates | {"opus-6000": {"coded": 6100.0, "file": 8000.0}},
+        "nats_per_step": {"right": 10.0, "shuffled": 11.0, "difference": 1.0},
+        "nats_per_sample": {},
+        "averages": {method: {} for method in methods},
+        "wavenet_less_preview": {},
+        "spread_over_seeds": {},
+        "utterances": [{"scores": scores, "by_seed": by_seed}] * 2,
+        "skipped": [{"file": "x.wav", "reason": f"{path.parent.name}: bad"}],
+        "notes": ["speex-2150 was left out"],
+    }
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture
+def reports(tmp_path):
+    seen = written(tmp_path / "eval-seen" / "report.json", 0.9)
+    return seen, written(tmp_path / "eval-unseen" / "report.json", 0.8)
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True)
+
+
+def test_the_page_has_the_tables_of_both_splits(reports):
+    done = run(*reports)
+    assert (done.returncode, done.stderr) == (0, "")
+    known, unknown = done.stdout.split("## Speakers that it never heard")
+    assert "`base` (00ff)" in known and "torch 2.11" in known and "abacus, 2 cores" in known
+    for part, figure in ((known, 0.9), (unknown, 0.8)):
+        assert "2030-01-02T03:04:05" in part and "seeds 0 to 1" in part
+        assert f"| ESTOI ↑ | {figure:.2f} ± 0.00 | {figure - 0.01:.2f} ± 0.00 |" in part
+        titles = ["Reconstruction", "The WaveNet against Griffin-Lim from the same codes"]
+        assert re.findall("### (.*)", part) == [*titles, "Conversion", "Spread over seeds"]
+        assert "| ESTOI ↑ | -0.010 ± 0.000 | -0.020 ± 0.000 |" in part
+        assert "| Griffin-Lim (preview) | WaveNet + post-filter | WaveNet alone | Opus 6 |" in part
+    assert "Skipped: eval-seen: bad" in known and "Skipped: eval-unseen: bad" in unknown
+    # What both say is said once.
+    assert done.stdout.count("speex-2150 was left out") == 1
+    assert done.stdout.count("Means over utterances") == 1
+
+
+def test_the_readme_has_one_small_table(reports):
+    lines = run(*reports, "--readme").stdout.splitlines()
+    assert lines[0] == "<!-- results.py: begin -->" and lines[-1] == "<!-- results.py: end -->"
+    table = [line for line in lines if line.startswith("|")]
+    heading = (
+        "| original | Griffin-Lim (preview) | WaveNet + post-filter | WaveNet alone | Opus 6 |"
+    )
+    assert table[0].endswith(heading)
+    assert table[2:] == [
+        "| bit/s | - | 451 | 451 | 451 | 6100 |",
+        "| bit/s, prior | - | 90 / 80 | 90 / 80 | 90 / 80 | - |",
+        "| ESTOI ↑ | 0.90 / 0.80 | 0.89 / 0.79 | 0.88 / 0.78 | 0.87 / 0.77 | - |",
+    ]
+
+
+def test_a_report_without_the_honest_row_is_told(reports, tmp_path):
+    bare = written(tmp_path / "bare" / "report.json", 0.8, ("original", "preview", "wavenet"))
+    done = run(reports[0], bare, "--readme")
+    assert done.returncode == 0 and f"{bare} has no wavenet-unfiltered" in done.stderr
+    assert "WaveNet alone" not in done.stdout
+
+
+def test_what_does_not_belong_together_is_refused(reports, tmp_path):
+    other = written(tmp_path / "other" / "report.json", 0.8, fingerprint="ffff")
+    done = run(reports[0], other)
+    assert done.returncode == 2 and "is of another model" in done.stderr and not done.stdout
+    done = run(reports[0], tmp_path / "none.json")
+    assert done.returncode == 2 and "none.json: cannot be read" in done.stderr
+    done = run(reports[0], SCRIPT)
+    assert done.returncode == 2 and "is no report.json" in done.stderr

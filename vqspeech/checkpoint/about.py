@@ -1,0 +1,78 @@
+"""What a model says of itself: `config.json`.
+
+{"format", "fingerprint", "config", "trained": {stage: steps}, "speakers": [{name, gender, minutes,
+and maybe f0 in Hz}]}; their order is that of their rows.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vqspeech.checkpoint.location import CONFIG_FILE, WEIGHTS_FILE
+from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.config.model import Config, from_dict
+from vqspeech.config.tables import shown
+from vqspeech.errors import InputError
+
+FORMAT = 1
+MAX_CONFIG_BYTES = 16 * 2**20
+MAX_SPEAKERS = 1_000_000
+
+
+class About(NamedTuple):
+    """What `config.json` says. speakers: by row. trained: steps of each stage by its name."""
+
+    config: Config
+    speakers: list[Speaker]
+    trained: dict[str, int]
+    fingerprint: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, ready for JSON."""
+        return {
+            "format": FORMAT,
+            "fingerprint": self.fingerprint,
+            "config": self.config.to_dict(),
+            "trained": self.trained,
+            "speakers": [speaker.to_dict() for speaker in self.speakers],
+        }
+
+
+def read_about(folder: Path) -> About:
+    """What the checkpoint in `folder` says of itself, without its weights. Raises InputError."""
+    path = folder / CONFIG_FILE
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise InputError(f"{path}: is too large to be a configuration; get the model again")
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: is not a model (cannot read {CONFIG_FILE}: {error.strerror}); "
+            f"name a folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+        ) from None
+    try:
+        about = json.loads(text)
+    except (RecursionError, ValueError):
+        raise InputError(f"{path}: is not JSON; get the model again") from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = shown(about.get("format")) if isinstance(about, dict) else "none"
+        raise InputError(
+            f"{path}: has format {found}, this program reads {FORMAT}; upgrade vqspeech"
+        )
+    try:
+        config = from_dict(about.get("config"))
+    except InputError as error:
+        raise InputError(f"{path}: {error}; get the model again") from None
+    trained = about.get("trained")
+    if not isinstance(trained, dict) or not all(isinstance(n, int) for n in trained.values()):
+        raise InputError(f"{path}: does not say what it was trained on; get the model again")
+    table = about.get("speakers")
+    if not isinstance(table, list) or not 1 <= len(table) <= MAX_SPEAKERS:
+        raise InputError(f"{path}: has no list of speakers; get the model again")
+    try:
+        speakers = [Speaker.from_dict(row) for row in table]
+    except InputError as error:
+        raise InputError(f"{path}: {error}; get the model again") from None
+    if len({speaker.name for speaker in speakers}) != len(speakers):
+        raise InputError(f"{path}: names a speaker twice; get the model again")
+    return About(config, speakers, trained, str(about.get("fingerprint", "")))

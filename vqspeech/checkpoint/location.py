@@ -1,0 +1,39 @@
+"""Where a model is: the files of its folder, and the folder by a name."""
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from vqspeech.errors import InputError
+
+CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
+PRIOR_FILE = "prior.safetensors"
+FILES = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, PRIOR_FILE]
+
+
+def resolve(name: str | os.PathLike | None) -> Path:
+    """The folder of a model: the shipped one (None), a folder, or a name on the hub."""
+    if name is None:
+        return Path(str(resources.files("vqspeech") / "models" / "base"))
+    text = os.fspath(name)
+    if os.path.isdir(text):
+        return Path(text)
+    if os.path.exists(text):
+        raise InputError(f"{text}: is a file; give the folder that holds {WEIGHTS_FILE}")
+    if text.count("/") == 1 and not text.startswith(("/", ".", "~")):
+        return _from_hub(text)
+    raise InputError(f"{text}: no such model folder; leave --model out for the shipped model")
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise InputError(
+            f"{name}: no such folder; a name on the hub needs `pip install huggingface_hub`"
+        ) from None
+    try:
+        return Path(snapshot_download(name, allow_patterns=FILES))
+    except Exception as error:  # the hub's client has many kinds, all of them about this name
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{name}: no such folder; the hub says: {reason}") from None

@@ -1,0 +1,102 @@
+"""What the tabs of the page share: fields, buttons, results, and what a button does."""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import gradio as gr
+
+from vqspeech.codes.codes import Codes
+from vqspeech.demo import words
+from vqspeech.demo.studio import Studio
+from vqspeech.demo.tidy import Folder
+from vqspeech.errors import InputError
+
+BUSY = "codec"
+"""The queue of whatever computes for long."""
+
+
+def recording(studio: Studio, label: str) -> gr.Audio:
+    """Where a visitor uploads or records."""
+    return gr.Audio(
+        sources=["upload", "microphone"],
+        type="filepath",
+        label=f"{label} (up to {studio.limits.seconds:g} s)",
+        buttons=[],
+    )
+
+
+def options(studio: Studio) -> tuple[gr.Radio, gr.Number]:
+    """How sound is made from codes, and the seed."""
+    with gr.Row(equal_height=False):
+        renderer = gr.Radio(
+            [(words.renderer(how), how) for how in studio.renderers],
+            value=studio.renderers[0],
+            label="How the codes become sound",
+            scale=4,
+            min_width=300,
+        )
+        seed = gr.Number(
+            0, label="Seed", info="the same gives the same", precision=0, min_width=120, scale=1
+        )
+    return renderer, seed
+
+
+def buttons(label: str) -> tuple[gr.Button, gr.Button, gr.HTML]:
+    """The button that starts, the one that stops, and where the page says what it does."""
+    with gr.Row():
+        go = gr.Button(label, variant="primary", scale=3, min_width=160)
+        stop = gr.Button("Stop", scale=1, min_width=80)
+    return go, stop, gr.HTML(words.idle(), min_height=44)
+
+
+def results(label: str) -> tuple[gr.Audio, gr.DownloadButton, gr.HTML]:
+    """The sound, the codes to take away, and the picture."""
+    result = gr.Audio(label=label, interactive=False, buttons=["download"])
+    codes = gr.DownloadButton("Codes (.npy)", size="sm", visible=False)
+    return result, codes, gr.HTML()
+
+
+def run(
+    go: gr.Button,
+    stop: gr.Button,
+    work: Callable,
+    inputs: list,
+    outputs: list,
+    again: tuple[gr.Button, gr.Number] | None = None,
+) -> None:
+    """Let `go` run the generator `work`, and `stop` end it. What is wrong is said, not raised.
+
+    again: a button that adds one to the seed beside it, and then does as `go` does.
+    """
+
+    def guarded(*values) -> Iterator[tuple]:
+        yield words.busy("reading", 0.0), None, gr.update(visible=False), *[""] * (len(outputs) - 3)
+        try:
+            yield from work(*values)
+        except InputError as error:
+            yield words.failed(error), *skips(len(outputs) - 1)
+
+    shown = {"show_progress": "minimal", "show_progress_on": outputs[0]}
+    event = go.click(guarded, inputs, outputs, api_name=work.__name__, concurrency_id=BUSY, **shown)
+    events = [event]
+    if again:
+        button, seed = again
+        step = button.click(words.next_seed, seed, seed, api_visibility="private", queue=False)
+        hidden = {"api_visibility": "private", "concurrency_id": BUSY, **shown}
+        events.append(step.then(guarded, inputs, outputs, **hidden))
+    stop.click(
+        words.stopped, None, outputs[0], cancels=events, queue=False, api_visibility="private"
+    )
+
+
+def skips(count: int) -> list:
+    """For outputs that stay as they are."""
+    return [gr.skip()] * count
+
+
+def codes_file(folder: Folder, codes: Codes) -> dict:
+    """The codes as a file that can be taken away."""
+    place = folder.path / secrets.token_hex(16)
+    place.mkdir()
+    codes.save_npy(place / "codes.npy")
+    return gr.update(value=str(place / "codes.npy"), visible=True)

@@ -1,0 +1,34 @@
+"""What the decoder knows of a recording by its codes: teacher-forced, a measure of the model and
+never a reconstruction."""
+
+import numpy as np
+import torch
+
+from vqspeech.audio.level import level_gain
+from vqspeech.audio.pitch import f0_frames
+from vqspeech.audio.signal import HighPass
+from vqspeech.codes.codes import Codes
+from vqspeech.evaluation.protocol import Codec
+
+
+def nats_per_step(codec: Codec, wave: np.ndarray, codes: Codes, speaker: str) -> dict[str, float]:
+    """-log p(x | codes, speaker) of a recording [T] at 16 kHz, in nats a WaveNet step.
+
+    `right`: with its codes; `shuffled`: with them in random order. The difference is what the
+    decoder learns from them. Of a model with `decoder.harmonics` the phase of the fundamental is
+    given, too.
+    """
+    level = HighPass()(wave * np.float32(level_gain(wave)))
+    level = np.pad(level, (0, codes.frames * codes.hop - len(level)))
+    vector = codec.speaker_vector(speaker)
+
+    def on_device(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array)[None].to(vector.device)
+
+    f0 = on_device(f0_frames(level)) if codec.config.decoder.harmonics else None
+    indices = codes.indices.astype(np.int64)
+    orders = {"right": indices, "shuffled": np.random.default_rng(0).permutation(indices)}
+    return {
+        name: codec.model.nats_per_step(on_device(level), on_device(order), vector, f0).item()
+        for name, order in orders.items()
+    }

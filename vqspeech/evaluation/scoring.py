@@ -1,0 +1,38 @@
+"""One recording scored, by whichever process: metrics take about as long as the speech itself."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vqspeech.evaluation.converted import Target, score_converted
+from vqspeech.evaluation.methods import CONVERTING, Take
+from vqspeech.evaluation.metrics.scores import Signal, score
+
+
+class Task(NamedTuple):
+    """One utterance to score. Waveforms are float32 [T] at 16 kHz; None: the original itself.
+
+    target: the voice of its conversions."""
+
+    key: int
+    reference: np.ndarray
+    decoded: dict[Take, np.ndarray | None]
+    transcript: str | None
+    groups: tuple[str, ...]
+    target: Target | None = None
+
+
+Scores = dict[Take, dict[str, float]]
+"""Metric values by what was decoded."""
+
+
+def score_task(task: Task) -> tuple[int, Scores]:
+    """(key, scores) of a task; the reference is analysed once for all of its takes."""
+    reference, what = Signal(task.reference), (task.transcript, task.groups)
+    scores = {
+        take: score_converted(reference, decoded, task.target, *what)
+        if take.method in CONVERTING
+        else score(reference, decoded, *what)
+        for take, decoded in task.decoded.items()
+    }
+    return task.key, scores

@@ -1,0 +1,55 @@
+"""`.vqs` files of a model: its codes, range-coded with the probabilities that its prior gives."""
+
+import os
+
+from vqspeech.codes.bitstream import SHORT_PRIOR, BlockCoder, Header, PackedCoder
+from vqspeech.codes.codes import Codes
+from vqspeech.codes.vqs import Contents, load_vqs, save_vqs
+from vqspeech.errors import InputError
+from vqspeech.sampling.entropy import PriorCoder
+from vqspeech.synthesis.loaded import LoadedModel
+from vqspeech.synthesis.voices import Voices
+
+
+class Bitstreams:
+    """Writes and reads the files of one model's codes."""
+
+    def __init__(self, loaded: LoadedModel, voices: Voices):
+        self._loaded, self._voices = loaded, voices
+
+    def save(self, codes: Codes, path: str | os.PathLike, speaker: str | None, packed: bool) -> int:
+        """`Codec.save_vqs`."""
+        loaded, config = self._loaded, self._loaded.config
+        loaded.check_codes(codes)
+        known = self._voices.known(speaker) or ""
+        prior = "" if packed or not loaded.has_prior else loaded.prior.fingerprint[:SHORT_PRIOR]
+        sizes = (config.hop, config.quantizer.codebook_size, codes.samples)
+        header = Header(loaded.codes_identity, prior, *sizes, config.name, known)
+        return save_vqs(path, header, codes.indices, self.block_coder(header))
+
+    def load(self, path: str | os.PathLike, salvage: bool) -> tuple[Codes, str | None, Contents]:
+        """`Codec.load_vqs`."""
+        contents = load_vqs(path, self.block_coder, salvage)
+        if not len(contents.codes):
+            raise InputError(f"{path}: holds no codes; encode the recording again")
+        about = (contents.samples, self._loaded.config.hop, self._loaded.fingerprint)
+        return Codes(contents.codes, *about), contents.header.speaker or None, contents
+
+    def block_coder(self, header: Header) -> BlockCoder:
+        """What turns this model's codes into a file's blocks and back. Raises InputError."""
+        loaded, config = self._loaded, self._loaded.config
+        own = (loaded.codes_identity, config.hop, config.quantizer.codebook_size)
+        if (header.codes, header.hop, header.codebook_size) != own:
+            raise InputError(
+                f"was made by model {header.model} (codes {header.codes}), this is {config.name} "
+                f"(codes {loaded.codes_identity}); name the model that made it with --model"
+            )
+        if not header.prior:
+            return PackedCoder(header.bits)
+        if loaded.prior.fingerprint[:SHORT_PRIOR] != header.prior:
+            raise InputError(
+                f"was coded with prior {header.prior} of model {header.model}, this is "
+                f"{config.name} with prior {loaded.prior.fingerprint[:SHORT_PRIOR]}; name the "
+                "model that made it with --model"
+            )
+        return PriorCoder(loaded.prior, header.speaker)

@@ -1,0 +1,151 @@
+"""Recordings to codes: one by one in bounded memory, or several in one forward pass."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from vqspeech.audio import reading as audio
+from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
+from vqspeech.codes.codes import Codes
+from vqspeech.errors import InputError
+from vqspeech.parallel import mapped_ahead
+from vqspeech.synthesis.loaded import LoadedModel
+from vqspeech.synthesis.streaming import ChunkEncoder
+
+BATCH_SECONDS = 240.0
+"""Of speech, padding included, in one forward pass."""
+LONGEST_SECONDS = 30.0
+"""Longer recordings are encoded by themselves, chunk by chunk."""
+READERS = 4
+"""Threads that read files ahead of the encoder."""
+
+
+class RecordingEncoder:
+    """The encoder's side of a codec."""
+
+    def __init__(self, loaded: LoadedModel):
+        self.loaded = loaded
+
+    def wave(self, wave: np.ndarray, rate: int = SAMPLE_RATE) -> Codes:
+        """`Codec.encode`."""
+        wave = as_mono(wave)
+        gain = audio.level_gain(wave, rate)
+        return self.blocks(audio.resample_blocks([wave], rate), gain)
+
+    def file(self, path: str | os.PathLike) -> Codes:
+        """`Codec.encode_file`."""
+        gain = audio.measure_level(path).gain()
+        return self.blocks(audio.read_blocks(path), gain)
+
+    def blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
+        """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`."""
+        chunks, samples, indices = ChunkEncoder(self.loaded.model), 0, []
+        for block in levelled_blocks(blocks, gain):
+            samples += len(block)
+            indices += chunks.add(block)
+        return self._codes(np.concatenate(indices + chunks.finish()), samples)
+
+    def waves(self, waves: Sequence[np.ndarray], rates: int | Sequence[int]) -> list[Codes]:
+        """`Codec.encode_many`."""
+        rates = [rates] * len(waves) if isinstance(rates, int) else rates
+        if len(rates) != len(waves):
+            raise InputError(f"{len(rates)} rates for {len(waves)} recordings: give one for each")
+        monos = [as_mono(wave) for wave in waves]
+        short = (
+            _short(audio.resample_blocks([wave], rate), audio.level_gain(wave, rate))
+            for wave, rate in zip(monos, rates, strict=True)
+        )
+        found = zip(self._batched(short), monos, rates, strict=True)
+        return [self.wave(wave, rate) if one is None else one for one, wave, rate in found]
+
+    def files(self, paths: Sequence[str | os.PathLike]) -> Iterator[Codes | InputError]:
+        """`Codec.encode_files`."""
+
+        def short(path: str | os.PathLike) -> np.ndarray | InputError | None:
+            try:
+                if audio.duration(path) > LONGEST_SECONDS:
+                    return None
+                return _short(audio.read_blocks(path), audio.measure_level(path).gain())
+            except InputError as error:
+                return error
+
+        for path, one in zip(
+            paths, self._batched(mapped_ahead(short, paths, READERS)), strict=True
+        ):
+            yield self._alone(path) if one is None else one
+
+    def _alone(self, path: str | os.PathLike) -> Codes | InputError:
+        try:
+            return self.file(path)
+        except InputError as error:
+            return error
+
+    def _batched(self, items: Iterable) -> Iterator:
+        """Levelled waves [T] to their codes, in order; whatever else comes is passed on."""
+        batch, longest = [], 0
+        for item in items:
+            size = len(item) if isinstance(item, np.ndarray) else 0
+            if max(longest, size) * (len(batch) + 1) > BATCH_SECONDS * SAMPLE_RATE:
+                yield from self._together(batch)
+                batch, longest = [], 0
+            batch.append(item)
+            longest = max(longest, size)
+        yield from self._together(batch)
+
+    @torch.inference_mode()
+    def _together(self, batch: list) -> list:
+        """One forward pass over the waves among `batch`, padded to the longest of them."""
+        waves = [item for item in batch if isinstance(item, np.ndarray)]
+        if not waves:
+            return batch
+        lengths = torch.tensor([len(wave) for wave in waves])
+        padded = np.zeros((len(waves), int(lengths.max())), np.float32)
+        for row, wave in zip(padded, waves, strict=True):
+            row[: len(wave)] = wave
+        device = self.loaded.device
+        indices = self.loaded.model.encode(torch.from_numpy(padded).to(device), lengths.to(device))
+        rows = iter(indices.cpu().numpy())
+        return [
+            self._codes(next(rows), len(item)) if isinstance(item, np.ndarray) else item
+            for item in batch
+        ]
+
+    def _codes(self, indices: np.ndarray, samples: int) -> Codes:
+        hop = self.loaded.config.hop
+        own = indices[: frames_for(samples, hop)].astype(np.uint16)
+        return Codes(own, samples, hop, self.loaded.fingerprint)
+
+
+def levelled_blocks(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]:
+    """Blocks of a recording as the encoder is given them: times `gain`, without rumble."""
+    high_pass = HighPass()
+    for block in blocks:
+        yield high_pass(block * np.float32(gain))
+
+
+def _short(blocks: Iterable[np.ndarray], gain: float) -> np.ndarray | None:
+    """The levelled wave [T] of a recording; None where it is too long for a batch."""
+    parts, samples = [], 0
+    for block in levelled_blocks(blocks, gain):
+        samples += len(block)
+        if samples > LONGEST_SECONDS * SAMPLE_RATE:
+            return None
+        parts.append(block)
+    return np.concatenate(parts)
+
+
+def as_mono(wave: np.ndarray) -> np.ndarray:
+    """[T] or [T, channels], float or int16, to float32 [T]. Raises InputError."""
+    wave = np.asarray(wave)
+    if wave.ndim not in (1, 2) or wave.size == 0:
+        raise InputError(f"a recording must be [T] or [T, channels], not {list(wave.shape)}")
+    if wave.dtype == np.int16:
+        wave = wave.astype(np.float32) / 32768
+    if not np.issubdtype(wave.dtype, np.floating):
+        raise InputError(f"a recording must be float or int16, not {wave.dtype}")
+    wave = wave.astype(np.float32)
+    if not np.isfinite(wave).all():
+        raise InputError("the recording has NaN or infinite samples; repair it first")
+    return wave.mean(1) if wave.ndim == 2 else wave

@@ -1,0 +1,85 @@
+"""Codes and voices to the hidden frames that the WaveNet sees, and what is predicted from them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vqspeech.codes.codes import Codes
+from vqspeech.nn.guidance import guided
+from vqspeech.synthesis.loaded import LoadedModel
+from vqspeech.synthesis.options import NO_CHANGE, Change
+
+PITCH_SECONDS, PIECE_SECONDS = 60.0, 0.25
+"""Of a recording, from which its median F0 is taken; so much of it at a time."""
+
+
+class Spoken(NamedTuple):
+    """What is to be heard: codes, in the voice of `vector` [1, S], with what a conversion adds."""
+
+    codes: Codes
+    vector: torch.Tensor
+    change: Change = NO_CHANGE
+
+
+class Predicted(NamedTuple):
+    """Of a piece of F code frames: hidden frames [1, H, F], F0 [1, n] in Hz (0 unvoiced), and
+    log-mel [mels, n]; None for what the model does not predict or nobody asked for."""
+
+    hidden: torch.Tensor
+    f0: torch.Tensor | None
+    log_mel: np.ndarray | None
+
+
+class HiddenFrames:
+    """The conditioning net of a model, run piece by piece: equal to a run over all frames."""
+
+    def __init__(self, loaded: LoadedModel):
+        self._loaded = loaded
+
+    @torch.inference_mode()
+    def pieces(self, spoken: Spoken, frames: int, with_mel: bool = True) -> Iterator[Predicted]:
+        """What is predicted of `frames` code frames at a time.
+
+        With speaker guidance the log-mel of the average voice is predicted beside.
+        """
+        codes, voices, change = spoken
+        if with_mel and change.guidance:
+            average = self._loaded.model.speakers.weight.mean(0, keepdim=True)
+            voices = torch.cat([voices, average])
+        conditioning, f0 = self._loaded.model.conditioning, None
+        for hidden in self._hidden(codes, voices, frames):
+            own, log_mel = hidden[:1], None
+            if self._loaded.predicts_pitch:
+                f0 = conditioning.pitch(own).f0() * 2 ** (change.semitones / 12)
+            if with_mel:
+                found = conditioning.log_mel(hidden)
+                log_mel = guided(*found, change.guidance) if change.guidance else found[0]
+                log_mel = log_mel.cpu().numpy()
+            yield Predicted(own, f0, log_mel)
+
+    def _hidden(self, codes: Codes, voices: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
+        """Hidden frames [N, H, <= frames] of N voices [N, S]."""
+        model, books = self._loaded.model, self._loaded.config.quantizer.codebooks
+        context = model.conditioning.context_frames
+        indices = torch.from_numpy(codes.indices.astype(np.int64))
+        for start in range(0, codes.frames, frames):
+            left = max(0, start - context) // books * books  # the first codebook's turn
+            part = indices[None, left : start + frames + context].to(self._loaded.device)
+            yield model.hidden(part, voices)[..., start - left : start - left + frames]
+
+    def median_f0(self, codes: Codes, vector: torch.Tensor) -> float:
+        """Median F0 in Hz that the codes' first minute has in the voice of `vector` [1, S].
+
+        NaN where no voice is predicted, or the model predicts no pitch.
+        """
+        if not self._loaded.predicts_pitch:
+            return float("nan")
+        frames = self._loaded.frames(PITCH_SECONDS)
+        start = Codes(codes.indices[:frames], min(codes.samples, frames * codes.hop), codes.hop)
+        found = self.pieces(
+            Spoken(start, vector), self._loaded.frames(PIECE_SECONDS), with_mel=False
+        )
+        f0 = torch.cat([piece.f0[0] for piece in found])
+        return float(f0[f0 > 0].median()) if bool((f0 > 0).any()) else float("nan")

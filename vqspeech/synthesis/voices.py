@@ -1,0 +1,53 @@
+"""Whose voice codes are decoded in: names of trained speakers, and files of enrolled ones."""
+
+import os
+
+import numpy as np
+import torch
+
+from vqspeech.checkpoint.speakers import find_row
+from vqspeech.checkpoint.voices import Voice, is_voice_file, load_voice
+from vqspeech.data.index import OTHER
+from vqspeech.synthesis.loaded import LoadedModel
+
+VoiceName = str | os.PathLike | None
+"""A name, a file of `vqspeech enroll`, or None, which will do for a model of one speaker."""
+
+
+class Voices:
+    """The voices of a model."""
+
+    def __init__(self, loaded: LoadedModel):
+        self._loaded, self.table = loaded, loaded.about.speakers
+        self.names: list[str] = [speaker.name for speaker in self.table]
+
+    def row(self, name: str | None) -> int:
+        """The row of a trained speaker. Raises InputError."""
+        return find_row(self.table, name)
+
+    def known(self, name: str | None) -> str | None:
+        """The name, which must be a trained speaker's, or None. Raises InputError."""
+        if name is not None:
+            self.row(name)
+        return name
+
+    def vector(self, speaker: VoiceName) -> torch.Tensor:
+        """The vector [1, S] of a voice, on the model's device. Raises InputError."""
+        if is_voice_file(speaker) and speaker not in self.names:
+            return torch.from_numpy(self._file(speaker).vector)[None].to(self._loaded.device)
+        return self._loaded.model.speakers.weight[self.row(speaker)][None]
+
+    def f0(self, speaker: VoiceName) -> float:
+        """Median F0 of a voice in Hz, 0 where it is not known. Raises InputError."""
+        if is_voice_file(speaker) and speaker not in self.names:
+            return self._file(speaker).f0
+        return self.table[self.row(speaker)].f0
+
+    def any(self, seed: int) -> str:
+        """A speaker drawn by `seed`, for who names none; not `other`, which is nobody's voice."""
+        names = [name for name in self.names if name != OTHER] or self.names
+        return names[int(np.random.Generator(np.random.Philox(seed)).integers(len(names)))]
+
+    def _file(self, path: VoiceName) -> Voice:
+        dim = self._loaded.config.conditioning.speaker_dim
+        return load_voice(path, self._loaded.fingerprint, dim)
