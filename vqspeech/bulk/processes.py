@@ -2,20 +2,16 @@
 forward pass."""
 
 import os
-import signal
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from vqspeech.codes.vqs import is_vqs
 from vqspeech.errors import InputError
+from vqspeech.parallel import cores, map_processes
 
 FILES_A_WORKER = 16
 """Fewer are not worth the seconds that a process takes to start."""
-QUEUED_PER_WORKER = 8
 
 Job = tuple[Path, Path]
 """A recording and the codes file to write."""
@@ -26,8 +22,7 @@ _codec = None
 
 def default_workers(files: int) -> int:
     """As many processes as there are cores, fewer for few files."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, files // FILES_A_WORKER))
+    return max(1, min(cores(), files // FILES_A_WORKER))
 
 
 def save_codes(codec, codes, out: str | os.PathLike, speaker: str | None, packed: bool) -> None:
@@ -51,25 +46,13 @@ def encode_files(
     model: as for `Codec.from_pretrained`. speaker, packed: as for `save_codes`. Raises InputError
     if a process is killed.
     """
-    # Spawned, not forked: torch has threads that a fork would break. Ctrl-C is for the parent.
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start, initargs=(model, device)
-    ) as pool:
-        waiting: deque = deque()
-        try:
-            for job in jobs:
-                waiting.append(pool.submit(_encode, *job, speaker, packed))
-                if len(waiting) >= workers * QUEUED_PER_WORKER:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise InputError(
-                "a worker was killed (out of memory?); the same command with --resume and fewer "
-                "--workers goes on"
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    yield from map_processes(
+        partial(_encode, speaker, packed),
+        jobs,
+        workers,
+        partial(_start, model, device),
+        "the same command with --resume and fewer --workers goes on",
+    )
 
 
 def encode_together(
@@ -90,11 +73,11 @@ def encode_together(
 
 def _start(model: str | None, device: str) -> None:
     global _codec
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _codec = single_threaded_codec(model, device)
 
 
-def _encode(path: Path, out: Path, speaker: str | None, packed: bool) -> float | InputError:
+def _encode(speaker: str | None, packed: bool, job: Job) -> float | InputError:
+    path, out = job
     try:
         codes = _codec.encode_file(path)
         save_codes(_codec, codes, out, speaker, packed)
