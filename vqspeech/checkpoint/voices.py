@@ -14,7 +14,7 @@ import numpy as np
 
 from vqspeech.checkpoint.speakers import MAX_F0
 from vqspeech.errors import InputError
-from vqspeech.files import check_target, output_file
+from vqspeech.files import check_target, output_file, reason
 
 SUFFIX = ".safetensors"
 FORMAT = "vqspeech-voice 1"
@@ -94,9 +94,9 @@ def load_voice(path: str | os.PathLike, model: str, dim: int) -> Voice:
     except (OSError, SafetensorError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:100]
         raise InputError(
-            f"{path}: cannot be read as a voice ({reason}); make one with `vqspeech enroll`"
+            f"{path}: cannot be read as a voice ({reason(error)[:100]}); "
+            "make one with `vqspeech enroll`"
         ) from None
     if not np.isfinite(vector).all() or not math.isfinite(seconds) or not 0 <= f0 <= MAX_F0:
         raise InputError(f"{path}: has impossible values; enrol it again")
