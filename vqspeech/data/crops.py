@@ -1,6 +1,6 @@
 """Random crops of a packed corpus, read ahead in the background."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import astuple, dataclass
 from itertools import count
 from typing import NamedTuple
@@ -105,7 +105,7 @@ class Crops:
         return np.stack([track.at(row, start + middles) for row, start in parts])
 
 
-def prefetch(crops: Crops, start_step: int = 0, depth: int = 4) -> Iterator[CropBatch]:
+def prefetch(crops: Crops, start_step: int = 0, depth: int = 4) -> Generator[CropBatch, None, None]:
     """`crops.batch_at` of steps `start_step`, `start_step + 1`, ... without end.
 
     A background thread stays up to `depth` batches ahead; it ends when the generator is closed.
