@@ -21,4 +21,4 @@ def read(data, rounds):
 def products(weights, inputs, outputs, x, sums, rounds):
     """One small product `rounds` times."""
     for _ in range(rounds):
-        product(weights, 0, inputs, outputs, x, len(x), sums)
+        product(weights, 0, (inputs, outputs), x, len(x), sums)

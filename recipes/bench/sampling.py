@@ -41,67 +41,67 @@ class Subject:
 
         from vqspeech.config.model import load_preset
         from vqspeech.nn.decoder import WaveNetDecoder
-        from vqspeech.sampling.backends import FORMATS
+        from vqspeech.sampling.backend import backend_for
+        from vqspeech.sampling.reference import ReferenceBackend
 
         torch.manual_seed(0)
         self.name, self.config = preset, load_preset(preset)
         self.channels = self.config.conditioning.channels
         self.decoder = WaveNetDecoder(self.config.decoder, self.channels).eval()
-        self.hold, self.bands = self.config.steps_per_frame, self.config.decoder.bands
+        self.steps_per_frame, self.bands = self.config.steps_per_frame, self.config.decoder.bands
         frames = max(1, round(seconds * 16_000 / self.config.hop))
         with torch.no_grad():
             hidden = torch.randn(1, self.channels, frames)
-            self.bias = self.decoder.conditioning(hidden)[0].numpy()
+            self.conditioning = self.decoder.conditioning(hidden)[0].numpy()
         width = self.config.decoder.residual_channels
-        self.drive = np.zeros((frames * self.hold, width), np.float32)
-        self.formats = {name: kind(self.decoder) for name, kind in FORMATS.items()}
-        self.steps = frames * self.hold
+        self.steps = frames * self.steps_per_frame
+        self.inputs = np.zeros((self.steps, width), np.float32)
+        device = torch.device("cpu")
+        self.backends = {
+            name: backend_for(self.decoder, name, device) for name in ("int8", "float32")
+        }
+        self.reference = ReferenceBackend(self.decoder)
         self.multiply_adds = sum(
             layer.weight.numel()
             for name, layer in self.decoder.named_modules()
             if isinstance(layer, torch.nn.Linear) and name not in ("condition", "excitation")
         )
 
-    def kernels(self, weights: str, streams: int, threads: int) -> float:
-        """Samples a second, all streams together."""
+    def work(self, backend, frames: int | None = None):
+        """What a new stream is to do; frames: only the first so many."""
         from vqspeech.sampling.work import Work
 
-        rng = np.random.default_rng(0)
-        form, shape = self.formats[weights], (self.steps, self.bands)
-        work = [
-            Work(form.new_state(), self.bias, self.drive, rng.random(shape, dtype=np.float32), 1.0)
-            for _ in range(streams)
-        ]
-        seconds = timed(lambda: form.sample(work, self.hold, threads))
+        conditioning = self.conditioning[:frames]
+        steps = len(conditioning) * self.steps_per_frame
+        uniforms = np.random.default_rng(0).random((steps, self.bands), dtype=np.float32)
+        return Work(backend.new_state(), conditioning, self.inputs[:steps], uniforms, 1.0)
+
+    def kernels(self, weights: str, streams: int, threads: int) -> float:
+        """Samples a second, all streams together."""
+        backend = self.backends[weights]
+        work = [self.work(backend) for _ in range(streams)]
+        seconds = timed(lambda: backend.sample(work, threads))
         return streams * self.steps * self.bands / seconds
 
     def plain(self) -> float:
         """The plain PyTorch sampler."""
-        import torch
-
-        from vqspeech.sampling.reference import ReferenceSampler
-
-        frames = -(-PLAIN_STEPS // self.hold)
-        uniforms = torch.rand(frames * self.hold, self.bands)
-        bias, drive = torch.from_numpy(self.bias[:frames]), torch.from_numpy(self.drive)
-        sampler = ReferenceSampler(self.decoder)
-        seconds = timed(lambda: sampler.run(bias, drive, self.hold, uniforms))
-        return uniforms.numel() / seconds
+        work = self.work(self.reference, -(-PLAIN_STEPS // self.steps_per_frame))
+        return work.uniforms.size / timed(lambda: self.reference.sample([work], 1))
 
     def naive(self) -> float:
         """Every step computed again from its whole receptive field."""
         import torch
 
         reach = self.config.decoder.receptive_field
-        frames = -(-reach // self.hold)
-        indices = torch.randint(0, 256, (1, frames * self.hold, self.bands))
+        frames = -(-reach // self.steps_per_frame)
+        indices = torch.randint(0, 256, (1, frames * self.steps_per_frame, self.bands))
         hidden = torch.randn(1, self.channels, frames)
-        told = torch.randn(1, indices.shape[1], 2 * self.decoder.harmonics)
+        excitation = torch.randn(1, indices.shape[1], 2 * self.decoder.harmonics)
 
         def run():
             with torch.inference_mode():
                 for _ in range(NAIVE_STEPS):
-                    self.decoder(indices, hidden, indices.shape[1] - 1, told)
+                    self.decoder(indices, hidden, indices.shape[1] - 1, excitation)
 
         return NAIVE_STEPS * self.bands / timed(run)
 
@@ -184,7 +184,7 @@ def measure(subjects: list[Subject], cores: int, vocoder) -> dict[str, float]:
     found = {}
     for subject in subjects:
         name = subject.name
-        for weights in subject.formats:
+        for weights in subject.backends:
             for threads in sorted({1, cores}):
                 for streams in STREAMS if weights == "int8" else (1, 16):
                     if streams >= threads:
@@ -293,7 +293,7 @@ def main() -> int:
     cores, vocoder = torch.get_num_threads(), find_vocoder(args.vocoder)
     subjects = [Subject(name, args.seconds) for name in args.presets.split(",")]
     for subject in subjects:
-        for weights in subject.formats:
+        for weights in subject.backends:
             subject.kernels(weights, 2, 1)  # compile
     rounds = []
     for number in range(args.rounds):

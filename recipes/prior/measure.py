@@ -22,6 +22,7 @@ from vqspeech.audio.reading import read
 from vqspeech.codes.vqs import measure_vqs
 from vqspeech.data.corpus import find_utterances
 from vqspeech.errors import InputError
+from vqspeech.evaluation.likelihood import nats_per_step
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CODES_FILE, CorpusCodes
 
@@ -109,8 +110,8 @@ def _per_sample(codec: Codec, found, codes, names, told: float) -> None:
     nats, samples = 0.0, sum(one.samples for one in codes)
     stand_in = "other" if "other" in codec.speakers else codec.speakers[0]
     for utterance, one, name in zip(found, codes, names, strict=True):
-        step = codec.nats_per_step(read(utterance.path), name or stand_in)
-        nats += step * one.frames * codec.config.steps_per_frame
+        step = nats_per_step(codec, read(utterance.path), one, name or stand_in)
+        nats += step["right"] * one.frames * codec.config.steps_per_frame
     given = nats / math.log(2) / samples
     prior = told / samples
     print(

@@ -14,18 +14,19 @@ from vqspeech.config.model import QuantizerConfig
 from vqspeech.config.training import PriorConfig
 from vqspeech.errors import InputError
 from vqspeech.nn.prior import Prior
-from vqspeech.sampling import fixed_point as exact
-from vqspeech.sampling import rangecoder
+from vqspeech.sampling import fixed_point, rangecoder
 from vqspeech.sampling.fixed_point_tables import power_table, tanh_table
 from vqspeech.sampling.prior_weights import new_state, pack_prior
 
 CODES, SPEAKERS = 20, 2
 
 
-def make_prior(width=10, books=1):
+def make_prior(width=10, codebooks=1):
     torch.manual_seed(3)
     config = PriorConfig(residual_channels=width, skip_channels=12, layers=4, cycle=2)
-    prior = Prior(config, QuantizerConfig(codebook_size=CODES, codebooks=books), SPEAKERS).eval()
+    prior = Prior(
+        config, QuantizerConfig(codebook_size=CODES, codebooks=codebooks), SPEAKERS
+    ).eval()
     with torch.no_grad():
         prior.output.weight.mul_(40)
     return prior
@@ -33,7 +34,7 @@ def make_prior(width=10, books=1):
 
 @pytest.fixture(scope="module", params=[1, 2])
 def prior(request):
-    return make_prior(books=request.param)
+    return make_prior(codebooks=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def some_codes(frames, seed=0):
 
 def forced(net, codes, row, inside=False):
     out = np.empty((len(codes), CODES), np.int64)
-    exact.force(net, new_state(net, inside), net.bias[row], codes, out)
+    fixed_point.force(net, new_state(net, inside), net.conditioning[row], codes, out)
     return out
 
 
@@ -62,7 +63,7 @@ def test_tables():
 def test_the_probabilities_of_the_network(prior, net, row, inside):
     codes = some_codes(60)
     found = forced(net, codes, row, inside)
-    assert found.min() >= 1 and (found.sum(1) == 1 << exact.FREQUENCY_BITS).all()
+    assert found.min() >= 1 and (found.sum(1) == 1 << fixed_point.FREQUENCY_BITS).all()
     with torch.no_grad():
         arguments = torch.tensor(codes)[None], torch.tensor([row]), torch.tensor([inside])
         expected = torch.softmax(prior(*arguments).double(), -1)[0].numpy()
@@ -76,7 +77,7 @@ def test_absurd_activations_stay_in_range():
         for parameter in prior.parameters():
             parameter.copy_(torch.sign(parameter) * 60)
     found = forced(pack_prior(prior), some_codes(40), 0)
-    assert found.min() >= 1 and (found.sum(1) == 1 << exact.FREQUENCY_BITS).all()
+    assert found.min() >= 1 and (found.sum(1) == 1 << fixed_point.FREQUENCY_BITS).all()
 
 
 @pytest.mark.parametrize("value", [64.0, float("nan"), float("inf")])
@@ -88,10 +89,11 @@ def test_weights_that_have_no_fixed_point(value):
         pack_prior(prior)
 
 
-def drawn(net, frames=400, inverse=exact.PLAIN, kept=1 << 24):
+def drawn(net, frames=400, inverse=fixed_point.PLAIN, kept=1 << 24):
     out = np.empty(frames, np.int64)
     randoms = np.random.default_rng(0).integers(1 << 31, size=frames)
-    exact.sample(net, new_state(net), net.bias[0], inverse, kept, randoms, out)
+    drawing = fixed_point.Drawing(inverse, kept)
+    fixed_point.sample(net, new_state(net), net.conditioning[0], drawing, randoms, out)
     return out
 
 
@@ -111,19 +113,19 @@ def test_draws_follow_the_probabilities(net):
     surprise = -np.log(found[np.arange(len(codes)), codes]).mean()
     entropy = -(found * np.log(found)).sum(1).mean()
     assert surprise == pytest.approx(entropy, abs=0.06)
-    cold = drawn(net, 3000, inverse=2 * exact.PLAIN)
+    cold = drawn(net, 3000, inverse=2 * fixed_point.PLAIN)
     assert len(set(pairwise(cold))) < len(set(pairwise(codes)))
 
 
 def coded(net, codes, row=0, inside=False):
     out = np.zeros(len(codes) * rangecoder.BYTES_A_CODE + 16, np.uint8)
-    size = rangecoder.encode(net, new_state(net, inside), net.bias[row], codes, out)
+    size = rangecoder.encode(net, new_state(net, inside), net.conditioning[row], codes, out)
     return out[:size].copy()
 
 
 def uncoded(net, data, frames, row=0, inside=False):
     out = np.empty(frames, np.int64)
-    rangecoder.decode(net, new_state(net, inside), net.bias[row], data, out)
+    rangecoder.decode(net, new_state(net, inside), net.conditioning[row], data, out)
     return out
 
 

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from networks import F0, HIDDEN, HOLD, KINDS, decoder_of, drive_of
+from networks import F0, HIDDEN, KINDS, STEPS, decoder_of, work_of
 
 from vqspeech.errors import InputError
-from vqspeech.sampling.backends import Float32Format, Int8Format
+from vqspeech.sampling.float32 import Float32Backend
 from vqspeech.sampling.float32_weights import pack_wavenet
-from vqspeech.sampling.int8_weights import narrow_wavenet, quantise
+from vqspeech.sampling.int8 import Int8Backend
+from vqspeech.sampling.int8_weights import quantise, quantise_wavenet
 
 FRAMES = F0.shape[1]
 
@@ -19,7 +20,7 @@ def int16(x):
     return np.rint(x * (32767 / top)) * (top / 32767) if top else x
 
 
-def plain_logits(decoder, bias, drive, samples):
+def plain_logits(decoder, work, samples):
     """Teacher-forced logits in float64, weights and inputs rounded as the kernels round them."""
     net = pack_wavenet(decoder)
 
@@ -37,10 +38,10 @@ def plain_logits(decoder, bias, drive, samples):
     previous, out = np.full(len(net.embedding), 128), []
     for n, following in enumerate(samples):
         rows = [table[i] for table, i in zip(net.embedding, previous, strict=True)]
-        x, total = np.sum([drive[n], *rows], 0, np.float64), net.skip_bias.astype(np.float64)
+        x, total = np.sum([work.inputs[n], *rows], 0, np.float64), net.skip_bias.astype(np.float64)
         for layer in range(layers):
             present = int16(x)
-            h = bias[n // HOLD, layer] + past[layer].pop(0) @ past_gates[layer]
+            h = work.conditioning[n // STEPS, layer] + past[layer].pop(0) @ past_gates[layer]
             h = h + present @ gates[layer]
             past[layer].append(present)
             z = np.tanh(h[:width]) / (1 + np.exp(-h[width:]))
@@ -54,32 +55,27 @@ def plain_logits(decoder, bias, drive, samples):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@torch.no_grad()
 def test_logits_are_the_arithmetic_written_plainly(kind):
     decoder = decoder_of(*KINDS[kind])
-    drive, shape = drive_of(decoder), (FRAMES * HOLD, decoder.bands)
-    bias = decoder.conditioning(torch.randn(1, HIDDEN, FRAMES))[0].numpy()
-    samples = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    narrow = Int8Format(decoder)
-    found = narrow.logits(narrow.new_state(), bias, HOLD, samples, drive)
-    expected = plain_logits(decoder, bias, drive, samples)
+    samples = np.random.default_rng(0).integers(0, 256, (FRAMES * STEPS, decoder.bands))
+    samples, hidden = samples.astype(np.uint8), torch.randn(1, HIDDEN, FRAMES)
+    int8, float32 = Int8Backend(decoder), Float32Backend(decoder)
+    work = work_of(decoder, int8.new_state(), hidden)
+    found, expected = int8.logits(work, samples), plain_logits(decoder, work, samples)
     # A gate output may round to the other side of a step of 3e-5, and so on up the stack.
     assert np.abs(found - expected).max() < 0.02 * expected.std()
-    exact = Float32Format(decoder)
-    float32 = exact.logits(exact.new_state(), bias, HOLD, samples, drive)
-    assert 1e-4 < np.abs(found - float32).max() / expected.std() < 0.5
+    trained = float32.logits(work._replace(state=float32.new_state()), samples)
+    assert 1e-4 < np.abs(found - trained).max() / expected.std() < 0.5
 
 
-@torch.no_grad()
 def test_many_layers_are_summed_in_pieces():
     decoder = decoder_of(bands=1, width=60, layers=20, cycle=2)
-    assert narrow_wavenet(pack_wavenet(decoder)).skip_layers < 20
-    bias = decoder.conditioning(torch.randn(1, HIDDEN, 1))[0].numpy()
-    samples = np.random.default_rng(0).integers(0, 256, (HOLD, 1)).astype(np.uint8)
-    narrow = Int8Format(decoder)
-    found = narrow.logits(narrow.new_state(), bias, HOLD, samples)
-    expected = plain_logits(decoder, bias, drive_of(decoder, F0[:, :1]), samples)
-    assert np.abs(found - expected).max() < 0.02 * expected.std()
+    assert quantise_wavenet(pack_wavenet(decoder)).skip_layers < 20
+    samples = np.random.default_rng(0).integers(0, 256, (STEPS, 1)).astype(np.uint8)
+    int8 = Int8Backend(decoder)
+    work = work_of(decoder, int8.new_state(), torch.randn(1, HIDDEN, 1))
+    expected = plain_logits(decoder, work, samples)
+    assert np.abs(int8.logits(work, samples) - expected).max() < 0.02 * expected.std()
 
 
 def test_quantise_has_a_scale_an_output():
@@ -91,4 +87,4 @@ def test_quantise_has_a_scale_an_output():
 
 def test_layers_too_wide_are_refused():
     with pytest.raises(InputError, match="float32"):
-        Int8Format(decoder_of(bands=1, width=8, channels=600, layers=1, cycle=1))
+        Int8Backend(decoder_of(bands=1, width=8, channels=600, layers=1, cycle=1))

@@ -22,7 +22,7 @@ def multiply(matrix, x, start=0):
     padded[:, :inputs] = 0
     padded[:, : x.shape[1]] = x
     sums = np.full((len(x), outputs + 5), -1, np.int32)
-    assert product(weights, start, inputs, outputs, padded, len(x), sums) == len(weights)
+    assert product(weights, start, (inputs, outputs), padded, len(x), sums) == len(weights)
     assert (sums[:, outputs:] == -1).all()
     return sums[:, : matrix.shape[1]]
 

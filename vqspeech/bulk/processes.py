@@ -47,11 +47,11 @@ def encode_files(
     if a process is killed.
     """
     yield from map_processes(
-        partial(_encode, speaker, packed),
+        partial(_encode, speaker=speaker, packed=packed),
         jobs,
         workers,
-        partial(_start, model, device),
-        "the same command with --resume and fewer --workers goes on",
+        start=partial(_start, model, device),
+        advice="the same command with --resume and fewer --workers goes on",
     )
 
 
@@ -76,7 +76,7 @@ def _start(model: str | None, device: str) -> None:
     _codec = single_threaded_codec(model, device)
 
 
-def _encode(speaker: str | None, packed: bool, job: Job) -> float | InputError:
+def _encode(job: Job, speaker: str | None, packed: bool) -> float | InputError:
     path, out = job
     try:
         codes = _codec.encode_file(path)

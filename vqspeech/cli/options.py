@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.errors import InputError
-from vqspeech.sampling.checks import WEIGHTS
+from vqspeech.sampling.backend import WEIGHTS
 from vqspeech.synthesis.options import HIGHEST_TEMPERATURE, LARGEST_SEED, Synthesis
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def add_synthesis(parser: argparse.ArgumentParser) -> None:
         "--weights",
         choices=WEIGHTS,
         default=WEIGHTS[0],
-        help=f"the WaveNet's: int8, or float32 as trained and slower (default: {WEIGHTS[0]})",
+        help="the WaveNet's: int8, or float32 as trained; auto: int8 on a CPU, float32 on a GPU "
+        "(default: auto)",
     )
     parser.add_argument(
         "--no-postfilter",

@@ -2,8 +2,8 @@
 
 A compiler leaves such loops at half the width of the registers, with checks that their arrays do
 not overlap and code for odd lengths, which for rows of 64 channels costs more than the work. Here
-rows are C-contiguous and a multiple of LANES long, which `narrow.padded_net` sees to. No bounds are
-checked.
+rows are C-contiguous and a multiple of LANES long, which `int8_weights.padded_net` sees to. No
+bounds are checked.
 """
 
 from contextlib import contextmanager
@@ -24,17 +24,8 @@ SMALLEST = np.float32(1e-30)
 """Rows are scaled as if their largest magnitude were at least this: no division by zero."""
 
 # tanh(x) / x as a ratio of polynomials in x^2, within 7e-6 on [-6, 6]: for results of 16 bits.
-R0, R1, R2, S1, S2, S3 = (
-    np.float32(c)
-    for c in (
-        9.999711566e-01,
-        1.144723601e-01,
-        1.495529114e-03,
-        4.477137285e-01,
-        1.748726442e-02,
-        5.518446828e-05,
-    )
-)
+R0, R1, R2 = np.array([9.999711566e-01, 1.144723601e-01, 1.495529114e-03], np.float32)
+S1, S2, S3 = np.array([4.477137285e-01, 1.748726442e-02, 5.518446828e-05], np.float32)
 LIMIT16 = np.float32(6.0)
 
 _I16, _I32, _I64 = (ir.IntType(bits) for bits in (16, 32, 64))
@@ -48,12 +39,14 @@ class _Rows:
     """Writes vector code over the rows that an intrinsic was given, with numbers as they come."""
 
     def __init__(self, context, builder, signature, arguments):
-        self.builder, self.arguments = builder, arguments
-        self.pointers = {
-            i: context.make_array(kind)(context, builder, argument).data
+        self.builder = builder
+        arrays = {
+            i: context.make_array(kind)(context, builder, argument)
             for i, (kind, argument) in enumerate(zip(signature.args, arguments, strict=True))
             if isinstance(kind, types.Array)
         }
+        self.pointers = {i: array.data for i, array in arrays.items()}
+        self.lengths = {i: cgutils.unpack_tuple(builder, a.shape, 1)[0] for i, a in arrays.items()}
 
     def load(self, row: int, index, kind=_FLOATS):
         pointer = self.builder.gep(self.pointers[row], [index])
@@ -68,7 +61,7 @@ class _Rows:
 
     def spread(self, number):
         """A number in every lane: of this program, or a float32 of the compiled one."""
-        if isinstance(number, np.float32):
+        if not isinstance(number, ir.Value):
             return ir.Constant(_FLOATS, [float(number)] * LANES)
         undefined = ir.Constant(_FLOATS, ir.Undefined)
         value = self.builder.insert_element(undefined, number, ir.Constant(_I32, 0))
@@ -106,36 +99,34 @@ class _Rows:
         bits = ir.Constant(_INTS, [int(MAGNITUDE)] * LANES)
         return self.builder.and_(self.builder.bitcast(x, _INTS), bits)
 
+    @contextmanager
     def over(self, channels):
         """A loop over the vectors of a row: its first channels."""
-        return _loop(self.builder, channels)
+        lanes = ir.Constant(_I64, LANES)
+        with cgutils.for_range(self.builder, self.builder.udiv(channels, lanes)) as loop:
+            yield self.builder.mul(loop.index, lanes)
 
 
-@contextmanager
-def _loop(builder, channels):
-    lanes = ir.Constant(_I64, LANES)
-    with cgutils.for_range(builder, builder.udiv(channels, lanes)) as loop:
-        yield builder.mul(loop.index, lanes)
-
-
+# numba fixes that an intrinsic's first parameter is `typing`.
 @intrinsic
-def gate(typing, width, bias, past, past_scale, present, present_scale, scale, z):
-    """z [R] (int16 of -1..1) = tanh(a) sigmoid(b) within 3e-5; [a, b] = bias + scaled sums [2R].
+def gate(typing, conditioning, past, present, input_scales, scale, z):
+    """z [R] (int16 of -1..1) = tanh(a) sigmoid(b) within 3e-5.
 
-    width: R. past, present: int32 sums [2R], each with the scale of its inputs; scale [4R]: of
-    their outputs, those of the past first.
+    [a, b] = conditioning [2R] + the scaled sums past and present, int32 [2R]. input_scales: those
+    of the inputs of the two, a pair; scale [4R]: of their outputs, those of the past first.
     """
-    signature = types.void(width, bias, past, past_scale, present, present_scale, scale, z)
+    signature = types.void(conditioning, past, present, input_scales, scale, z)
 
     def generate(context, builder, signature, arguments):
         rows = _Rows(context, builder, signature, arguments)
-        width = arguments[0]
-        scales = {2: rows.spread(arguments[3]), 4: rows.spread(arguments[5])}
+        width = builder.udiv(rows.lengths[0], ir.Constant(_I64, 2))
+        scales = map(rows.spread, cgutils.unpack_tuple(builder, arguments[3], 2))
+        scaled = list(zip((1, 2), scales, strict=True))
 
         def input_of(index):
-            total, at = rows.load(1, index), index
-            for sums, of_inputs in scales.items():
-                factor = rows.multiply(of_inputs, rows.load(6, at))
+            total, at = rows.load(0, index), index
+            for sums, of_inputs in scaled:
+                factor = rows.multiply(of_inputs, rows.load(4, at))
                 total = rows.add(total, rows.multiply(factor, rows.from_sums(sums, index)))
                 at = builder.add(index, builder.add(width, width))
             return total
@@ -152,23 +143,43 @@ def gate(typing, width, bias, past, past_scale, present, present_scale, scale, z
             (p, q), (u, v) = ratio(a), ratio(rows.clamped(b, LIMIT16))
             above = rows.multiply(p, rows.multiply(rows.spread(HALF), rows.add(u, v)))
             gated = builder.fdiv(above, rows.multiply(q, v))
-            rows.store(rows.rounded(rows.multiply(gated, rows.spread(TOP))), 7, index)
+            rows.store(rows.rounded(rows.multiply(gated, rows.spread(TOP))), 5, index)
         return context.get_dummy_value()
 
     return signature, generate
 
 
 @intrinsic
-def add_residual(typing, width, sums, scale, bias, x):
+def add_residual(typing, sums, scale, bias, x):
     """x [R] += scaled sums + bias; returns the largest magnitude in x."""
-    signature = types.float32(width, sums, scale, bias, x)
+    signature = types.float32(sums, scale, bias, x)
 
     def generate(context, builder, signature, arguments):
         rows = _Rows(context, builder, signature, arguments)
         peaks = cgutils.alloca_once_value(builder, ir.Constant(_INTS, None))
-        with rows.over(arguments[0]) as index:
-            given = rows.multiply(rows.load(2, index), rows.from_sums(1, index))
-            value = rows.add(rows.load(4, index), rows.add(given, rows.load(3, index)))
+        with rows.over(rows.lengths[3]) as index:
+            given = rows.multiply(rows.load(1, index), rows.from_sums(0, index))
+            value = rows.add(rows.load(3, index), rows.add(given, rows.load(2, index)))
+            rows.store(value, 3, index)
+            _keep_larger(rows, peaks, value)
+        return _largest(builder, peaks)
+
+    return signature, generate
+
+
+@intrinsic
+def rectify(typing, sums, scale, input_scale, bias, x):
+    """x [S] = relu(scaled sums + bias); returns the largest. x may be `bias`."""
+    signature = types.float32(sums, scale, input_scale, bias, x)
+
+    def generate(context, builder, signature, arguments):
+        rows = _Rows(context, builder, signature, arguments)
+        peaks = cgutils.alloca_once_value(builder, ir.Constant(_INTS, None))
+        of_inputs, zero = rows.spread(arguments[2]), ir.Constant(_FLOATS, None)
+        with rows.over(rows.lengths[4]) as index:
+            factor = rows.multiply(of_inputs, rows.load(1, index))
+            value = rows.add(rows.load(3, index), rows.multiply(factor, rows.from_sums(0, index)))
+            value = builder.select(builder.fcmp_ordered(">", value, zero), value, zero)
             rows.store(value, 4, index)
             _keep_larger(rows, peaks, value)
         return _largest(builder, peaks)
@@ -177,41 +188,21 @@ def add_residual(typing, width, sums, scale, bias, x):
 
 
 @intrinsic
-def rectify(typing, width, sums, scale, input_scale, bias, x):
-    """x [S] = relu(scaled sums + bias); returns the largest. x may be `bias`."""
-    signature = types.float32(width, sums, scale, input_scale, bias, x)
-
-    def generate(context, builder, signature, arguments):
-        rows = _Rows(context, builder, signature, arguments)
-        peaks = cgutils.alloca_once_value(builder, ir.Constant(_INTS, None))
-        of_inputs, zero = rows.spread(arguments[3]), ir.Constant(_FLOATS, None)
-        with rows.over(arguments[0]) as index:
-            factor = rows.multiply(of_inputs, rows.load(2, index))
-            value = rows.add(rows.load(4, index), rows.multiply(factor, rows.from_sums(1, index)))
-            value = builder.select(builder.fcmp_ordered(">", value, zero), value, zero)
-            rows.store(value, 5, index)
-            _keep_larger(rows, peaks, value)
-        return _largest(builder, peaks)
-
-    return signature, generate
-
-
-@intrinsic
-def to_int16(typing, width, x, peak, out):
+def to_int16(typing, x, peak, out):
     """x [N], of magnitudes up to `peak`, to int16 in `out`; returns the scale that takes it back.
 
     A `peak` below SMALLEST counts as that.
     """
-    signature = types.float32(width, x, peak, out)
+    signature = types.float32(x, peak, out)
 
     def generate(context, builder, signature, arguments):
         rows = _Rows(context, builder, signature, arguments)
         least, top = (ir.Constant(ir.FloatType(), float(c)) for c in (SMALLEST, TOP))
-        peak = arguments[2]
+        peak = arguments[1]
         peak = builder.select(builder.fcmp_ordered(">", peak, least), peak, least)
         up = rows.spread(builder.fdiv(top, peak))
-        with rows.over(arguments[0]) as index:
-            rows.store(rows.rounded(rows.multiply(rows.load(1, index), up)), 3, index)
+        with rows.over(rows.lengths[0]) as index:
+            rows.store(rows.rounded(rows.multiply(rows.load(0, index), up)), 2, index)
         return builder.fdiv(peak, top)
 
     return signature, generate

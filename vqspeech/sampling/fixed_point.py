@@ -7,6 +7,8 @@ numbers here (units of 2^-14), products add up in 64 bits without overflow, in w
 tanh and exponential are tables. Sampling uses the same numbers as coding.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -52,25 +54,27 @@ def add_product(x, w, out):
 
 
 @njit(inline="always", **FLAGS)
-def narrowed(x):
+def rounded(x):
     """Units of 2^-28 to units of 2^-14, rounded, within the range that sums were sized for."""
     return min(max((x + HALF) >> FRACTION, -LARGEST), LARGEST)
 
 
 @njit(**FLAGS)
-def step(net, state, bias, logits):
+def step(net, state, conditioning, logits):
     """Logits int64 [K] (units of 2^-28) of the code after `state.previous`.
 
-    bias: int64 [L, 2R], a speaker's. Moves the layers of `state` on by one code; `tell` it which.
+    conditioning: int64 [L, 2R], a speaker's. Moves the layers of `state` on by one code; `observe`
+    tells it which.
     """
     width, skip_width = net.embedding.shape[1], len(net.skip_bias)
     x, z = np.empty(width, np.int32), np.empty(width, np.int32)
     x[:] = net.embedding[state.previous[0]]
     gates, wide = np.empty(2 * width, np.int64), np.empty(width, np.int64)
-    skip = net.skip_bias.copy()
+    skip, offset = net.skip_bias.copy(), 0
     for layer in range(len(net.dilations)):
-        ring = state.offsets[layer] + state.cursor[layer]
-        gates[:] = bias[layer]
+        ring = offset + state.cursor[layer]
+        offset += net.dilations[layer]
+        gates[:] = conditioning[layer]
         add_product(state.rings[ring], net.gates[layer, :width], gates)
         add_product(x, net.gates[layer, width:], gates)
         state.rings[ring] = x
@@ -84,23 +88,23 @@ def step(net, state, bias, logits):
         wide[:] = net.residual_bias[layer]
         add_product(z, net.residual[layer], wide)
         for j in range(width):
-            x[j] = min(max(x[j] + narrowed(wide[j]), -LARGEST), LARGEST)
+            x[j] = min(max(x[j] + rounded(wide[j]), -LARGEST), LARGEST)
     low, top = np.empty(skip_width, np.int32), net.hidden_bias.copy()
     for j in range(skip_width):
-        low[j] = max(narrowed(skip[j]), 0)
+        low[j] = max(rounded(skip[j]), 0)
     add_product(low, net.hidden, top)
     for j in range(skip_width):
-        low[j] = max(narrowed(top[j]), 0)
-    logits[:] = net.output_bias[state.turn[0]]
-    add_product(low, net.output[state.turn[0]], logits)
+        low[j] = max(rounded(top[j]), 0)
+    logits[:] = net.output_bias[state.codebook[0]]
+    add_product(low, net.output[state.codebook[0]], logits)
 
 
 @njit(inline="always", **FLAGS)
-def tell(net, state, code):
+def observe(net, state, code):
     """What code the last `step` was about."""
-    books, codes = net.output_bias.shape
-    state.previous[0] = code + state.turn[0] * codes
-    state.turn[0] = (state.turn[0] + 1) % books
+    codebooks, codes = net.output_bias.shape
+    state.previous[0] = code + state.codebook[0] * codes
+    state.codebook[0] = (state.codebook[0] + 1) % codebooks
 
 
 @njit(**FLAGS)
@@ -109,11 +113,7 @@ def frequencies(logits, inverse, power, out):
 
     inverse: 1 / temperature in units of 2^-16. power: the table of powers of two.
     """
-    best = 0
-    for k in range(1, len(logits)):
-        if logits[k] > logits[best]:
-            best = k
-    total = np.int64(0)
+    best, total = np.argmax(logits), np.int64(0)
     for k in range(len(logits)):
         below = min(logits[best] - logits[k], LOWEST)
         below = min((below * inverse) >> 16, LOWEST)
@@ -131,13 +131,13 @@ def frequencies(logits, inverse, power, out):
 
 
 @njit(**FLAGS)
-def force(net, state, bias, codes, out):
+def force(net, state, conditioning, codes, out):
     """Frequencies out int64 [F, K] of each of the given codes [F]; used where none are coded."""
     logits = np.empty(net.output_bias.shape[1], np.int64)
     for n in range(len(codes)):
-        step(net, state, bias, logits)
+        step(net, state, conditioning, logits)
         frequencies(logits, PLAIN, net.power, out[n])
-        tell(net, state, codes[n])
+        observe(net, state, codes[n])
 
 
 @njit(**FLAGS)
@@ -155,30 +155,30 @@ def nucleus(found, kept):
     return total
 
 
-@njit(**FLAGS)
-def sample(net, state, bias, inverse, kept, randoms, out):
-    """Draw codes out [F]: one for each of `randoms` int64 [F] in 0 .. 2^31 - 1.
+class Drawing(NamedTuple):
+    """How codes are drawn.
 
     inverse: 1 / temperature in units of 2^-16, 0 for the likeliest code. kept: of 2^24, how much of
     the probability the likeliest codes must reach before the others are left out.
     """
-    logits, found = (
-        np.empty(net.output_bias.shape[1], np.int64),
-        np.empty(net.output_bias.shape[1], np.int64),
-    )
+
+    inverse: int
+    kept: int
+
+
+@njit(**FLAGS)
+def sample(net, state, conditioning, drawing, randoms, out):
+    """Draw codes out [F]: one for each of `randoms` int64 [F] in 0 .. 2^31 - 1."""
+    codes, (inverse, kept) = net.output_bias.shape[1], drawing
+    logits, found = np.empty(codes, np.int64), np.empty(codes, np.int64)
     for n in range(len(out)):
-        step(net, state, bias, logits)
+        step(net, state, conditioning, logits)
         frequencies(logits, inverse if inverse else PLAIN, net.power, found)
-        choice = 0
-        if inverse == 0:
-            for k in range(1, len(found)):
-                if found[k] > found[choice]:
-                    choice = k
-        else:
-            total = nucleus(found, kept)
-            target = (randoms[n] * total) >> 31
+        choice = np.argmax(found) if inverse == 0 else 0
+        if inverse:
+            target = (randoms[n] * nucleus(found, kept)) >> 31
             while target >= found[choice]:
                 target -= found[choice]
                 choice += 1
         out[n] = choice
-        tell(net, state, choice)
+        observe(net, state, choice)

@@ -5,10 +5,22 @@ into full-width multiply-adds; inputs are taken four at a time, so that an outpu
 stored once for four of them.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from vqspeech.sampling.maths import FLAGS, LEVELS, draw, gated32
+from vqspeech.sampling.maths import FLAGS, copy, draw_bands, embed, gated32
+
+
+class Space(NamedTuple):
+    """Work space of a step: x [R], both and gates [2R], skip and top [S]."""
+
+    x: np.ndarray
+    both: np.ndarray
+    gates: np.ndarray
+    skip: np.ndarray
+    top: np.ndarray
 
 
 @njit(inline="always", **FLAGS)
@@ -28,26 +40,24 @@ def add_product(x, w, out):
 
 
 @njit(**FLAGS)
-def step(net, state, bias, drive, x, both, gates, skip, top, logits):
+def step(net, state, conditioning, inputs, space, logits):
     """One step of the network: reads `state.previous`, fills logits [bands * 256].
 
-    bias: [L, 2R]. drive: [R]. x [R], both [2R], gates [2R], skip [S] and top [S] are work space.
+    conditioning: [L, 2R]. inputs: [R].
     """
-    width = len(x)
-    x[:] = drive
-    for band in range(len(state.previous)):
-        row = net.embedding[band, state.previous[band]]
-        for j in range(width):
-            x[j] += row[j]
+    x, both, gates, skip, top = space
+    width, offset = len(x), 0
+    embed(net.embedding, state.previous, inputs, x)
     skip[:] = net.skip_bias
     for layer in range(len(net.dilations)):
-        ring = state.offsets[layer] + state.cursor[layer]
+        ring = offset + state.cursor[layer]
+        offset += net.dilations[layer]
         for j in range(width):
             both[j] = state.rings[ring, j]
             both[width + j] = x[j]
             state.rings[ring, j] = x[j]
         state.cursor[layer] = (state.cursor[layer] + 1) % net.dilations[layer]
-        gates[:] = bias[layer]
+        gates[:] = conditioning[layer]
         add_product(both, net.gates[layer], gates)
         for j in range(width):
             both[j] = gated32(gates[j], gates[width + j])
@@ -67,32 +77,24 @@ def step(net, state, bias, drive, x, both, gates, skip, top, logits):
 
 
 @njit(**FLAGS)
-def run(net, state, bias, drive, hold, uniforms, temperature, out):
-    """Sample freely: bias [F, L, 2R], drive [F * hold, R], uniforms and out [F * hold, bands].
+def run(net, work, forced, out, logits):
+    """Sample freely, or with `forced` follow the samples that `out` holds.
 
-    out: uint8.
+    work: a `Work`. out: [N, bands] uint8. logits: [N or 1, bands * 256]: of every step where
+    forced, else work space.
     """
     width, channels = net.embedding.shape[2], len(net.skip_bias)
-    x = np.empty(width, np.float32)
-    both, gates = np.empty(2 * width, np.float32), np.empty(2 * width, np.float32)
-    skip, top = np.empty(channels, np.float32), np.empty(channels, np.float32)
-    logits = np.empty(len(net.output_bias), np.float32)
+    space = Space(
+        np.empty(width, np.float32),
+        np.empty(2 * width, np.float32),
+        np.empty(2 * width, np.float32),
+        np.empty(channels, np.float32),
+        np.empty(channels, np.float32),
+    )
+    steps_per_frame = len(work.inputs) // len(work.conditioning)
     for n in range(len(out)):
-        step(net, state, bias[n // hold], drive[n], x, both, gates, skip, top, logits)
-        for band in range(out.shape[1]):
-            mine = logits[band * LEVELS : (band + 1) * LEVELS]
-            index = draw(mine, uniforms[n, band], temperature)
-            state.previous[band] = index
-            out[n, band] = index
-
-
-@njit(**FLAGS)
-def run_forced(net, state, bias, drive, hold, samples, out):
-    """Teacher-forced logits out [N, bands * 256] of given samples [N, bands]."""
-    width, channels = net.embedding.shape[2], len(net.skip_bias)
-    x = np.empty(width, np.float32)
-    both, gates = np.empty(2 * width, np.float32), np.empty(2 * width, np.float32)
-    skip, top = np.empty(channels, np.float32), np.empty(channels, np.float32)
-    for n in range(len(out)):
-        step(net, state, bias[n // hold], drive[n], x, both, gates, skip, top, out[n])
-        state.previous[:] = samples[n]
+        conditioning, here = work.conditioning[n // steps_per_frame], logits[n if forced else 0]
+        step(net, work.state, conditioning, work.inputs[n], space, here)
+        if not forced:
+            draw_bands(here, work.uniforms[n], work.temperature, out[n])
+        copy(out[n], work.state.previous)

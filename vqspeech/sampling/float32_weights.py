@@ -1,5 +1,8 @@
 """A trained WaveNet as plain arrays, laid out in the order in which the kernels read them."""
 
+# pyright: reportArgumentType=false
+# (PyTorch does not say what kind of layers a ModuleList holds.)
+
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +13,7 @@ from vqspeech.audio.signal import MU_ZERO
 from vqspeech.nn.decoder import WaveNetDecoder
 
 
-class PackedWaveNet(NamedTuple):
+class Float32WaveNet(NamedTuple):
     """Weights, float32, inputs first: row i of a matrix is what input i adds to all outputs.
 
     embedding [bands, 256, R]; gates [L, 2R, 2R]; residual [L, R, R] and residual_bias [L, R]
@@ -31,15 +34,14 @@ class PackedWaveNet(NamedTuple):
     dilations: np.ndarray
 
 
-class StreamState(NamedTuple):
+class Float32State(NamedTuple):
     """Where one stream stands; the kernels change it in place.
 
-    rings [sum of dilations, R]: each layer's last inputs. offsets [L]: a layer's first row there.
-    cursor [L]: the oldest row of each ring. previous [bands]: the last samples' indices.
+    rings [sum of dilations, R]: each layer's last inputs. cursor [L]: the oldest row of each
+    layer's ring. previous [bands]: the last samples' indices.
     """
 
     rings: np.ndarray
-    offsets: np.ndarray
     cursor: np.ndarray
     previous: np.ndarray
 
@@ -52,14 +54,14 @@ def _array(tensor: Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().cpu().float().numpy())
 
 
-def pack_wavenet(decoder: WaveNetDecoder) -> PackedWaveNet:
+def pack_wavenet(decoder: WaveNetDecoder) -> Float32WaveNet:
     """Copy a decoder's weights into kernel order."""
     stack = decoder.stack
     width = stack.residual_channels
     last = torch.zeros(width, width), torch.zeros(width)
     residual = [(layer.weight, layer.bias) for layer in stack.residual] + [last]
     skip = _inputs_first(stack.skip.weight)
-    return PackedWaveNet(
+    return Float32WaveNet(
         embedding=_array(decoder.embedding),
         gates=np.stack([_inputs_first(layer.weight) for layer in stack.gates]),
         residual=np.stack([_inputs_first(weight) for weight, _ in residual]),
@@ -74,12 +76,10 @@ def pack_wavenet(decoder: WaveNetDecoder) -> PackedWaveNet:
     )
 
 
-def new_state(net: PackedWaveNet) -> StreamState:
+def new_state(net: Float32WaveNet) -> Float32State:
     """A stream that has seen nothing: silence before its first sample."""
-    offsets = np.concatenate([[0], np.cumsum(net.dilations)[:-1]])
-    return StreamState(
+    return Float32State(
         rings=np.zeros((int(net.dilations.sum()), net.gates.shape[1] // 2), np.float32),
-        offsets=offsets.astype(np.int64),
         cursor=np.zeros(len(net.dilations), np.int64),
         previous=np.full(net.embedding.shape[0], MU_ZERO, np.int64),
     )

@@ -11,14 +11,14 @@ import numpy as np
 from vqspeech.audio.signal import MU_ZERO
 from vqspeech.errors import InputError
 from vqspeech.sampling.elementwise import LANES
-from vqspeech.sampling.float32_weights import PackedWaveNet
+from vqspeech.sampling.float32_weights import Float32WaveNet
 from vqspeech.sampling.matvec import LARGEST_INPUTS, pack_int8
 
 LARGEST_INT8, LARGEST_INT16 = 127, 32_767
 
 
-class NarrowWaveNet(NamedTuple):
-    """What `narrow_kernels` read.
+class Int8WaveNet(NamedTuple):
+    """What `int8_kernels` read.
 
     weights: int8, flat, in the order in which a step reads them: each layer's gates from the past
     input and from the present one [R, 2R] and, but for the last, its residual outputs [R, R]; then
@@ -26,7 +26,7 @@ class NarrowWaveNet(NamedTuple):
     [S, S]; output [S, bands * 256]. The scales (float32) take integer sums back to the range of the
     weights: gate_scale [L, 2, 2R], residual_scale [L - 1, R] and skip_scale [S] (over int16 gate
     outputs), hidden_scale [S], output_scale [bands * 256]. skip_layers: layers a piece. The rest is
-    as in `PackedWaveNet`.
+    as in `Float32WaveNet`.
     """
 
     embedding: np.ndarray
@@ -44,7 +44,7 @@ class NarrowWaveNet(NamedTuple):
     skip_layers: int
 
 
-class NarrowState(NamedTuple):
+class Int8State(NamedTuple):
     """Where one stream stands.
 
     rings [sum of dilations, R padded] int16 and ring_scale [sum of dilations]: each layer's last
@@ -58,7 +58,7 @@ class NarrowState(NamedTuple):
 
 
 def padding(size: int) -> int:
-    """Channels of zeros that `elementwise` wants beyond `size`; `products` wants no more."""
+    """Channels of zeros that `elementwise` wants beyond `size`; `matvec` wants no more."""
     return -size % LANES
 
 
@@ -74,20 +74,15 @@ def padded_gates(array: np.ndarray) -> np.ndarray:
     return padded(halves, halves.ndim - 1).reshape(*array.shape[:-1], -1)
 
 
-def padded_net(net: PackedWaveNet) -> PackedWaveNet:
+def padded_net(net: Float32WaveNet) -> Float32WaveNet:
     """The same network with R and S rounded up: channels that are always zero."""
     layers, inputs, outputs = net.gates.shape
     gates = padded_gates(net.gates.reshape(layers, 2, inputs // 2, outputs))
+    axes = {"embedding": [2], "residual": [1, 2], "residual_bias": [1], "skip": [1, 2]}
+    axes |= {"skip_bias": [0], "hidden": [0, 1], "hidden_bias": [0], "output": [0]}
     return net._replace(
-        embedding=padded(net.embedding, 2),
         gates=padded(gates, 2).reshape(layers, -1, gates.shape[-1]),
-        residual=padded(net.residual, 1, 2),
-        residual_bias=padded(net.residual_bias, 1),
-        skip=padded(net.skip, 1, 2),
-        skip_bias=padded(net.skip_bias, 0),
-        hidden=padded(net.hidden, 0, 1),
-        hidden_bias=padded(net.hidden_bias, 0),
-        output=padded(net.output, 0),
+        **{name: padded(getattr(net, name), *own) for name, own in axes.items()},
     )
 
 
@@ -98,7 +93,7 @@ def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return steps.astype(np.int8), scale.astype(np.float32)
 
 
-def narrow_wavenet(net: PackedWaveNet) -> NarrowWaveNet:
+def quantise_wavenet(net: Float32WaveNet) -> Int8WaveNet:
     """Quantise a packed decoder. Raises InputError for layers too wide for 32-bit sums."""
     net = padded_net(net)
     layers, width, channels = net.skip.shape
@@ -124,7 +119,7 @@ def narrow_wavenet(net: PackedWaveNet) -> NarrowWaveNet:
     for first in range(0, layers, together):
         flat.append(pack_int8(skip[first : first + together].reshape(-1, channels)))
     hidden_scale, output_scale = pack(net.hidden), pack(net.output)
-    return NarrowWaveNet(
+    return Int8WaveNet(
         embedding=net.embedding,
         weights=np.concatenate(flat),
         gate_scale=np.array(gate_scale, np.float32),
@@ -142,10 +137,10 @@ def narrow_wavenet(net: PackedWaveNet) -> NarrowWaveNet:
     )
 
 
-def new_narrow_state(net: NarrowWaveNet) -> NarrowState:
+def new_state(net: Int8WaveNet) -> Int8State:
     """A stream that has seen nothing: silence before its first sample."""
     steps, width = int(net.dilations.sum()), net.embedding.shape[2]
-    return NarrowState(
+    return Int8State(
         rings=np.zeros((steps, width), np.int16),
         ring_scale=np.zeros(steps, np.float32),
         cursor=np.zeros(len(net.dilations), np.int64),

@@ -1,6 +1,6 @@
 """The coarse half of inverting a distribution function: in which block of levels a target lies.
 
-LLVM vector code like that of `products`: sixteen vectors of sixteen probabilities become one vector
+LLVM vector code like that of `matvec`: sixteen vectors of sixteen probabilities become one vector
 of sixteen sums by a tree of shuffles, which a loop over levels cannot.
 """
 

@@ -1,7 +1,11 @@
-"""Scalar mathematics of the kernels, in plain float32 arithmetic that becomes vector code.
+"""What the kernels share: mathematics in plain float32 arithmetic that becomes vector code, the
+samples that a step begins with and those that it ends with.
 
 `fastmath` allows contraction to fused multiply-adds only, so results are the same every time.
 """
+
+# pyright: reportCallIssue=false
+# (An intrinsic is written with a parameter more than it is called with.)
 
 import numpy as np
 from llvmlite import ir
@@ -17,24 +21,16 @@ SMALLEST = np.float32(2**-25)
 
 # tanh(x) / x as a ratio of polynomials in x^2, fitted on [-8, 8] for the least largest relative
 # error (2e-9; 3e-7 once computed in float32).
-P0, P1, P2, P3, P4, P5, P6 = (
-    np.float32(p)
-    for p in (
-        9.999999982e-01,
-        1.312434423e-01,
-        3.149358472e-03,
-        1.164237585e-05,
-        -2.231436488e-08,
-        6.365372105e-11,
-        -1.156382891e-13,
-    )
+P0, P1, P2, P3 = np.array(
+    [9.999999982e-01, 1.312434423e-01, 3.149358472e-03, 1.164237585e-05], np.float32
 )
-Q0, Q1, Q2, Q3 = (np.float32(q) for q in (1.0, 4.645767573e-01, 2.467497570e-02, 2.612965022e-04))
+P4, P5, P6 = np.array([-2.231436488e-08, 6.365372105e-11, -1.156382891e-13], np.float32)
+Q0, Q1, Q2, Q3 = np.array([1.0, 4.645767573e-01, 2.467497570e-02, 2.612965022e-04], np.float32)
 LIMIT, HALF, ONE = np.float32(8.0), np.float32(0.5), np.float32(1.0)
 
 # exp(x) = 2^k exp(r), k = rint(x / ln 2); ln 2 in two parts, so that k ln 2 leaves no error in r.
-INVERSE_LN2, LN2_HIGH, LN2_LOW = (
-    np.float32(c) for c in (1.44269504, 0.693145751953125, 1.42860677e-6)
+INVERSE_LN2, LN2_HIGH, LN2_LOW = np.array(
+    [1.44269504, 0.693145751953125, 1.42860677e-6], np.float32
 )
 ROUNDING, MANTISSA = np.float32(1.5 * 2**23), np.int32(23)
 """Adding the first rounds a float32 to a whole number; the second: its bits below the exponent."""
@@ -130,6 +126,23 @@ def gated32(a, b):
     return p * (HALF * (u + v)) / (q * v)
 
 
+@njit(inline="always", **FLAGS)
+def copy(source, out):
+    """out = source, without the intermediate copy that numba makes of an assigned slice."""
+    for i in range(len(out)):
+        out[i] = source[i]
+
+
+@njit(**FLAGS)
+def embed(table, previous, inputs, x):
+    """x [R] = inputs [R] + sum over bands of the rows of the previous samples."""
+    copy(inputs, x)
+    for band in range(len(previous)):
+        row = table[band, previous[band]]
+        for i in range(len(x)):
+            x[i] += row[i]
+
+
 @njit(**FLAGS)
 def draw(logits, uniform, temperature):
     """An index from logits [256] by inverse CDF at `uniform`; temperature 0: the most likely.
@@ -156,3 +169,11 @@ def draw(logits, uniform, temperature):
         if logits[k] > 0:
             last = k
     return last  # rounding: the target lies a hair beyond the sum of the last block
+
+
+@njit(**FLAGS)
+def draw_bands(logits, uniforms, temperature, out):
+    """`draw` of every band: logits [bands * 256], uniforms and out [bands]."""
+    for band in range(len(out)):
+        mine = logits[band * LEVELS : (band + 1) * LEVELS]
+        out[band] = draw(mine, uniforms[band], temperature)

@@ -11,6 +11,9 @@ The vector code is LLVM's own intermediate form (plain multiplications and addit
 which every processor that numba knows can run; only the choice of instructions is left to LLVM.
 """
 
+# pyright: reportCallIssue=false
+# (An intrinsic is written with a parameter more than it is called with.)
+
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
@@ -47,15 +50,16 @@ def _group_product(streams: int, chains: int):
     """An intrinsic: sums of one group of outputs for `streams` streams at once."""
 
     @intrinsic
-    def product_of_group(typing, weights, start, x, first, pairs, sums, column):
-        signature = types.void(weights, start, x, first, pairs, sums, column)
+    def product_of_group(typing, weights, x, sums, place):
+        """place: the group's first weight, the first stream, pairs of inputs, the first output."""
+        signature = types.void(weights, x, sums, place)
 
         def generate(context, builder, signature, arguments):
-            arrays = {
-                i: context.make_array(signature.args[i])(context, builder, arguments[i])
-                for i in (0, 2, 5)
-            }
-            start, first, pairs, column = (arguments[i] for i in (1, 3, 4, 6))
+            weights, x, sums = (
+                context.make_array(kind)(context, builder, argument)
+                for kind, argument in zip(signature.args[:3], arguments[:3], strict=True)
+            )
+            start, first, pairs, column = cgutils.unpack_tuple(builder, arguments[3], 4)
 
             def constant(value):
                 return ir.Constant(_I64, value)
@@ -87,7 +91,7 @@ def _group_product(streams: int, chains: int):
                 chosen = ir.Constant(_SUMS, [2 * i + odd for i in range(LANES)])
                 return builder.shuffle_vector(products, ir.Constant(_PAIRS32, ir.Undefined), chosen)
 
-            matrix, inputs = moved(arrays[0].data, start), rows(arrays[2])
+            matrix, inputs = moved(weights.data, start), rows(x)
             totals = np.empty((chains, streams, TILES), object)
             for place in np.ndindex(totals.shape):
                 totals[place] = cgutils.alloca_once(builder, _SUMS)  # LLVM makes it a register
@@ -107,7 +111,7 @@ def _group_product(streams: int, chains: int):
                             pairwise = builder.add(half(products, 0), half(products, 1))
                             total = totals[chain, s, tile]
                             builder.store(builder.add(builder.load(total), pairwise), total)
-            for s, line in enumerate(rows(arrays[5])):
+            for s, line in enumerate(rows(sums)):
                 for tile in range(TILES):
                     value = builder.load(totals[0, s, tile])
                     for chain in range(1, chains):
@@ -128,22 +132,24 @@ _one, _two, _four = _group_product(1, 2), _group_product(2, 1), _group_product(4
 
 
 @njit(cache=True, nogil=True)
-def product(weights, start, inputs, outputs, x, streams, sums):
+def product(weights, start, shape, x, streams, sums):
     """sums [streams, outputs] (int32) = x [streams, inputs] (int16) @ matrix (int8).
 
-    weights: flat, from `pack_int8`s; `start` is where the matrix begins there. inputs and outputs
-    are the padded numbers; x and sums are C-contiguous and at least that wide. Returns where the
-    next matrix begins. No bounds are checked.
+    weights: flat, from `pack_int8`s; `start` is where the matrix begins there. shape: its inputs
+    and outputs, padded; x and sums are C-contiguous and at least that wide. Returns where the next
+    matrix begins. No bounds are checked.
     """
+    inputs, outputs = shape
+    pairs = inputs // 2
     for column in range(0, outputs, GROUP):
         stream = 0
         while stream + 4 <= streams:
-            _four(weights, start, x, stream, inputs // 2, sums, column)
+            _four(weights, x, sums, (start, stream, pairs, column))
             stream += 4
         if stream + 2 <= streams:
-            _two(weights, start, x, stream, inputs // 2, sums, column)
+            _two(weights, x, sums, (start, stream, pairs, column))
             stream += 2
         if stream < streams:
-            _one(weights, start, x, stream, inputs // 2, sums, column)
+            _one(weights, x, sums, (start, stream, pairs, column))
         start += inputs * GROUP
     return start

@@ -1,4 +1,7 @@
-"""A trained prior as integer arrays, laid out in the order in which the exact kernels read them."""
+"""A trained prior as integer arrays, laid out in the order in which `fixed_point` reads them."""
+
+# pyright: reportArgumentType=false
+# (PyTorch does not say what kind of layers a ModuleList holds.)
 
 from typing import NamedTuple
 
@@ -24,13 +27,14 @@ class PackedPrior(NamedTuple):
 
     In units of 2^-14, int32: embedding [P * K + 2, R] of P codebooks; gates [L, 2R, 2R]; residual
     [L, R, R] (zero in the last layer); skip [L, R, S]; hidden [S, S]; output [P, S, K]. In units of
-    2^-28, int64: bias [speakers + 1, L, 2R] of the gates; residual_bias [L, R]; skip_bias [S];
-    hidden_bias [S]; output_bias [P, K]. dilations int64 [L]; tanh and power are the tables.
+    2^-28, int64: conditioning [speakers + 1, L, 2R], biases of the gates; residual_bias [L, R];
+    skip_bias [S]; hidden_bias [S]; output_bias [P, K]. dilations int64 [L]; tanh and power are
+    the tables.
     """
 
     embedding: np.ndarray
     gates: np.ndarray
-    bias: np.ndarray
+    conditioning: np.ndarray
     residual: np.ndarray
     residual_bias: np.ndarray
     skip: np.ndarray
@@ -47,16 +51,15 @@ class PackedPrior(NamedTuple):
 class PriorState(NamedTuple):
     """Where one sequence stands; the kernels change it in place.
 
-    rings int32 [sum of dilations, R]: each layer's last inputs. offsets [L]: a layer's first row
-    there. cursor [L]: the oldest row of each ring. previous [1]: the embedding's row of the last
-    code, or of what stands before the first. turn [1]: the codebook of the next code.
+    rings int32 [sum of dilations, R]: each layer's last inputs. cursor [L]: the oldest row of each
+    layer's ring. previous [1]: the embedding's row of the last code, or of what stands before the
+    first. codebook [1]: that of the next code.
     """
 
     rings: np.ndarray
-    offsets: np.ndarray
     cursor: np.ndarray
     previous: np.ndarray
-    turn: np.ndarray
+    codebook: np.ndarray
 
 
 def _fixed(tensor: Tensor, bits: int, limit: float, kind: type) -> np.ndarray:
@@ -84,7 +87,7 @@ def _bias(tensor: Tensor) -> np.ndarray:
 
 def pack_prior(prior: Prior) -> PackedPrior:
     """Round a prior's weights to fixed point, in kernel order. InputError: one is too large."""
-    stack, layers, books = prior.stack, prior.config.layers, prior.quantizer.codebooks
+    stack, layers, codebooks = prior.stack, prior.config.layers, prior.quantizer.codebooks
     width, last = stack.residual_channels, len(stack.residual)
     residual = np.zeros((layers, width, width), np.int32)
     residual_bias = np.zeros((layers, width), np.int64)
@@ -93,21 +96,21 @@ def pack_prior(prior: Prior) -> PackedPrior:
         residual_bias[i] = _bias(stack.residual[i].bias)
     # Not with `@` on floats: its order of summation is the library's own.
     speakers = _weight(prior.speakers.weight).astype(np.int64)
-    bias = np.tile(_bias(prior.condition.bias), (len(speakers), 1))
+    conditioning = np.tile(_bias(prior.condition.bias), (len(speakers), 1))
     for column, row in zip(speakers.T, _matrix(prior.condition.weight), strict=True):
-        bias += column[:, None] * row.astype(np.int64)
+        conditioning += column[:, None] * row.astype(np.int64)
     return PackedPrior(
         embedding=_weight(prior.embedding.weight),
         gates=np.stack([_matrix(layer.weight) for layer in stack.gates]),
-        bias=bias.reshape(len(speakers), layers, 2 * width),
+        conditioning=conditioning.reshape(len(speakers), layers, 2 * width),
         residual=residual,
         residual_bias=residual_bias,
         skip=_matrix(stack.skip.weight).reshape(layers, width, -1),
         skip_bias=_bias(stack.skip.bias),
         hidden=_matrix(prior.hidden.weight),
         hidden_bias=_bias(prior.hidden.bias),
-        output=np.stack([_matrix(own) for own in prior.output.weight.chunk(books)]),
-        output_bias=_bias(prior.output.bias).reshape(books, -1),
+        output=np.stack([_matrix(own) for own in prior.output.weight.chunk(codebooks)]),
+        output_bias=_bias(prior.output.bias).reshape(codebooks, -1),
         dilations=np.array(stack.dilations, np.int64),
         tanh=tanh_table(),
         power=power_table(),
@@ -116,11 +119,9 @@ def pack_prior(prior: Prior) -> PackedPrior:
 
 def new_state(net: PackedPrior, inside: bool = False) -> PriorState:
     """A sequence that has seen nothing; `inside`: it goes on from a past that is not shown."""
-    offsets = np.concatenate([[0], np.cumsum(net.dilations)[:-1]])
     return PriorState(
         rings=np.zeros((int(net.dilations.sum()), net.embedding.shape[1]), np.int32),
-        offsets=offsets.astype(np.int64),
         cursor=np.zeros(len(net.dilations), np.int64),
         previous=np.full(1, net.output_bias.size + int(inside), np.int64),
-        turn=np.zeros(1, np.int64),
+        codebook=np.zeros(1, np.int64),
     )

@@ -9,7 +9,7 @@ the last interval; a decoder reads zeros after it.
 import numpy as np
 from numba import njit
 
-from vqspeech.sampling.fixed_point import FLAGS, FREQUENCY_BITS, PLAIN, frequencies, step, tell
+from vqspeech.sampling.fixed_point import FLAGS, FREQUENCY_BITS, PLAIN, frequencies, observe, step
 
 BITS = 48
 FULL, BOTTOM = 1 << BITS, 1 << (BITS - 8)
@@ -42,6 +42,7 @@ def put(coder, byte, out):
 @njit(**FLAGS)
 def finish(coder, low, size, out):
     """Write the shortest end: the number in [low, low + size) with the fewest bytes."""
+    count = value = np.int64(0)
     for count in range(CODE_BYTES + 1):
         mask = (np.int64(1) << (BITS - 8 * count)) - 1
         value = (low + mask) & ~mask
@@ -59,42 +60,35 @@ def finish(coder, low, size, out):
 
 
 @njit(**FLAGS)
-def encode(net, state, bias, codes, out):
+def encode(net, state, conditioning, codes, out):
     """Codes int64 [F] to bytes in `out` uint8 [F * BYTES_A_CODE + 16]; returns their number.
 
-    state: of `new_state`; it stands behind the last code then. bias: int64 [L, 2R].
+    state: of `new_state`; it stands behind the last code then. conditioning: int64 [L, 2R].
     """
-    logits, found = (
-        np.empty(net.output_bias.shape[1], np.int64),
-        np.empty(net.output_bias.shape[1], np.int64),
-    )
+    number = net.output_bias.shape[1]
+    logits, found = np.empty(number, np.int64), np.empty(number, np.int64)
     coder = np.zeros(3, np.int64)
     coder[1] = -1
     low, size = np.int64(0), np.int64(FULL - 1)
     for n in range(len(codes)):
-        step(net, state, bias, logits)
+        step(net, state, conditioning, logits)
         frequencies(logits, PLAIN, net.power, found)
-        code, below = codes[n], np.int64(0)
-        for k in range(code):
-            below += found[k]
-        unit = size >> FREQUENCY_BITS
-        low += unit * below
+        code, unit = codes[n], size >> FREQUENCY_BITS
+        low += unit * found[:code].sum()
         size = unit * found[code]
         while size < BOTTOM:
             put(coder, low >> TOP_BYTE, out)
             low = (low & (BOTTOM - 1)) << 8
             size <<= 8
-        tell(net, state, code)
+        observe(net, state, code)
     return finish(coder, low, size, out)
 
 
 @njit(**FLAGS)
-def decode(net, state, bias, data, out):
+def decode(net, state, conditioning, data, out):
     """Bytes `data` uint8 [N] to codes out [F]. Any bytes give some codes: a checksum must tell."""
-    logits, found = (
-        np.empty(net.output_bias.shape[1], np.int64),
-        np.empty(net.output_bias.shape[1], np.int64),
-    )
+    number = net.output_bias.shape[1]
+    logits, found = np.empty(number, np.int64), np.empty(number, np.int64)
     window, read = np.int64(0), 0
     for _ in range(CODE_BYTES):
         window <<= 8
@@ -103,7 +97,7 @@ def decode(net, state, bias, data, out):
         read += 1
     size = np.int64(FULL - 1)
     for n in range(len(out)):
-        step(net, state, bias, logits)
+        step(net, state, conditioning, logits)
         frequencies(logits, PLAIN, net.power, found)
         unit = size >> FREQUENCY_BITS
         target = min(window // unit, (1 << FREQUENCY_BITS) - 1)
@@ -120,4 +114,4 @@ def decode(net, state, bias, data, out):
             read += 1
             size <<= 8
         out[n] = code
-        tell(net, state, code)
+        observe(net, state, code)

@@ -10,8 +10,7 @@ from torch import Tensor
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.excitation import PhaseWalk
 from vqspeech.nn.subbands import TAPS, FilterBank
-from vqspeech.sampling.backends import FORMATS
-from vqspeech.sampling.cuda import GraphedFormat
+from vqspeech.sampling.backend import backend_for
 from vqspeech.sampling.work import Work
 
 
@@ -52,30 +51,31 @@ class WaveNetStream:
     """One utterance being sampled; its random numbers depend on `seed` alone."""
 
     def __init__(self, decoder: WaveNetDecoder, state, seed: int, temperature: float):
-        self._decoder, self.state, self.temperature = decoder, state, temperature
+        self._decoder, self.state, self.temperature = decoder, state, float(temperature)
         self._random = np.random.Generator(np.random.Philox(seed))
         self._joiner = BandJoiner(decoder.bank)
-        told = decoder.excitation is not None
-        self._walk = PhaseWalk(decoder.bands, decoder.harmonics) if told else None
+        excited = decoder.excitation is not None
+        self._walk = PhaseWalk(decoder.bands, decoder.harmonics) if excited else None
 
-    def work(self, hidden: Tensor, hold: int, f0: Tensor | None = None) -> Work:
+    def work(self, hidden: Tensor, steps_per_frame: int, f0: Tensor | None = None) -> Work:
         """What the next hidden frames [1, H, F] ask of the sampler.
 
         f0: [1, n], a frame for every 10 ms of them, Hz, 0 unvoiced; for a decoder with excitation.
         """
-        bias = to_numpy(self._decoder.conditioning(hidden)[0])
-        steps = len(bias) * hold
-        if self._walk is None:
-            drive = np.zeros((steps, self._decoder.stack.residual_channels), np.float32)
+        conditioning = to_numpy(self._decoder.conditioning(hidden)[0])
+        steps = len(conditioning) * steps_per_frame
+        if self._walk is None or self._decoder.excitation is None:
+            inputs = np.zeros((steps, self._decoder.stack.residual_channels), np.float32)
         else:
-            drive = to_numpy(self._decoder.excitation(self._walk(f0))[0])
+            assert f0 is not None, "a decoder with excitation follows an F0"
+            inputs = to_numpy(self._decoder.excitation(self._walk(f0))[0])
         uniforms = self._random.random((steps, self._decoder.bands), dtype=np.float32)
-        return Work(self.state, bias, drive, uniforms, self.temperature)
+        return Work(self.state, conditioning, inputs, uniforms, self.temperature)
 
     def join(self, indices: np.ndarray) -> np.ndarray:
         """The next mu-law indices [N, bands] to the samples that are now final, float32."""
-        indices = torch.from_numpy(indices.astype(np.int64))[None].to(self._decoder.scale.device)
-        return self._joiner.add(self._decoder.bands_of(indices))
+        given = torch.from_numpy(indices.astype(np.int64))[None].to(self._decoder.embedding.device)
+        return self._joiner.add(self._decoder.bands_of(given))
 
     def finish(self) -> np.ndarray:
         """The last samples, once all frames are in."""
@@ -85,18 +85,17 @@ class WaveNetStream:
 class WaveNetSampler:
     """A decoder whose weights are packed once, to start streams from."""
 
-    def __init__(self, decoder: WaveNetDecoder, hold: int, weights: str = "int8"):
-        """hold: WaveNet steps a hidden frame. weights: "int8" or "float32"; a GPU has float32."""
-        self._decoder, self._hold = decoder, hold
-        on_cpu = decoder.scale.device.type == "cpu"
-        self._format = FORMATS[weights](decoder) if on_cpu else GraphedFormat(decoder)
+    def __init__(self, decoder: WaveNetDecoder, steps_per_frame: int, weights: str = "auto"):
+        """weights: "int8", "float32", or the fast one of the device. Raises InputError."""
+        self._decoder, self._steps_per_frame = decoder, steps_per_frame
+        self._backend = backend_for(decoder, weights, decoder.embedding.device)
 
     def stream(self, seed: int = 0, temperature: float = 1.0) -> WaveNetStream:
         """A new utterance.
 
         temperature: 1 samples the model's distribution, less is cleaner and duller, 0 is greedy.
         """
-        return WaveNetStream(self._decoder, self._format.new_state(), seed, temperature)
+        return WaveNetStream(self._decoder, self._backend.new_state(), seed, temperature)
 
     def add(
         self,
@@ -111,10 +110,10 @@ class WaveNetSampler:
         """
         f0 = [None] * len(streams) if f0 is None else f0
         work = [
-            one.work(frames, self._hold, pitch)
+            one.work(frames, self._steps_per_frame, pitch)
             for one, frames, pitch in zip(streams, hidden, f0, strict=True)
         ]
-        found = self._format.sample(work, self._hold, torch.get_num_threads())
+        found = self._backend.sample(work, torch.get_num_threads())
         return [one.join(indices) for one, indices in zip(streams, found, strict=True)]
 
     def together(

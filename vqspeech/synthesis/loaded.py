@@ -64,7 +64,7 @@ class LoadedModel:
     @cached_property
     def prior(self) -> PriorCodec:
         """The model's prior. Raises InputError if it has none."""
-        return PriorCodec(load_prior(self.folder, self.model))
+        return PriorCodec(*load_prior(self.folder, self.model))
 
     @cached_property
     def codes_identity(self) -> str:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from vqspeech.codes.codes import Codes
 from vqspeech.errors import InputError
-from vqspeech.sampling.checks import WEIGHTS
+from vqspeech.sampling.backend import WEIGHTS
 
 HIGHEST_TEMPERATURE = 2.0
 GUIDANCE, MOST_GUIDANCE = 0.5, 2.0
@@ -21,9 +21,9 @@ class Synthesis:
 
     seed: of the random numbers; the same gives the same. temperature: of the WaveNet's sampling, 0
     to 2; None for the model's own. preview: Griffin-Lim from the auxiliary log-mel instead of the
-    WaveNet. weights: the WaveNet's, one of `sampling`'s WEIGHTS. postfilter: give what the WaveNet
-    says the spectral envelope that the codes predict, where the model predicts one. Raises
-    InputError.
+    WaveNet. weights: the WaveNet's: "int8", "float32", or "auto" for the former on a CPU and the
+    latter on a GPU. postfilter: give what the WaveNet says the spectral envelope that the codes
+    predict, where the model predicts one. Raises InputError.
     """
 
     seed: int = 0

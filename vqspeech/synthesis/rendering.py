@@ -1,12 +1,12 @@
 """Codes in a voice to sound: the WaveNet and its post-filter, or Griffin-Lim for a preview."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 
 from vqspeech.config.model import PostFilterConfig
+from vqspeech.sampling.backend import weights_for
 from vqspeech.sampling.checks import check_streams
 from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.synthesis.griffin_lim import griffin_lim_pieces
@@ -35,10 +35,10 @@ class SamplingJob:
 
         What the codes predict of their sound goes to the post-filter on the way.
         """
-        filtered = self._postfilter is not None
-        for piece in self._hidden.pieces(self._spoken, size, filtered):
-            if filtered:
-                self._postfilter.expect(piece.log_mel)
+        postfilter = self._postfilter
+        for piece in self._hidden.pieces(self._spoken, size, postfilter is not None):
+            if postfilter is not None and piece.log_mel is not None:
+                postfilter.expect(piece.log_mel)
             yield piece.hidden, piece.f0
 
     def heard(self, block: np.ndarray | None) -> np.ndarray:
@@ -85,20 +85,20 @@ class Renderer:
             self._loaded.check_codes(one.codes)
         config, size = self._loaded.config, self._loaded.frames(DECODE_SECONDS)
         check_streams(streams, config.decoder, size, config.steps_per_frame)
-        if options.temperature is None:
-            options = replace(options, temperature=config.decoder.temperature)
-        return self._sampled(spoken, options, streams, size)
-
-    @torch.inference_mode()
-    def _sampled(self, spoken, options: Synthesis, streams: int, size: int):
+        sampler = self._sampler(weights_for(options.weights, self._loaded.device.type))
+        temperature = options.temperature
+        temperature = config.decoder.temperature if temperature is None else temperature
         filtered = options.postfilter and self._loaded.predicts_mel
         jobs = [
             SamplingJob(self.hidden, one, PostFilter(self._settings) if filtered else None)
             for one in spoken
         ]
-        sampler = self._sampler(options.weights)
-        starts = ((sampler.stream(options.seed, options.temperature), j.frames(size)) for j in jobs)
-        for number, block in sampler.together(starts, streams):
+        starts = ((sampler.stream(options.seed, temperature), job.frames(size)) for job in jobs)
+        return self._sampled(jobs, sampler.together(starts, streams))
+
+    @torch.inference_mode()
+    def _sampled(self, jobs: list[SamplingJob], blocks: Iterator[tuple[int, np.ndarray | None]]):
+        for number, block in blocks:
             if len(made := jobs[number].heard(block)):
                 yield number, made
             if block is None:
@@ -112,8 +112,9 @@ class Renderer:
 
     def _preview(self, spoken: Spoken, seed: int) -> Iterator[np.ndarray]:
         pieces = self.hidden.pieces(spoken, self._loaded.frames(PREVIEW_SECONDS))
+        log_mels = (piece.log_mel for piece in pieces if piece.log_mel is not None)
         left = spoken.codes.samples
-        for block in griffin_lim_pieces((piece.log_mel for piece in pieces), seed):
+        for block in griffin_lim_pieces(log_mels, seed):
             if len(block := block[:left]):
                 left -= len(block)
                 yield block

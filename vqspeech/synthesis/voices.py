@@ -21,9 +21,9 @@ class Voices:
         self._loaded, self.table = loaded, loaded.about.speakers
         self.names: list[str] = [speaker.name for speaker in self.table]
 
-    def row(self, name: str | None) -> int:
+    def row(self, name: VoiceName) -> int:
         """The row of a trained speaker. Raises InputError."""
-        return find_row(self.table, name)
+        return find_row(self.table, None if name is None else os.fspath(name))
 
     def known(self, name: str | None) -> str | None:
         """The name, which must be a trained speaker's, or None. Raises InputError."""
@@ -33,14 +33,14 @@ class Voices:
 
     def vector(self, speaker: VoiceName) -> torch.Tensor:
         """The vector [1, S] of a voice, on the model's device. Raises InputError."""
-        if is_voice_file(speaker) and speaker not in self.names:
-            return torch.from_numpy(self._file(speaker).vector)[None].to(self._loaded.device)
+        if (voice := self._enrolled(speaker)) is not None:
+            return torch.from_numpy(voice.vector)[None].to(self._loaded.device)
         return self._loaded.model.speakers.weight[self.row(speaker)][None]
 
     def f0(self, speaker: VoiceName) -> float:
         """Median F0 of a voice in Hz, 0 where it is not known. Raises InputError."""
-        if is_voice_file(speaker) and speaker not in self.names:
-            return self._file(speaker).f0
+        if (voice := self._enrolled(speaker)) is not None:
+            return voice.f0
         return self.table[self.row(speaker)].f0
 
     def any(self, seed: int) -> str:
@@ -48,6 +48,9 @@ class Voices:
         names = [name for name in self.names if name != OTHER] or self.names
         return names[int(np.random.Generator(np.random.Philox(seed)).integers(len(names)))]
 
-    def _file(self, path: VoiceName) -> Voice:
+    def _enrolled(self, speaker: VoiceName) -> Voice | None:
+        """The voice of a file; None for what is no file's name. Raises InputError."""
+        if speaker is None or speaker in self.names or not is_voice_file(speaker):
+            return None
         dim = self._loaded.config.conditioning.speaker_dim
-        return load_voice(path, self._loaded.fingerprint, dim)
+        return load_voice(speaker, self._loaded.fingerprint, dim)

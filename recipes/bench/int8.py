@@ -1,6 +1,6 @@
 """What int8 weights cost: -log p of recordings by the int8 kernels and by float32, in nats a step.
 
-    python recipes/bench/narrow.py FILE... [--model DIR] [--speaker NAME] [--seconds 5]
+    python recipes/bench/int8.py FILE... [--model DIR] [--speaker NAME] [--seconds 5]
 
 Teacher-forced on the first seconds of each file: a measure of the model, never a reconstruction.
 """
@@ -30,34 +30,37 @@ def main() -> int:
     import torch
 
     from vqspeech import Codec, audio
+    from vqspeech.audio.level import level_gain
     from vqspeech.audio.pitch import f0_frames
     from vqspeech.audio.signal import HighPass
     from vqspeech.nn.excitation import teacher_excitation
-    from vqspeech.sampling.backends import FORMATS
+    from vqspeech.sampling.backend import backend_for
+    from vqspeech.sampling.work import Work
 
     codec = Codec.from_pretrained(args.model, device="cpu")
-    decoder, hold = codec.model.decoder, codec.config.steps_per_frame
-    formats = {name: kind(decoder) for name, kind in FORMATS.items()}
+    decoder = codec.model.decoder
+    backends = {name: backend_for(decoder, name, codec.device) for name in ("int8", "float32")}
     found = []
     for file in args.files:
         folder = Path(file).resolve().parent.name
         own = folder if folder in codec.speakers else codec.speakers[0]
         speaker = torch.tensor([codec.speaker_row(args.speaker or own)])
         wave = audio.read(file)[: round(args.seconds * 16_000)]
-        wave = HighPass()(wave * np.float32(audio.level_gain(wave)))
+        wave = HighPass()(wave * np.float32(level_gain(wave)))
         wave = torch.from_numpy(np.pad(wave, (0, -len(wave) % codec.hop)))[None]
         with torch.inference_mode():
             hidden = codec.model.hidden(codec.model.encode(wave), codec.model.speakers(speaker))
-            bias = decoder.conditioning(hidden)[0].numpy()
-            samples, drive = decoder.encode(wave)[0].numpy().astype(np.uint8), None
+            conditioning = decoder.conditioning(hidden)[0].numpy()
+            samples = decoder.encode(wave)[0].numpy().astype(np.uint8)
+            inputs = np.zeros((len(samples), decoder.stack.residual_channels), np.float32)
             if decoder.excitation is not None:
                 f0 = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
-                told = teacher_excitation(wave, f0, decoder.bands, decoder.harmonics)
-                drive = decoder.excitation(told)[0].numpy()
-        row = {
-            name: nats(form.logits(form.new_state(), bias, hold, samples, drive), samples)
-            for name, form in formats.items()
-        }
+                excitation = teacher_excitation(wave, f0, decoder.bands, decoder.harmonics)
+                inputs = decoder.excitation(excitation)[0].numpy()
+        uniforms, row = np.zeros(samples.shape, np.float32), {}
+        for name, backend in backends.items():
+            work = Work(backend.new_state(), conditioning, inputs, uniforms, 1.0)
+            row[name] = nats(backend.logits(work, samples), samples)
         found.append(row["int8"] - row["float32"])
         print(f"{row['float32']:8.4f} float32 {row['int8']:8.4f} int8 {found[-1]:+8.4f}  {file}")
     print(f"int8 costs {np.mean(found):+.4f} nats a step (largest {max(found):+.4f})")

@@ -1,4 +1,4 @@
-"""The kernels against the plain sampler, the plain sampler against the training graph."""
+"""Streams: hidden frames in, waveforms out."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from networks import F0, HIDDEN, HOLD, KINDS, decoder_of, drive_of, excitation_of
+from networks import F0, HIDDEN, KINDS, STEPS, decoder_of, inputs_of
 
-from vqspeech.sampling import float32_kernels as kernels
-from vqspeech.sampling.float32_weights import new_state, pack_wavenet
-from vqspeech.sampling.reference import ReferenceSampler, draw
 from vqspeech.sampling.stream import BandJoiner, WaveNetSampler
 
 FRAMES = F0.shape[1]
@@ -26,70 +23,16 @@ def hidden():
     return torch.randn(1, HIDDEN, FRAMES, generator=torch.Generator().manual_seed(4))
 
 
-def biases(decoder, hidden):
-    with torch.no_grad():
-        return decoder.conditioning(hidden)[0]
-
-
 def pieces(hidden, size, f0=F0):
     """Hidden frames, `size` at a time, each with its F0 (which not every decoder listens to)."""
     return zip(hidden.split(size, -1), f0.split(size, -1), strict=True)
-
-
-def uniforms(decoder, seed=5):
-    rng = np.random.default_rng(seed)
-    return rng.random((FRAMES * HOLD, decoder.bands), dtype=np.float32)
-
-
-@torch.no_grad()
-def test_reference_step_is_the_training_graph(decoder, hidden):
-    indices = torch.randint(0, 256, (1, FRAMES * HOLD, decoder.bands))
-    whole = decoder(indices, hidden, excitation=excitation_of(decoder))[0]
-    sampler, bias = ReferenceSampler(decoder), biases(decoder, hidden)
-    drive = torch.from_numpy(drive_of(decoder))
-    for n in range(FRAMES * HOLD):
-        found = sampler.step(bias[n // HOLD], drive[n])
-        torch.testing.assert_close(found, whole[n], atol=1e-4, rtol=1e-4)
-        sampler.previous = indices[0, n]
-
-
-@torch.no_grad()
-def test_kernel_logits_are_the_training_graph(decoder, hidden):
-    indices = torch.randint(0, 256, (1, FRAMES * HOLD, decoder.bands))
-    net = pack_wavenet(decoder)
-    out = np.empty((FRAMES * HOLD, decoder.bands * 256), np.float32)
-    samples = indices[0].numpy().astype(np.uint8)
-    bias, drive = biases(decoder, hidden).numpy(), drive_of(decoder)
-    kernels.run_forced(net, new_state(net), bias, drive, HOLD, samples, out)
-    whole = decoder(indices, hidden, excitation=excitation_of(decoder))[0]
-    np.testing.assert_allclose(out, whole.reshape(len(out), -1).numpy(), atol=1e-4)
-
-
-@pytest.mark.parametrize("temperature", [1.0, 0.7, 0.0])
-def test_kernel_samples_are_the_reference_samples(decoder, hidden, temperature):
-    draws, bias, drive = uniforms(decoder), biases(decoder, hidden), drive_of(decoder)
-    given = bias, torch.from_numpy(drive), HOLD, torch.from_numpy(draws), temperature
-    plain = ReferenceSampler(decoder).run(*given)
-    net, out = pack_wavenet(decoder), np.empty(draws.shape, np.uint8)
-    kernels.run(net, new_state(net), bias.numpy(), drive, HOLD, draws, temperature, out)
-    np.testing.assert_array_equal(out, plain.numpy())
-    assert len(np.unique(out)) > 3
-
-
-def test_draw_follows_the_distribution():
-    torch.manual_seed(0)
-    logits = torch.randn(1, 256) * 2
-    draws = torch.arange(0.5, 4000) / 4000
-    found = torch.stack([draw(logits, u[None], 1.0)[0] for u in draws])
-    frequency = torch.bincount(found, minlength=256) / len(draws)
-    assert (frequency - torch.softmax(logits[0], 0)).abs().max() < 2 / 4000
 
 
 @pytest.mark.parametrize("weights", ["int8", "float32"])
 @pytest.mark.parametrize("cut", [1, 2, 5])
 @torch.no_grad()
 def test_a_stream_does_not_care_how_its_frames_come(decoder, hidden, cut, weights):
-    sampler = WaveNetSampler(decoder, HOLD, weights)
+    sampler = WaveNetSampler(decoder, STEPS, weights)
 
     def decode(size):
         stream = sampler.stream(seed=7)
@@ -97,26 +40,26 @@ def test_a_stream_does_not_care_how_its_frames_come(decoder, hidden, cut, weight
         return np.concatenate([*blocks, stream.finish()])
 
     whole = decode(FRAMES)
-    assert len(whole) == FRAMES * HOLD * decoder.bands
+    assert len(whole) == FRAMES * STEPS * decoder.bands
     np.testing.assert_allclose(decode(cut), whole, atol=1e-5)
 
 
 @torch.no_grad()
-def test_a_stream_is_driven_by_its_own_phase(hidden):
-    told, plain = (WaveNetSampler(decoder_of(4, harmonics), HOLD) for harmonics in (3, 0))
-    stream, parts = told.stream(), pieces(hidden, 2)
-    found = np.concatenate([stream.work(piece, HOLD, f0).drive for piece, f0 in parts])
-    np.testing.assert_allclose(found, drive_of(decoder_of(4, 3)), atol=1e-4)
-    assert found[: 2 * HOLD].std() > 0.1 and not found[2 * HOLD : 4 * HOLD].any()
-    assert not plain.stream().work(hidden, HOLD).drive.any()
-    low, high = (told.add([told.stream()], [hidden], [f0])[0] for f0 in (F0, 1.5 * F0))
+def test_a_stream_follows_a_phase_of_its_own(hidden):
+    excited, plain = (WaveNetSampler(decoder_of(4, harmonics), STEPS) for harmonics in (3, 0))
+    stream, parts = excited.stream(), pieces(hidden, 2)
+    found = np.concatenate([stream.work(piece, STEPS, f0).inputs for piece, f0 in parts])
+    np.testing.assert_allclose(found, inputs_of(decoder_of(4, 3)), atol=1e-4)
+    assert found[: 2 * STEPS].std() > 0.1 and not found[2 * STEPS : 4 * STEPS].any()
+    assert not plain.stream().work(hidden, STEPS).inputs.any()
+    low, high = (excited.add([excited.stream()], [hidden], [f0])[0] for f0 in (F0, 1.5 * F0))
     assert not np.array_equal(low, high)
 
 
 @pytest.mark.parametrize("weights", ["int8", "float32"])
 @torch.no_grad()
 def test_seeds_decide(decoder, hidden, weights):
-    sampler = WaveNetSampler(decoder, HOLD, weights)
+    sampler = WaveNetSampler(decoder, STEPS, weights)
 
     def decode(seed):
         return sampler.add([sampler.stream(seed)], [hidden], [F0])[0]
@@ -130,7 +73,7 @@ def test_seeds_decide(decoder, hidden, weights):
 @torch.no_grad()
 def test_streams_together_are_streams_alone(decoder, hidden, weights, threads, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    sampler = WaveNetSampler(decoder, HOLD, weights)
+    sampler = WaveNetSampler(decoder, STEPS, weights)
     lengths = [3, 6, 1, 6, 2, 5, 6]
     temperatures = [1.0, 0.5, 0.0, 1.3, 1.0, 1.0, 0.9]
 
@@ -150,7 +93,7 @@ def test_streams_together_are_streams_alone(decoder, hidden, weights, threads, m
     assert sorted(ended) == list(range(len(jobs)))
     for number, blocks in enumerate(found):
         wave = np.concatenate(blocks)
-        assert len(wave) >= lengths[number] * HOLD * decoder.bands
+        assert len(wave) >= lengths[number] * STEPS * decoder.bands
         np.testing.assert_allclose(wave[: len(alone[number])], alone[number], atol=1e-5)
 
 
@@ -164,7 +107,7 @@ def resident_bytes() -> int:
 @pytest.mark.parametrize("weights", ["int8", "float32"])
 @torch.no_grad()
 def test_memory_grows_with_neither_length_nor_calls(decoder, hidden, weights):
-    sampler = WaveNetSampler(decoder, HOLD, weights)
+    sampler = WaveNetSampler(decoder, STEPS, weights)
     long = [hidden.repeat(1, 1, 20)], [F0.repeat(1, 20)]
     stream = sampler.stream(seed=1)
     for _ in range(5):  # until the allocator has what it keeps
