@@ -1,8 +1,12 @@
+import os
+import signal
 import threading
+from functools import partial
 
 import pytest
 
-from vqspeech.parallel import mapped_ahead
+from vqspeech.errors import InputError
+from vqspeech.parallel import cores, map_processes, mapped_ahead
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -48,3 +52,67 @@ def test_an_exception_comes_out_in_its_place():
 
 def test_nothing_in_nothing_out():
     assert list(mapped_ahead(str, [], 2)) == []
+
+
+def doubled(n):
+    if n == 13:
+        raise ValueError("thirteen")
+    return 2 * n
+
+
+def killed(n):
+    if n == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+def begin(value):
+    os.environ["VQSPEECH_TEST_BEGUN"] = value
+
+
+def begun(_):
+    names = ("VQSPEECH_TEST_BEGUN", "OMP_NUM_THREADS")
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    return os.getpid(), ignored, *(os.environ.get(name) for name in names)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_processes_give_results_in_order(workers):
+    assert list(map_processes(doubled, range(9), workers)) == list(range(0, 18, 2))
+
+
+def test_items_are_taken_as_fast_as_they_are_worked_through():
+    taken = []
+
+    def items():
+        for i in range(50):
+            taken.append(i)
+            yield i
+
+    results = map_processes(doubled, items(), 2, queued=3)
+    assert next(results) == 0 and len(taken) == 7
+    results.close()
+    assert len(taken) == 7
+
+
+def test_every_process_begins_with_one_thread_and_leaves_ctrl_c_to_the_parent():
+    found = set(map_processes(begun, range(4), 1, partial(begin, "yes")))
+    assert found == {(next(iter(found))[0], True, "yes", "1")}
+    assert next(iter(found))[0] != os.getpid()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_exception_of_a_process_comes_out_in_its_place(workers):
+    results = map_processes(doubled, [1, 13, 2], workers)
+    assert next(results) == 2
+    with pytest.raises(ValueError, match="thirteen"):
+        next(results)
+
+
+def test_a_killed_process_is_an_input_error_that_says_what_to_do():
+    with pytest.raises(InputError, match="a worker was killed.*take fewer --jobs"):
+        list(map_processes(killed, range(4), 1, advice="take fewer --jobs"))
+
+
+def test_there_is_a_core():
+    assert cores() >= 1

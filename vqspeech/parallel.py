@@ -5,7 +5,7 @@ import os
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from vqspeech.errors import InputError
 
-In, Out = TypeVar("In"), TypeVar("Out")
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 QUEUED_PER_WORKER = 8
@@ -29,7 +30,7 @@ def cores() -> int:
 
 def mapped_ahead(
     call: Callable[[In], Out], items: Iterable[In], workers: int, ahead: int | None = None
-) -> Iterator[Out]:
+) -> Generator[Out, None, None]:
     """`call` of each item, in order, in up to `workers` threads.
 
     Items are taken in the caller's thread, at most `ahead` (default: `workers`) ahead of what is
@@ -47,7 +48,7 @@ def map_processes(
     start: Callable[[], object] | None = None,
     advice: str = "use fewer workers",
     queued: int = QUEUED_PER_WORKER,
-) -> Iterator[Out]:
+) -> Generator[Out, None, None]:
     """`call` of each item, in order, in `workers` processes; 0: in this one.
 
     Processes are spawned (a fork would break the threads of torch and numba) with one thread each,
@@ -71,7 +72,7 @@ def map_processes(
             raise InputError(f"a worker was killed (out of memory?); {advice}") from None
 
 
-def _in_order(pool: Executor, call: Callable, items: Iterable, ahead: int) -> Iterator:
+def _in_order(pool: Executor, call: Callable, items: Iterable, ahead: int) -> Generator:
     waiting: deque = deque()
     try:
         for item in items:

@@ -32,12 +32,13 @@ from shared import (
 )
 
 from vqspeech import Codec
-from vqspeech.audio.pitch import HOP, PitchTrack, compare
+from vqspeech.audio.pitch import HOP, PitchTrack
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.codes.codes import Codes
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import UNKNOWN, F0Track, PhonemeTrack, load_phonemes, track_f0
 from vqspeech.errors import InputError
+from vqspeech.evaluation.metrics.f0 import compare
 from vqspeech.evaluation.phonemes.accuracy import Frames, cross_accuracy
 from vqspeech.evaluation.usage import CodebookUsage
 from vqspeech.nn.phonemes import PHONEMES

@@ -33,12 +33,12 @@ from shared import (
 from tqdm import tqdm
 
 from vqspeech import Codec
-from vqspeech.audio.pitch import compare
 from vqspeech.config.model import PostFilterConfig
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.evaluation.methods import HEADINGS, PREVIEW, UNFILTERED, WAVENET
 from vqspeech.evaluation.metrics import networks
 from vqspeech.evaluation.metrics.estoi import estoi
+from vqspeech.evaluation.metrics.f0 import compare
 from vqspeech.evaluation.metrics.mel import mel_distance
 from vqspeech.evaluation.metrics.scores import Signal
 from vqspeech.evaluation.metrics.signals import match

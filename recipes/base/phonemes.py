@@ -19,7 +19,7 @@ from shared import finish, transcripts_by_name, workers
 from tqdm import tqdm
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import PHONEME_HOP, UNKNOWN, load_phonemes, save_phonemes
 from vqspeech.evaluation import extras
 from vqspeech.nn.phonemes import PHONEMES

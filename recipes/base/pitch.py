@@ -15,7 +15,7 @@ from shared import HeldOut, finish, held_out, some_of, transcripts_by_name, work
 
 from vqspeech.audio.psola import transposed
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.evaluation.metrics import words
 
 SEMITONES = (-9, -5, 5, 9)

@@ -1,6 +1,5 @@
 """What the measurements of this folder share: speech, a model, words, worker processes."""
 
-import csv
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,8 +13,9 @@ import torch
 
 from vqspeech import Codec
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
+from vqspeech.data.manifest import read_rows
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.metrics import words
@@ -75,8 +75,7 @@ def transcripts_by_name(manifest: Path) -> dict[str, str]:
 
 def read_manifest(speech: Path) -> list[dict[str, str]]:
     """The rows of DIR/manifest.tsv, with `path` added."""
-    with open(speech / "manifest.tsv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    rows, _ = read_rows(speech / "manifest.tsv")
     for row in rows:
         row["path"] = speech / row["file"]
     return rows

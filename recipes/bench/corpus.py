@@ -60,22 +60,24 @@ def pack_speed(folder: Path, workers: int) -> None:
     )
 
 
-def made_up_tracks(corpus, hop: int) -> dict:
-    """F0 and phonemes of every utterance, as long as real ones, by the names of `Crops`."""
+def made_up_tracks(corpus, hop: int):
+    """F0 and phonemes of every utterance, as long as real ones."""
     from vqspeech.audio.pitch import QUICK_HOP
+    from vqspeech.data.crops import Tracks
     from vqspeech.data.tracks import PHONEME_HOP, F0Track, PhonemeTrack
 
     samples = corpus.index["utterances"]["samples"]
     f0, labels = np.cumsum(samples // QUICK_HOP + 1), np.cumsum(-(-samples // PHONEME_HOP))
     phonemes = PhonemeTrack(np.zeros(labels[-1], np.int8), labels)
-    return {"f0": F0Track(np.full(f0[-1], 120, np.float16), f0), "phonemes": (phonemes, hop)}
+    return Tracks(F0Track(np.full(f0[-1], 120, np.float16), f0), phonemes, hop)
 
 
 def loader_speed(packed: Path) -> None:
     import torch
 
     from vqspeech.config.model import load_preset
-    from vqspeech.data.batches import Crops, PackedCorpus, prefetch
+    from vqspeech.data.crops import BatchShape, Crops, prefetch
+    from vqspeech.data.packed import PackedCorpus
     from vqspeech.nn.vqvae import VQVAE, Batch
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters
@@ -85,7 +87,7 @@ def loader_speed(packed: Path) -> None:
     tracks = made_up_tracks(corpus, config.hop)
     for stage in config.training.stages:
         size = config.crop_frames(stage) * config.hop
-        batches = prefetch(Crops(corpus, "train", size, stage.batch, 0, **tracks))
+        batches = prefetch(Crops(corpus, "train", BatchShape(size, stage.batch), 0, tracks))
         start = time.perf_counter()
         for _ in range(LOADED):
             crops = next(batches)

@@ -44,7 +44,7 @@ def test_another_job_in_the_folder(recordings, tiny_model, tmp_path):
     (out / PLAN).write_text("{")
     with pytest.raises(InputError, match="plan.json: is damaged"):
         ray_job._agree_on_plan(out, recordings, "a model", 4)
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot be made"):
         ray_job._agree_on_plan(recordings[0].path, recordings, "a model", 4)
 
 

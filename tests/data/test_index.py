@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voices import corpus
 
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import Utterance
 from vqspeech.data.index import choose_splits
 from vqspeech.data.pack import pack
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 
 

@@ -6,10 +6,10 @@ import pytest
 from voices import RATE, corpus
 
 from vqspeech.data import pack as pack_module
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.condition import conditioned
 from vqspeech.data.corpus import Utterance
 from vqspeech.data.pack import pack
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 
 

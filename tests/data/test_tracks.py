@@ -13,9 +13,9 @@ from tones import RATE, vowel
 
 from vqspeech.audio.pitch import PitchTrack
 from vqspeech.data import tracks
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.pack import pack
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import (
     F0_FILE,
     PHONEME_FILE,
@@ -58,27 +58,6 @@ def copy(tracked, tmp_path):
     return PackedCorpus(shutil.copytree(tracked[0].folder, tmp_path / "packed"))
 
 
-class Here:
-    """In place of the pool of processes."""
-
-    started = 0
-
-    def __init__(self, workers, **options):
-        type(self).started += 1
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return None
-
-    def map(self, *args):
-        return map(*args)
-
-    def shutdown(self, **options):
-        pass
-
-
 @pytest.fixture
 def quick(monkeypatch):
     """Tracking in this process, to 100 Hz everywhere; counts how often it starts."""
@@ -86,8 +65,15 @@ def quick(monkeypatch):
     def flat(x, quick):
         return PitchTrack(np.full(len(x) // 320 + 1, 100.0), np.ones(len(x) // 320 + 1, bool))
 
-    here = type("Counted", (Here,), {"started": 0})
-    monkeypatch.setattr(tracks, "ProcessPoolExecutor", here)
+    class Here:
+        started = 0
+
+        def __call__(self, call, items, workers):
+            self.started += 1
+            return map(call, items)
+
+    here = Here()
+    monkeypatch.setattr(tracks, "map_processes", here)
     monkeypatch.setattr(tracks, "track", flat)
     return here
 
@@ -196,7 +182,7 @@ def kept(corpus, name):
     return (
         np.full(lengths.sum(), value, dtype),
         np.cumsum(lengths),
-        {"corpus": tracks.corpus_hash(corpus)},
+        {"corpus": corpus.hash},
     )
 
 

@@ -9,9 +9,9 @@ import pytest
 import soundfile
 from tones import RATE, vowel
 
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.pack import pack
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import UNKNOWN, load_phonemes
 from vqspeech.nn.phonemes import PHONEMES
 

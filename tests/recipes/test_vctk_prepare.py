@@ -3,7 +3,6 @@
 import csv
 import random
 
-import numpy as np
 import prepare
 import pytest
 import report
@@ -52,20 +51,6 @@ def test_no_speaker_and_no_prompt_is_shared(manifests):
 
     assert len(prompts("eval-seen")) > 5
     assert not prompts("train") & prompts("eval-seen", "eval-unseen")
-
-
-def test_lhotse_reads_its_manifests(manifests):
-    lhotse = pytest.importorskip("lhotse")
-    recordings = lhotse.RecordingSet.from_file(manifests / "recordings.jsonl")
-    supervisions = lhotse.SupervisionSet.from_file(manifests / "supervisions.jsonl")
-    rows = table(manifests / "manifest.tsv")
-    assert len(recordings) == len(supervisions) == len(rows)
-    for row, recording, supervision in zip(rows, recordings, supervisions, strict=True):
-        assert recording.sources[0].source == row["file"]
-        assert (supervision.speaker, supervision.custom["split"]) == (row["speaker"], row["split"])
-        assert (supervision.text or "") == row["transcript"]
-    cut = lhotse.CutSet.from_manifests(recordings, supervisions)[0]
-    assert np.abs(cut.load_audio()).max() > 0.01
 
 
 def test_again_does_nothing_unless_something_changed(miniature, tmp_path):

@@ -9,9 +9,9 @@ import torch
 from tiny_runs import CONFIG, EVERYTHING, PITCH, RATE, Runs, voice
 
 from vqspeech.config.model import from_dict
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.pack import pack
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import save_phonemes
 
 

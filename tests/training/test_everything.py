@@ -6,7 +6,7 @@ import torch
 from tiny_runs import Runs, assert_repeats, differences
 
 from vqspeech.checkpoint.model import load_checkpoint
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import load_f0
 
 

@@ -13,7 +13,7 @@ from vqspeech.checkpoint.identity import codes_identity
 from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.checkpoint.prior import load_prior
 from vqspeech.config.model import QuantizerConfig, from_dict
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CODES_FILE, CorpusCodes, corpus_codes

@@ -303,7 +303,7 @@ def test_no_corpus(runs, config, tmp_path):
 
 def test_out_that_cannot_be_a_folder(runs, config):
     (runs.root / "run").write_text("a file")
-    refused(runs, config, "run: cannot be written")
+    refused(runs, config, "run: cannot be made")
 
 
 def test_loss_that_is_not_finite(runs, config, monkeypatch):

@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from vqspeech.audio.pitch import QUICK_HOP
-from vqspeech.data.batches import CropBatch
+from vqspeech.data.crops import CropBatch
 from vqspeech.data.tracks import F0Track
 from vqspeech.errors import InputError
 from vqspeech.training import run as module
@@ -70,7 +70,7 @@ def test_processes_that_see_different_files_are_told_so(run, monkeypatch):
 def test_crops_are_whole_frames(run, config):
     stage = config.training.stages[0]
     crops = run.crops(stage, "train", 0)
-    assert crops.samples == 8 * config.hop
+    assert crops.shape.samples == 8 * config.hop
     batch = to_batch(run, crops.batch_at(0))
     assert batch.wave.shape == (2, 8 * config.hop) and batch.wave.dtype == torch.float32
     assert batch.speaker.shape == (2,)

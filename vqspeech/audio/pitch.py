@@ -1,4 +1,4 @@
-"""Fundamental frequency: does the decoded voice rise and fall as the original does?"""
+"""Fundamental frequency (F0) of recordings, tracked."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,6 @@ QUICK_HOP = 2 * HOP
 _FRAME = 1024
 _THRESHOLD_PRIOR = (2, 8)
 _VOICE_RANGE_DB = 30.0
-MIN_VOICED_FRAMES = 10
-"""Fewer frames (of 10 ms) voiced in both signals do not make a correlation: NaN."""
 
 
 class PitchTrack(NamedTuple):
@@ -83,21 +81,3 @@ def at_samples(f0: np.ndarray, samples: np.ndarray) -> np.ndarray:
     between = np.where(both, a, 1) * (np.where(both, b, 1) / np.where(both, a, 1)) ** share
     found = np.where(both, between, np.where(share < 0.5, a, b))
     return np.where(samples < QUICK_HOP * len(known), found, 0).astype(np.float32)
-
-
-def compare(reference: PitchTrack, decoded: PitchTrack) -> dict[str, float]:
-    """`f0_correlation`: Pearson's r of log F0 over frames voiced in both (NaN below ten such
-    frames or where one of them is constant). `voicing_agreement`: % of all frames on which both
-    agree whether there is a voice."""
-    frames = min(len(reference.f0), len(decoded.f0))
-    a, b = (PitchTrack(t.f0[:frames], t.voiced[:frames]) for t in (reference, decoded))
-    both = a.voiced & b.voiced
-    correlation = float("nan")
-    if both.sum() >= MIN_VOICED_FRAMES:
-        first, second = np.log(a.f0[both]), np.log(b.f0[both])
-        if first.std() > 0 and second.std() > 0:
-            correlation = float(np.corrcoef(first, second)[0, 1])
-    return {
-        "f0_correlation": correlation,
-        "voicing_agreement": 100 * float((a.voiced == b.voiced).mean()),
-    }

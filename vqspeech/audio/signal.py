@@ -35,29 +35,16 @@ def resampled_length(samples: int, rate: int) -> int:
     return -(-samples * SAMPLE_RATE // rate)
 
 
-def mu_law_encode(x: np.ndarray) -> np.ndarray:
-    """Quantise float samples in [-1, 1] to mu-law indices 0..255 (uint8), clipping beyond.
+def mu_law_table() -> np.ndarray:
+    """The 256 sample values (float32) that the mu-law indices decode to.
 
     128 means 0.0; the 128 indices below it cover the negative half and the 127 above it the
     positive half, so that 0 and both ends of the range are exact.
     """
-    x = np.clip(np.asarray(x, np.float32), -1.0, 1.0)
-    compressed = np.sign(x) * np.log1p(MU * np.abs(x)) / np.log1p(np.float32(MU))
-    steps = np.where(compressed < 0, MU_ZERO, MU_LEVELS - 1 - MU_ZERO)
-    return (MU_ZERO + np.rint(compressed * steps)).astype(np.uint8)
-
-
-def mu_law_table() -> np.ndarray:
-    """The 256 sample values (float32) that the mu-law indices decode to."""
     offset = np.arange(MU_LEVELS) - MU_ZERO
     compressed = np.where(offset < 0, offset / MU_ZERO, offset / (MU_LEVELS - 1 - MU_ZERO))
     magnitude = np.expm1(np.abs(compressed) * np.log1p(MU)) / MU
     return (np.sign(compressed) * magnitude).astype(np.float32)
-
-
-def mu_law_decode(index: np.ndarray) -> np.ndarray:
-    """Mu-law indices 0..255 to float32 samples in [-1, 1]."""
-    return mu_law_table()[index]
 
 
 class HighPass:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.errors import InputError
-from vqspeech.files import whole_file
+from vqspeech.files import make_folder, whole_file, write_json, write_text
 
 PLAN, FAILED = "plan.json", "failed.tsv"
 SHARD_FILES = 256
@@ -126,28 +126,18 @@ def _agree_on_plan(out: Path, recordings, fingerprint: str, shard_files: int) ->
         "shard_files": shard_files,
     }
     path = out / PLAN
+    make_folder(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            if json.loads(path.read_text()) != plan:
-                raise InputError(
-                    f"{out}: holds the codes of other files, of another model or in other shards; "
-                    "name another folder"
-                )
-            return
-        write_whole(path, (json.dumps(plan, indent=1) + "\n").encode())
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another") from None
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
+        before = json.loads(path.read_text()) if path.exists() else None
+    except (OSError, ValueError, RecursionError):
         raise InputError(f"{path}: is damaged; name another folder") from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Under its name only when all of it is there. Raises OSError."""
-    with whole_file(path) as file:
-        file.write(content)
+    if before not in (None, plan):
+        raise InputError(
+            f"{out}: holds the codes of other files, of another model or in other shards; "
+            "name another folder"
+        )
+    if before is None:
+        write_json(path, plan)
 
 
 def _run(tasks: list[dict], options: dict, job: RayJob) -> Iterator:
@@ -234,11 +224,10 @@ class _Encoder:
         )
         columns = list(zip(*rows, strict=True)) or [[], [], [], []]
         table = pyarrow.table([list(column) for column in columns], schema=schema)
-        sink = pyarrow.BufferOutputStream()
-        parquet.write_table(table, sink)
         if failed:
-            write_whole(self.out / failed_name(shard, self.total), "".join(failed).encode())
-        write_whole(self.out / shard_name(shard, self.total), sink.getvalue().to_pybytes())
+            write_text(self.out / failed_name(shard, self.total), "".join(failed))
+        with whole_file(self.out / shard_name(shard, self.total)) as file:
+            parquet.write_table(table, file)
 
 
 def _finish(out: Path, total: int, written: int) -> Summary:
@@ -254,6 +243,6 @@ def _finish(out: Path, total: int, written: int) -> Summary:
         samples += compute.sum(column).as_py() or 0
         path = out / failed_name(shard, total)
         failed += path.read_text().splitlines(keepends=True) if path.exists() else []
-    write_whole(out / FAILED, ("name\treason\n" + "".join(failed)).encode())
+    write_text(out / FAILED, "name\treason\n" + "".join(failed))
     hours = samples / SAMPLE_RATE / 3600
     return Summary(written, total - written, recordings, len(failed), hours)

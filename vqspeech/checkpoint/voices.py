@@ -14,7 +14,7 @@ import numpy as np
 
 from vqspeech.checkpoint.speakers import MAX_F0
 from vqspeech.errors import InputError
-from vqspeech.files import output_file
+from vqspeech.files import check_target, output_file, reason
 
 SUFFIX = ".safetensors"
 FORMAT = "vqspeech-voice 1"
@@ -42,14 +42,7 @@ def is_voice_file(name: object) -> bool:
 
 def check_voice_target(path: str | os.PathLike) -> Path:
     """The real path that `save_voice` would write, links followed. Raises InputError."""
-    if not is_voice_file(path):
-        raise InputError(f"{path}: a voice goes into a {SUFFIX} file; name the output so")
-    target = Path(os.path.realpath(path))
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise InputError(f"{path}: is a folder or a device; name a file")
-    if not os.path.isdir(target.parent):
-        raise InputError(f"{path}: folder {target.parent} does not exist; create it")
-    return target
+    return check_target(path, (SUFFIX,), "a voice")
 
 
 def check_name(name: str) -> str:
@@ -101,9 +94,9 @@ def load_voice(path: str | os.PathLike, model: str, dim: int) -> Voice:
     except (OSError, SafetensorError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:100]
         raise InputError(
-            f"{path}: cannot be read as a voice ({reason}); make one with `vqspeech enroll`"
+            f"{path}: cannot be read as a voice ({reason(error)[:100]}); "
+            "make one with `vqspeech enroll`"
         ) from None
     if not np.isfinite(vector).all() or not math.isfinite(seconds) or not 0 <= f0 <= MAX_F0:
         raise InputError(f"{path}: has impossible values; enrol it again")

@@ -11,12 +11,13 @@ import argparse
 import os
 from pathlib import Path
 
-from vqspeech.cli.folders import make_folder, plan, total, work_through
+from vqspeech.cli.folders import plan, total, work_through
 from vqspeech.cli.options import add_device, add_model, find_manifest, names, whole
 from vqspeech.cli.output import files_bar, say
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import check_vqs_target, is_vqs
 from vqspeech.errors import InputError
+from vqspeech.files import make_folder
 
 FORMATS = ("npy", "vqs")
 

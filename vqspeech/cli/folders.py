@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vqspeech.cli.output import files_bar, print_error
 from vqspeech.errors import InputError
+from vqspeech.files import make_folder
 
 
 def plan(source: str, target: str, kinds: Sequence[str], suffix: str) -> list[tuple[Path, Path]]:
@@ -76,13 +77,3 @@ def total(results: Iterable[float | InputError], number: int) -> float:
             "mend or remove them"
         )
     return seconds
-
-
-def make_folder(folder: Path) -> None:
-    """Make it with its parents if need be. Raises InputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be made ({error.strerror}); choose another place"
-        ) from None

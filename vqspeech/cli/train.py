@@ -82,9 +82,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto: bf16 where a GPU or the processor multiplies it itself (default: auto)",
     )
     parser.add_argument(
-        "--compile", action="store_true", help="compile the WaveNet's training step"
-    )
-    parser.add_argument(
         "--model",
         metavar="MODEL",
         help="for --stage prior: a trained model to copy into OUT (default: the one of the run)",
@@ -121,7 +118,6 @@ def run(args: argparse.Namespace) -> None:
         save_minutes=args.save_minutes,
         device=args.device,
         mixed_precision=args.mixed_precision,
-        compile=args.compile,
         seed=args.seed,
         quiet=args.quiet,
     )

@@ -1,6 +1,5 @@
 """Finds the utterances of a corpus: speaker folders, or a manifest."""
 
-import csv
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from vqspeech.checkpoint.speakers import GENDERS
+from vqspeech.data.manifest import read_rows
 from vqspeech.errors import InputError
 
 EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg", ".opus")
@@ -89,7 +89,7 @@ def _visible(name: str) -> bool:
 
 
 def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
-    rows, columns = _rows(manifest)
+    rows, columns = read_rows(manifest)
     missing = [name for name in ("speaker", "file") if name not in columns]
     if splits is not None and "split" not in columns:
         missing.append("split")
@@ -118,19 +118,3 @@ def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
         gender = gender if gender in GENDERS else ""
         found.append(Utterance(row["speaker"], name, path, gender))
     return found
-
-
-def _rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
-    """Rows and column names. Tabs separate if the first line has one, else commas with quotes."""
-    try:
-        with open(manifest, encoding="utf-8-sig", newline="") as file:
-            tabs = "\t" in file.readline()
-            file.seek(0)
-            # TSV knows no quotes: a transcript may hold a lone one.
-            kind = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
-            reader = csv.DictReader(file, restval="", **kind)
-            return list(reader), list(reader.fieldnames or [])
-    except OSError as error:
-        raise InputError(f"{manifest}: cannot be read ({error.strerror}); check the path") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{manifest}: is not a UTF-8 TSV or CSV file ({error}); fix it") from None

@@ -79,11 +79,11 @@ def choose_splits(utterances, valid_fraction: float) -> list[str]:
     has two, at least one is for validation.
     """
     rank = {u: _hash_fraction(u) for u in utterances}
-    last = {u.speaker: u for u in sorted(utterances, key=rank.get)}  # never for validation
+    last = {u.speaker: u for u in sorted(utterances, key=lambda u: rank[u])}  # never for validation
     candidates = [u for u in utterances if last[u.speaker] != u]
     valid = {u for u in candidates if rank[u] < valid_fraction}
     if not valid and valid_fraction > 0 and candidates:
-        valid = {min(candidates, key=rank.get)}
+        valid = {min(candidates, key=lambda u: rank[u])}
     return ["valid" if u in valid else "train" for u in utterances]
 
 

@@ -4,15 +4,10 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import sys
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +16,14 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.condition import conditioned
 from vqspeech.data.corpus import Utterance
 from vqspeech.data.index import INDEX, VERSION, build_index, shard_name
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
+from vqspeech.files import unwritable
+from vqspeech.parallel import cores, map_processes
 
 SKIPPED = "skipped.tsv"
 SHARD_SAMPLES = 1 << 28
 """A shard ends with the utterance that reaches this many samples (512 MB)."""
-
-QUEUED_PER_WORKER = 8
-"""Files in flight for each worker: enough to keep it busy, few enough to hold in memory."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +93,7 @@ def pack(
             (scratch / INDEX).write_text(json.dumps(index), encoding="utf-8")
             _publish(scratch, out, len(index["shards"]))
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another") from None
-    except BrokenProcessPool:
-        raise InputError(
-            f"{out}: a worker was killed (out of memory?); use fewer workers or shorter files"
-        ) from None
+        raise unwritable(out, error) from None
     if skipped:
         print(f"vqspeech: {len(skipped)} files skipped, see {out / SKIPPED}", file=sys.stderr)
     return _report(out, index)
@@ -114,10 +105,13 @@ def _pack_audio(utterances, scratch: Path, workers: int | None, progress: bool):
 
     kept, lengths, shards, skipped = [], [], [], []
     shard = in_shard = total = 0
+    workers = min(workers or cores(), len(utterances))
+    advice = "use fewer workers or shorter files"
+    results = map_processes(_try, utterances, 0 if workers == 1 else workers, advice=advice)
     file = open(scratch / shard_name(shard), "wb")  # noqa: SIM115 (replaced in the loop)
     try:
         with tqdm(total=len(utterances), unit="file", disable=not progress) as bar:
-            for utterance, result in _conditioned_in_order(utterances, workers):
+            for utterance, result in zip(utterances, results, strict=True):
                 bar.update()
                 if isinstance(result, str):
                     skipped.append((utterance, result))
@@ -146,35 +140,6 @@ def _try(utterance: Utterance) -> np.ndarray | str:
         return str(error)
 
 
-def _conditioned_in_order(
-    utterances, workers: int | None
-) -> Iterator[tuple[Utterance, np.ndarray | str]]:
-    workers = min(workers or os.cpu_count() or 1, len(utterances))
-    if workers == 1:
-        yield from ((utterance, _try(utterance)) for utterance in utterances)
-        return
-    # Spawned, not forked: the caller may have threads (numba, torch) that a fork would break.
-    # Ctrl-C is for the parent, which cancels what waits.
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
-        waiting: deque = deque()
-        try:
-            for utterance in utterances:
-                waiting.append((utterance, pool.submit(_try, utterance)))
-                if len(waiting) >= workers * QUEUED_PER_WORKER:
-                    done, future = waiting.popleft()
-                    yield done, future.result()
-            while waiting:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
 def _source_hash(utterances, *options) -> str:
     """A hash of everything that decides the result: names, files, sizes, times, options."""
     digest = hashlib.blake2b(repr((VERSION, *options)).encode(), digest_size=16)
@@ -190,8 +155,6 @@ def _source_hash(utterances, *options) -> str:
 
 
 def _existing(out: Path, source: str) -> PackReport | None:
-    from vqspeech.data.batches import PackedCorpus
-
     try:
         corpus = PackedCorpus(out)
     except InputError:

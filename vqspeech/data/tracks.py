@@ -6,13 +6,8 @@ hold `values` of all utterances, one after another, and where each one's `ends`.
 """
 
 import errno
-import hashlib
-import os
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +16,10 @@ from safetensors.numpy import save_file
 
 from vqspeech.audio.pitch import QUICK_HOP, at_samples, track
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
-from vqspeech.data.index import INDEX
+from vqspeech.data.packed import PackedCorpus
+from vqspeech.files import reason, whole_path
 from vqspeech.nn.phonemes import PHONEMES, UNKNOWN
+from vqspeech.parallel import cores, map_processes
 
 F0_FILE, PHONEME_FILE = "f0.safetensors", "phonemes.safetensors"
 PHONEME_HOP = 160
@@ -95,7 +91,8 @@ def track_f0(
 ) -> F0Track:
     """The corpus's F0: kept, or tracked now (pYIN, some 100 times real time a core) and kept.
 
-    progress: called with the utterances done and their number. Raises OSError if it cannot be kept.
+    progress: called with the utterances done and their number. Raises OSError if it cannot
+    be kept, InputError if a process is killed.
     """
     known = load_f0(corpus)
     if known is not None:
@@ -103,19 +100,10 @@ def track_f0(
     total = len(corpus.index["utterances"]["samples"])
     parts = [range(i, min(i + ROWS_AT_ONCE, total)) for i in range(0, total, ROWS_AT_ONCE)]
     found: list[np.ndarray] = []
-    workers = min(workers or os.cpu_count() or 1, len(parts))
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=get_context("spawn"),  # a fork would break the threads of numba and torch
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
-        try:
-            for part in pool.map(_tracks_of, [corpus.folder] * len(parts), parts):
-                found += part
-                progress(len(found), total)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    workers = min(workers or cores(), len(parts))
+    for part in map_processes(partial(_tracks_of, corpus.folder), parts, workers):
+        found += part
+        progress(len(found), total)
     _keep(corpus, F0_FILE, found)
     return load_f0(corpus)
 
@@ -140,22 +128,15 @@ def _tracks_of(folder: Path, rows: range) -> list[np.ndarray]:
     return found
 
 
-def corpus_hash(corpus: PackedCorpus) -> str:
-    """16 hex digits that name a packed corpus: what was made of it is of no other."""
-    return hashlib.blake2b((corpus.folder / INDEX).read_bytes(), digest_size=8).hexdigest()
-
-
 def _keep(corpus: PackedCorpus, name: str, values: Sequence[np.ndarray]) -> Path:
     ends = np.cumsum([len(one) for one in values], dtype=np.int64)
-    path, partial = corpus.folder / name, corpus.folder / f".{name}.{os.getpid()}.partial"
+    tensors = {"values": np.concatenate(values), "ends": ends}
+    path = corpus.folder / name
     try:
-        tensors = {"values": np.concatenate(values), "ends": ends}
-        save_file(tensors, partial, {"corpus": corpus_hash(corpus)})
-        os.replace(partial, path)
+        with whole_path(path) as place:
+            save_file(tensors, place, {"corpus": corpus.hash})
     except SafetensorError as error:  # what it makes of a full disk
-        raise OSError(errno.EIO, " ".join(str(error).split()), str(path)) from None
-    finally:
-        partial.unlink(missing_ok=True)
+        raise OSError(errno.EIO, reason(error), str(path)) from None
     return path
 
 
@@ -172,7 +153,7 @@ def _kept(
             parts = [file.get_slice(part) for part in ("values", "ends")]
             found = [(part.get_dtype(), part.get_shape()) for part in parts]
             fits = found == [(dtype, [int(wanted[-1])]), ("I64", [len(wanted)])]
-            if not fits or (file.metadata() or {}).get("corpus") != corpus_hash(corpus):
+            if not fits or (file.metadata() or {}).get("corpus") != corpus.hash:
                 return None
             values, ends = file.get_tensor("values"), file.get_tensor("ends")
     except (OSError, SafetensorError):

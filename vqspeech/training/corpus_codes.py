@@ -1,6 +1,5 @@
 """The codes of a packed corpus: extracted once, kept in one file, cut into training crops."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from vqspeech.config.model import QuantizerConfig
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.index import SPLITS
-from vqspeech.data.tracks import corpus_hash
+from vqspeech.data.packed import PackedCorpus
+from vqspeech.files import whole_path
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.synthesis.streaming import ChunkEncoder
 
@@ -61,17 +60,13 @@ def corpus_codes(
     progress: called with the utterances done and their number. Raises OSError if the folder cannot
     be written.
     """
-    about = {"codes": identity, "corpus": corpus_hash(corpus)}
+    about = {"codes": identity, "corpus": corpus.hash}
     path = folder / CODES_FILE
     tensors = _kept(path, about)
     if tensors is None:
         tensors = _extract(model, corpus, progress)
-        partial = folder / f".{CODES_FILE}.partial"
-        try:
+        with whole_path(path) as partial:
             save_file(tensors, partial, about)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
     return {
         split: CorpusCodes(
             *(tensors[f"{split}.{part}"] for part in ("indices", "ends", "speakers"))

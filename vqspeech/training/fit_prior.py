@@ -20,17 +20,18 @@ from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.checkpoint.prior import save_prior
 from vqspeech.config.model import Config
 from vqspeech.config.training import PriorConfig
-from vqspeech.data.batches import PackedCorpus
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
+from vqspeech.files import reason
 from vqspeech.nn.prior import Prior
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CorpusCodes, corpus_codes
 from vqspeech.training.folder import MODEL_FOLDER
 from vqspeech.training.log import RunLog, every_quarter_minute
+from vqspeech.training.optimizer import adam, set_learning_rate
 from vqspeech.training.prior_crops import CodeCrops, bits_per_code
 from vqspeech.training.run import Options
-from vqspeech.training.schedule import learning_rate
 
 STAGE = "prior"
 LOG_EVERY = 50
@@ -60,8 +61,9 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
             log.close()
     except (OSError, SafetensorError) as error:
         where = getattr(error, "filename", None) or options.out
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(f"{where}: cannot be read or written ({reason}); put it right") from None
+        raise InputError(
+            f"{where}: cannot be read or written ({reason(error)}); put it right"
+        ) from None
 
 
 def _open_model(options: Options, model: str | None) -> Checkpoint:
@@ -103,8 +105,7 @@ class _Fit:
     def __init__(self, config: PriorConfig, options: Options, loaded: Checkpoint, log: RunLog):
         self.config, self.options, self.loaded, self.log = config, options, loaded, log
         self.started = time.monotonic()
-        on_cpu = options.device == "cpu" or not torch.cuda.is_available()
-        self.device = torch.device("cpu" if on_cpu else "cuda")
+        self.device = torch.device("cpu" if options.on_cpu else "cuda")
         torch.manual_seed(options.seed)
         self.identity = codes_identity(loaded.model.state_dict())
         self.names = [speaker.name for speaker in loaded.about.speakers]
@@ -141,9 +142,7 @@ class _Fit:
             self.options.seed,
             self.quantizer.codebooks,
         )
-        optimizer = torch.optim.AdamW(
-            self.prior.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay
-        )
+        optimizer = adam(self.prior.parameters(), config.weight_decay)
         average = WeightAverage(self.prior, config.ema_decay)
         best, worse = None, 0
         log.start(STAGE, 0, config.steps)
@@ -153,7 +152,7 @@ class _Fit:
             log.progress({"bits": figures["bits"]})
             if (step + 1) % LOG_EVERY == 0:
                 log.scalars("train", STAGE, step + 1, figures)
-            late = self._out_of_time()
+            late = self.options.out_of_time(self.started)
             if (step + 1) % config.evaluate_every and step + 1 < config.steps and not late:
                 continue
             with average.applied(self.prior):
@@ -174,9 +173,7 @@ class _Fit:
     def _step(self, step: int, batch, optimizer: torch.optim.Optimizer) -> dict[str, float]:
         config, prior = self.config, self.prior.train()
         torch.manual_seed(self.options.seed * self.config.steps + step)
-        rate = learning_rate(config, step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = set_learning_rate(optimizer, config, step)
         indices, speakers, inside, counts = (part.to(self.device) for part in batch)
         hidden = torch.rand(len(speakers), device=self.device) < config.speaker_dropout
         speakers = torch.where(hidden, prior.any_speaker, speakers)
@@ -201,7 +198,3 @@ class _Fit:
             f"prior step {step}: {bits:.4f} bits per held-out code, {nameless:.4f} nameless"
         )
         return bits
-
-    def _out_of_time(self) -> bool:
-        limit = self.options.max_minutes
-        return limit is not None and time.monotonic() - self.started > 60 * limit

@@ -2,12 +2,12 @@
 
 import json
 import os
-from contextlib import suppress
 
 from vqspeech.checkpoint.location import CONFIG_FILE
 from vqspeech.checkpoint.model import recover
 from vqspeech.config.model import Config, from_dict
 from vqspeech.errors import InputError
+from vqspeech.files import clear_partial, make_folder, unwritable, write_json
 from vqspeech.training.run import Options
 from vqspeech.training.state import Position, load_position
 
@@ -27,24 +27,16 @@ def open_folder(config: Config, options: Options) -> Position | None:
         if position is not None:
             _require_same_run(config, options, position)
         return position
-    probe = out / f".config-{os.getpid()}.partial"
+    make_folder(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
         recover(out / MODEL_FOLDER)
-        for left in out.glob(".*.partial"):
-            left.unlink()
-        probe.write_text(json.dumps(config.to_dict(), indent=1) + "\n")
+        clear_partial(out)
     except OSError as error:
-        with suppress(OSError):
-            probe.unlink()
-        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another") from None
-    try:
-        position = load_position(out)
-        if position is not None:
-            _require_same_run(config, options, position)
-        os.replace(probe, out / CONFIG_FILE)
-    finally:
-        probe.unlink(missing_ok=True)
+        raise unwritable(out, error) from None
+    position = load_position(out)
+    if position is not None:
+        _require_same_run(config, options, position)
+    write_json(out / CONFIG_FILE, config.to_dict())
     return position
 
 

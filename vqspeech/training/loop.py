@@ -10,7 +10,8 @@ import time
 from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.config.model import Config
 from vqspeech.config.training import StageConfig
-from vqspeech.data.batches import PackedCorpus, prefetch
+from vqspeech.data.crops import prefetch
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_folder
 from vqspeech.training.inherit import inherit

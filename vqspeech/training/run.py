@@ -13,8 +13,9 @@ from accelerate.utils import gather_object, set_seed
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import Config
 from vqspeech.config.training import StageConfig
-from vqspeech.data.batches import CropBatch, Crops, PackedCorpus
+from vqspeech.data.crops import BatchShape, CropBatch, Crops, Tracks
 from vqspeech.data.index import OTHER
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import load_phonemes, track_f0
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE, Batch
@@ -45,7 +46,6 @@ class Options:
     save_minutes: float = 5.0
     device: str = "auto"
     mixed_precision: str = "auto"
-    compile: bool = False
     seed: int = 0
     quiet: bool = False
 
@@ -61,13 +61,23 @@ class Options:
         if self.seed < 0:
             raise InputError(f"seed {self.seed} must not be negative")
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether this machine's processor trains."""
+        return self.device == "cpu" or not torch.cuda.is_available()
+
+    def out_of_time(self, started: float) -> bool:
+        """Whether `max_minutes` are over since `started` (`time.monotonic()`)."""
+        limit = self.max_minutes
+        return limit is not None and time.monotonic() - started > 60 * limit
+
 
 class Run:
     """What the steps of a run share."""
 
     def __init__(self, config: Config, options: Options):
         self.config, self.options = config, options
-        on_cpu = options.device == "cpu" or not torch.cuda.is_available()
+        on_cpu = options.on_cpu
         precision = options.mixed_precision
         if precision == "auto":
             precision = "no" if on_cpu and not cpu_has_bfloat16() else "bf16"
@@ -81,38 +91,36 @@ class Run:
         self.log = RunLog(options.out, options.quiet) if self.is_main else None
         self._tracks = self._load_tracks()
 
-    def _load_tracks(self) -> dict:
-        """What the model's heads are trained on beside the samples, by the names of `Crops`."""
-        tracks, wanted = {}, self.config.conditioning
+    def _load_tracks(self) -> Tracks:
+        """What the model's heads are trained on beside the samples."""
+        f0 = phonemes = None
+        wanted = self.config.conditioning
         if wanted.pitch_head:
             with self.accelerator.main_process_first():  # it tracks, the others find what it kept
-                tracks["f0"] = track_f0(
-                    self.corpus, every_quarter_minute(self.say, "tracking pitch, once")
-                )
+                tell = every_quarter_minute(self.say, "tracking pitch, once")
+                f0 = track_f0(self.corpus, tell)
         if wanted.phoneme_head:
-            found = load_phonemes(self.corpus)
-            if found is None:
+            phonemes = load_phonemes(self.corpus)
+            if phonemes is None:
                 self.say(f"no phonemes in {self.corpus.folder}: codes are learned without them")
-            else:
-                tracks["phonemes"] = (found, self.config.hop)
-        return tracks
+        return Tracks(f0, phonemes, self.config.hop)
 
     @property
     def has_phonemes(self) -> bool:
         """Whether crops come with phonemes."""
-        return "phonemes" in self._tracks
+        return self._tracks.phonemes is not None
 
     def speaker_table(self) -> list[Speaker]:
         """What a checkpoint says of each speaker: name, gender, minutes and, where pitch is tracked
         and the identity is one person's, the median F0 in Hz of all their training speech."""
         table = list(self.corpus.speaker_table)
-        if "f0" not in self._tracks:
+        if self._tracks.f0 is None:
             return table
         rows = self.corpus.rows("train")
         whose = self.corpus.index["utterances"]["speaker"][rows]
         for number, speaker in enumerate(table):
             if speaker.name != OTHER:
-                own = [self._tracks["f0"].of(row) for row in rows[whose == number]]
+                own = [self._tracks.f0.of(row) for row in rows[whose == number]]
                 f0 = np.concatenate([np.zeros(0, np.float16), *own])
                 voiced = f0[f0 > 0].astype(np.float64)
                 median = round(float(np.median(voiced)), 1) if len(voiced) else 0.0
@@ -121,10 +129,9 @@ class Run:
 
     def out_of_time(self) -> bool:
         """Whether `max_minutes` are over; the same answer in every process."""
-        limit = self.options.max_minutes
-        if limit is None:
+        if self.options.max_minutes is None:
             return False
-        late = time.monotonic() - self.started > 60 * limit
+        late = self.options.out_of_time(self.started)
         if self.accelerator.num_processes == 1:
             return late
         if late:
@@ -150,11 +157,12 @@ class Run:
 
     def crops(self, stage: StageConfig, split: str, seed: int, batch: int | None = None) -> Crops:
         """Crops of whole frames: this process's share, or `batch` that are the same in each."""
-        samples = self.config.crop_frames(stage) * self.config.hop
-        if batch is not None:
-            return Crops(self.corpus, split, samples, batch, seed, **self._tracks)
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        return Crops(self.corpus, split, samples, stage.batch, seed, rank, world, **self._tracks)
+        shape = BatchShape(self.config.crop_frames(stage) * self.config.hop, batch or stage.batch)
+        if batch is None:
+            shape = replace(
+                shape, rank=self.accelerator.process_index, world=self.accelerator.num_processes
+            )
+        return Crops(self.corpus, split, shape, seed, self._tracks)
 
     def require_agreement(self, position: object) -> None:
         """Raise InputError in every process if they see other corpora or checkpoints."""

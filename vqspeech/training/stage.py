@@ -9,14 +9,15 @@ from safetensors import SafetensorError
 
 from vqspeech.checkpoint.model import save_checkpoint
 from vqspeech.config.training import StageConfig
-from vqspeech.data.batches import CropBatch
+from vqspeech.data.crops import CropBatch
 from vqspeech.errors import InputError
+from vqspeech.files import reason
 from vqspeech.nn.distributed import sum_over_workers
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.folder import MODEL_FOLDER
 from vqspeech.training.objective import step_figures, total_loss, trained_parameters
+from vqspeech.training.optimizer import adam, set_learning_rate
 from vqspeech.training.run import Run, to_batch
-from vqspeech.training.schedule import learning_rate
 from vqspeech.training.state import Parts, Position, load_rest, save_state
 from vqspeech.training.validation import previews, validate
 from vqspeech.training.watch import CodeUsage, collapse_warning, ignored_warning
@@ -54,19 +55,11 @@ class StageRun:
             self._fit_scale()
         self.parameters = trained_parameters(model, stage, run.has_phonemes)
         average = WeightAverage(model, stage.ema_decay)
-        optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=stage.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=config.training.weight_decay,
-            foreach=True,
-        )
-        if run.options.compile and self.with_decoder:
-            model.decoder.stack.compile()
+        optimizer = adam(self.parameters, config.training.weight_decay)
         self.model, self.optimizer = run.accelerator.prepare(model, optimizer)
         self.model.train()
         crops_a_step = stage.batch * run.accelerator.num_processes
-        epoch = run.corpus.samples("train") // (crops_a_step * self.crops.samples)
+        epoch = run.corpus.samples("train") // (crops_a_step * self.crops.shape.samples)
         usage = CodeUsage(config.quantizer.entries, epoch, position.step)
         speakers = run.corpus.speakers
         self.parts = Parts(model, average, self.optimizer.optimizer, usage, run.names, speakers)
@@ -95,9 +88,7 @@ class StageRun:
         """One update of the weights, and what is said of it. Raises InputError at a NaN."""
         run, stage, step = self.run, self.stage, self.position.step
         run.seed_step(stage.name, step)
-        rate = learning_rate(stage, step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = set_learning_rate(self.optimizer, stage, step)
         with run.accelerator.autocast():
             losses = self.model(
                 to_batch(run, crops),
@@ -151,9 +142,8 @@ class StageRun:
                 save_checkpoint(run.model, table, out / MODEL_FOLDER, trained)
             save_state(out, self.position, self.parts)
         except (OSError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
             raise InputError(
-                f"{out}: cannot write a checkpoint ({reason}); "
+                f"{out}: cannot write a checkpoint ({reason(error)}); "
                 "the last one is intact: make room and continue with --resume"
             ) from None
         self._validate()

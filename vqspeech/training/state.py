@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from vqspeech.errors import InputError
+from vqspeech.files import reason, whole_path
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.watch import CodeUsage
 
@@ -75,14 +76,10 @@ def save_state(folder: Path, position: Position, parts: Parts) -> None:
             tensors[f"adam.{moment}.{parts.names[id(parameter)]}"] = values[moment]
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     about = {"position": json.dumps(asdict(position)), "speakers": json.dumps(parts.speakers)}
-    partial = folder / f".{STATE_FILE}.partial"
-    try:
+    with whole_path(folder / STATE_FILE) as partial:
         save_file(tensors, partial, about)
         with open(partial, "rb") as file:
             os.fsync(file.fileno())  # or a machine that stops may keep the name and lose the bytes
-        os.replace(partial, folder / STATE_FILE)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -94,8 +91,9 @@ def _opened(folder: Path) -> Iterator:
     except InputError:
         raise
     except (SafetensorError, LookupError, AttributeError, TypeError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be resumed ({reason}); remove it to start anew") from None
+        raise InputError(
+            f"{path}: cannot be resumed ({reason(error)}); remove it to start anew"
+        ) from None
     except RuntimeError:  # what PyTorch raises where a name or a shape differs
         raise InputError(
             f"{path}: does not fit the configuration or the corpus of this run; "

@@ -2,9 +2,9 @@
 
     python recipes/vctk/local/prepare.py CORPUS OUT [--mic mic1] [--subset SPEAKERS[,MINUTES]]
 
-OUT/manifest.tsv is what `vqspeech prepare`, `evaluate` and `encode` read; OUT/recordings.jsonl and
-OUT/supervisions.jsonl are the same for Lhotse; OUT/speakers.tsv counts, OUT/dropped.tsv says what
-was left out and why. Does nothing where OUT was made from the same files with the same options.
+OUT/manifest.tsv is what `vqspeech prepare`, `evaluate` and `encode` read; OUT/speakers.tsv counts,
+OUT/dropped.tsv says what was left out and why. Does nothing where OUT was made from the same files
+with the same options.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from manifests import Row, speaker_table, write_lhotse, write_tsv
+from manifests import Row, speaker_table, write_tsv
 from split import CONF, SPLITS, assign, load_rules
 
 from vqspeech.audio.reading import duration
@@ -182,8 +182,6 @@ def _write(out: Path, found: Vctk, rows: list[Row], summary: dict) -> None:
         )
         write_tsv(partial / "speakers.tsv", *speaker_table(speakers, rows))
         write_tsv(partial / "dropped.tsv", ("what", "reason"), found.dropped)
-        if not write_lhotse(partial, speakers, rows):
-            print("no Lhotse manifests: pip install 'vqspeech[vctk]' for them", file=sys.stderr)
         (partial / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
         shutil.rmtree(out, ignore_errors=True)
         os.rename(partial, out)

@@ -4,15 +4,15 @@ Hours of each speaker as read and as packed (silence trimmed), every file left o
 """
 
 import csv
-import os
 import sys
 from collections import Counter
 from pathlib import Path
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.data.batches import PackedCorpus
 from vqspeech.data.pack import SKIPPED
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
+from vqspeech.files import write_text
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -50,9 +50,7 @@ def write_report(manifests: Path, packed: Path, out: Path) -> str:
     dropped = [(row["what"], row["reason"]) for row in rows(manifests / "dropped.tsv")]
     dropped += [(row["path"], row["reason"]) for row in rows(packed / SKIPPED)]
     lines += ["", f"## Left out: {len(dropped)}", "", *(f"- {a}: {b}" for a, b in dropped)]
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
-    os.replace(partial, out)
+    write_text(out, "\n".join(lines) + "\n")
     return f"{hours:.2f} hours of {len(read)} speakers, {len(dropped)} files left out: see {out}"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from vqspeech.audio import pitch
 from vqspeech.audio.level import is_scorable
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.evaluation.metrics import networks, words
+from vqspeech.evaluation.metrics import f0, networks, words
 from vqspeech.evaluation.metrics.estoi import estoi
 from vqspeech.evaluation.metrics.mel import mel_distance
 from vqspeech.evaluation.metrics.pesq import pesq_wb
@@ -73,7 +73,7 @@ def score(
         "speaker": lambda: {
             "speaker_similarity": networks.speaker_similarity(reference.voice, matched.voice)
         },
-        "f0": lambda: pitch.compare(reference.pitch, matched.pitch),
+        "f0": lambda: f0.compare(reference.pitch, matched.pitch),
         "mel": lambda: {"mel_distance": mel_distance(a, b)},
         "estoi": lambda: {"estoi": estoi(a, b)},
         "pesq": lambda: {"pesq": pesq_wb(a, b)},

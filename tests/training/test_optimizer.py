@@ -1,7 +1,7 @@
 import pytest
 
 from vqspeech.config.training import StageConfig
-from vqspeech.training.schedule import learning_rate
+from vqspeech.training.optimizer import learning_rate
 
 STAGE = StageConfig("joint", 900, learning_rate=1e-3, final_learning_rate=1e-4, warmup=100)
 

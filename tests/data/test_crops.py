@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from voices import corpus
 
-from vqspeech.data.batches import Crops, PackedCorpus, prefetch
+from vqspeech.data.crops import BatchShape, Crops, Tracks, prefetch
 from vqspeech.data.pack import pack
+from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import F0Track, PhonemeTrack
 from vqspeech.errors import InputError
 
@@ -31,7 +32,10 @@ def tracks(packed):
         return kind(np.concatenate(parts).astype(dtype), np.cumsum([len(part) for part in parts]))
 
     phonemes = track(PhonemeTrack, labels, np.int8)
-    return {"f0": track(F0Track, f0, np.float16), "phonemes": (phonemes, 320)}
+    return Tracks(track(F0Track, f0, np.float16), phonemes, 320)
+
+
+FIVE = BatchShape(1000, 5)
 
 
 def equal(one, two):
@@ -39,25 +43,28 @@ def equal(one, two):
 
 
 def test_shapes_and_determinism(packed):
-    crops = Crops(packed, "train", 1000, 5, seed=3)
+    crops = Crops(packed, "train", FIVE, seed=3)
     batch = crops.batch_at(7)
     assert (batch.wave.shape, batch.wave.dtype) == ((5, 1000), np.int16)
     assert (batch.speaker.shape, batch.speaker.dtype) == ((5,), np.int64)
     assert batch.f0 is None and batch.phonemes is None
-    assert equal(crops.batch_at(7), Crops(packed, "train", 1000, 5, seed=3).batch_at(7))
+    assert equal(crops.batch_at(7), Crops(packed, "train", FIVE, seed=3).batch_at(7))
     assert not equal(crops.batch_at(7), crops.batch_at(8))
-    assert not equal(crops.batch_at(7), Crops(packed, "train", 1000, 5, seed=4).batch_at(7))
+    assert not equal(crops.batch_at(7), Crops(packed, "train", FIVE, seed=4).batch_at(7))
 
 
 def test_ranks_split_the_same_list(packed):
-    whole = Crops(packed, "train", 500, 6, seed=0).batch_at(11)
-    parts = [Crops(packed, "train", 500, 2, 0, rank, 3).batch_at(11) for rank in range(3)]
+    whole = Crops(packed, "train", BatchShape(500, 6), seed=0).batch_at(11)
+    parts = [Crops(packed, "train", BatchShape(500, 2, i, 3), 0).batch_at(11) for i in range(3)]
     assert equal(whole[:2], [np.concatenate([p[i] for p in parts]) for i in range(2)])
 
 
 def test_ranks_split_f0_and_phonemes_too(packed, tracks):
-    whole = Crops(packed, "train", 640, 6, seed=0, **tracks).batch_at(11)
-    parts = [Crops(packed, "train", 640, 2, 0, rank, 3, **tracks).batch_at(11) for rank in range(3)]
+    whole = Crops(packed, "train", BatchShape(640, 6), seed=0, tracks=tracks).batch_at(11)
+    parts = [
+        Crops(packed, "train", BatchShape(640, 2, rank, 3), 0, tracks=tracks).batch_at(11)
+        for rank in range(3)
+    ]
     assert equal(whole, [np.concatenate(part) for part in zip(*parts, strict=True)])
 
 
@@ -72,7 +79,7 @@ def place_of(packed, crop):
 
 
 def test_f0_and_phonemes_are_those_of_the_crops_own_samples(packed, tracks):
-    crops = Crops(packed, "train", 1280, 20, seed=0, **tracks)
+    crops = Crops(packed, "train", BatchShape(1280, 20), seed=0, tracks=tracks)
     batch = crops.batch_at(3)
     assert (batch.f0.shape, batch.f0.dtype) == ((20, 8), np.float32)
     assert (batch.phonemes.shape, batch.phonemes.dtype) == ((20, 4), np.int64)
@@ -80,7 +87,7 @@ def test_f0_and_phonemes_are_those_of_the_crops_own_samples(packed, tracks):
     for crop, f0, phonemes in zip(batch.wave, batch.f0, batch.phonemes, strict=True):
         row, start = place_of(packed, crop)
         tens, frames = start + 80 + 160 * np.arange(8), start + 160 + 320 * np.arange(4)
-        np.testing.assert_array_equal(f0, tracks["f0"].at(row, tens))
+        np.testing.assert_array_equal(f0, tracks.f0.at(row, tens))
         # A value every 20 ms that rises by one: what lies between is their mean.
         if not (row == 0 and start < 9 * 320):
             np.testing.assert_allclose(f0, 100 + 200 * row + tens / 320, rtol=2e-3)
@@ -90,7 +97,7 @@ def test_f0_and_phonemes_are_those_of_the_crops_own_samples(packed, tracks):
 
 
 def test_beyond_a_short_utterance_nothing_is_known(packed, tracks):
-    batch = Crops(packed, "train", 50_240, 8, seed=0, **tracks).batch_at(0)
+    batch = Crops(packed, "train", BatchShape(50_240, 8), seed=0, tracks=tracks).batch_at(0)
     for crop, f0, phonemes in zip(batch.wave, batch.f0, batch.phonemes, strict=True):
         size = int(np.flatnonzero(crop)[-1]) + 1
         assert (f0[: size // 160] > 0).sum() > size // 160 - 10 and not f0[size // 160 + 3 :].any()
@@ -103,13 +110,13 @@ def test_crops_are_inside_one_utterance_of_the_split(packed):
         for split in ("train", "valid")
     }
     for split, utterances in inside.items():
-        audio, speakers, *_ = Crops(packed, split, 600, 20, seed=0).batch_at(0)
+        audio, speakers, *_ = Crops(packed, split, BatchShape(600, 20), seed=0).batch_at(0)
         for crop, speaker in zip(audio, speakers, strict=True):
             assert any(row == speaker and crop.tobytes() in data for row, data in utterances)
 
 
 def test_short_utterances_are_followed_by_zeros(packed):
-    audio = Crops(packed, "train", 50_000, 8, seed=0).batch_at(0).wave
+    audio = Crops(packed, "train", BatchShape(50_000, 8), seed=0).batch_at(0).wave
     padded = [
         np.pad(data, (0, 50_000 - len(data))).tobytes() for _, _, data in packed.utterances("train")
     ]
@@ -117,7 +124,7 @@ def test_short_utterances_are_followed_by_zeros(packed):
 
 
 def test_utterances_weigh_by_length_and_places_are_uniform(packed):
-    crops = Crops(packed, "train", 100, 2000, seed=0)
+    crops = Crops(packed, "train", BatchShape(100, 2000), seed=0)
     speakers = crops.batch_at(0).speaker
     share = [0, 0]
     for _, speaker, audio in packed.utterances("train"):
@@ -128,15 +135,15 @@ def test_utterances_weigh_by_length_and_places_are_uniform(packed):
 def test_empty_split(tmp_path):
     pack(corpus(tmp_path / "in", {"abe": 1}, 0.3), tmp_path / "out", 1, 0.5, 0, progress=False)
     with pytest.raises(InputError, match="no audio for valid"):
-        Crops(PackedCorpus(tmp_path / "out"), "valid", 10, 1, 0)
+        Crops(PackedCorpus(tmp_path / "out"), "valid", BatchShape(10, 1), 0)
 
 
 def prefetching():
-    return [t for t in threading.enumerate() if t.name.startswith("vqspeech-prefetch")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("vqspeech")]
 
 
 def test_prefetch_is_the_same_and_ends(packed):
-    crops = Crops(packed, "train", 300, 3, seed=1)
+    crops = Crops(packed, "train", BatchShape(300, 3), seed=1)
     batches = prefetch(crops, start_step=5)
     for step, batch in enumerate(islice(batches, 20), 5):
         assert equal(batch, crops.batch_at(step))

@@ -1,0 +1,134 @@
+"""Files opened, refused and written in one way by every room."""
+
+import os
+import stat
+
+import pytest
+
+from vqspeech.errors import InputError
+from vqspeech.files import (
+    check_target,
+    clear_partial,
+    make_folder,
+    opened,
+    output_file,
+    whole_path,
+    write_json,
+    write_text,
+)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refused(path, match):
+    with pytest.raises(InputError, match=match) as caught, opened(path, "an audio file"):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def test_opened_reads_a_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    with opened(tmp_path / "a", "a codes file") as file:
+        assert file.read() == b"abc"
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    refused(tmp_path / "none", "none: no such file")
+    refused(tmp_path, "is a folder, not an audio file")
+    (tmp_path / "empty").touch()
+    refused(tmp_path / "empty", "empty: is empty")
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "pipe", "not a regular file")
+    refused("a\0b", "not a possible file name")
+    refused(tmp_path / ("n" * 300), "cannot be read")
+    refused(tmp_path / "empty" / "under", "cannot be read")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_no_permission(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    (tmp_path / "a").chmod(0)
+    refused(tmp_path / "a", "no permission")
+
+
+def test_what_fails_while_it_is_read_names_the_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    with (
+        pytest.raises(InputError, match="a: cannot be read.*error"),
+        opened(tmp_path / "a", "an audio file"),
+    ):
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("out.mp3", "cannot be written as an audio file; name the output .wav or .flac"),
+        ("out", "name the output .wav or .flac"),
+        ("none/out.wav", "folder .*none does not exist"),
+        ("folder.wav", "is a folder"),
+        ("pipe.wav", "not a regular file"),
+    ],
+)
+def test_targets_that_are_refused(tmp_path, name, match):
+    (tmp_path / "folder.wav").mkdir()
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(InputError, match=match):
+        check_target(tmp_path / name, (".wav", ".flac"), "an audio file")
+
+
+def test_a_target_behind_a_link_keeps_the_link(tmp_path):
+    (tmp_path / "link.WAV").symlink_to(tmp_path / "real.wav")
+    real = tmp_path.resolve() / "real.wav"
+    assert check_target(tmp_path / "link.WAV", (".wav",), "an audio file") == real
+
+
+def test_a_file_is_there_whole_or_as_it_was(tmp_path):
+    write_text(tmp_path / "a", "old")
+    with (
+        pytest.raises(KeyError),
+        output_file(tmp_path / "a", tmp_path / "a") as file,
+    ):
+        file.write(b"half")
+        raise KeyError
+    assert (tmp_path / "a").read_text() == "old" and names(tmp_path) == ["a"]
+    write_json(tmp_path / "a", {"ä": [1]})
+    assert (tmp_path / "a").read_text() == '{\n "\\u00e4": [\n  1\n ]\n}\n'
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_name_as_long_as_names_can_be(tmp_path):
+    write_text(tmp_path / ("n" * 255), "text")
+    assert names(tmp_path) == ["n" * 255]
+
+
+def test_the_users_mask_decides_the_permissions(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "a", "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_what_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(InputError, match="a: cannot be written.*choose another place"):
+        write_text(tmp_path / "none" / "a", "text")
+
+
+def test_folders_are_made_with_their_parents_or_refused(tmp_path):
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be made"):
+        make_folder(tmp_path / "file" / "b")
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path):
+    (tmp_path / ".mine.partial").touch()
+    with pytest.raises(FileNotFoundError), whole_path(tmp_path / "a") as partial:
+        partial.touch()
+        assert len(names(tmp_path)) == 2
+        clear_partial(tmp_path)
+        assert names(tmp_path) == [".mine.partial"], "and nothing that is another's"

@@ -1,0 +1,114 @@
+"""Random crops of a packed corpus, read ahead in the background."""
+
+from collections.abc import Generator
+from dataclasses import astuple, dataclass
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+
+from vqspeech.audio.signal import FILTER_BANK_HOP
+from vqspeech.data.packed import PackedCorpus
+from vqspeech.data.tracks import F0Track, PhonemeTrack
+from vqspeech.errors import InputError
+from vqspeech.parallel import mapped_ahead
+
+
+class CropBatch(NamedTuple):
+    """Crops of a training step.
+
+    wave: int16 [B, T]. speaker: rows, int64 [B]. f0: float32 [B, T / 160], Hz at the middle of each
+    10 ms, 0 unvoiced. phonemes: int64 [B, T / hop] at the middle of each code frame, -1 unknown.
+    None: not asked for.
+    """
+
+    wave: np.ndarray
+    speaker: np.ndarray
+    f0: np.ndarray | None = None
+    phonemes: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class BatchShape:
+    """A batch: crops of so many samples; the share that process `rank` of `world` gets of the
+    `crops * world` that all of them draw together."""
+
+    samples: int
+    crops: int
+    rank: int = 0
+    world: int = 1
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """What crops have beside their samples; None: nothing. hop: samples a phoneme, the codes'."""
+
+    f0: F0Track | None = None
+    phonemes: PhonemeTrack | None = None
+    hop: int = 0
+
+
+NO_TRACKS = Tracks()
+
+
+class Crops:
+    """Batches of random crops: a pure function of seed, step and shape.
+
+    Utterances are drawn in proportion to their length, with a crop anywhere inside. Raises
+    InputError if the split is empty.
+    """
+
+    def __init__(
+        self,
+        corpus: PackedCorpus,
+        split: str,
+        shape: BatchShape,
+        seed: int,
+        tracks: Tracks = NO_TRACKS,
+    ):
+        self._corpus, self.shape, self._seed, self._tracks = corpus, shape, seed, tracks
+        self._rows = corpus.rows(split)
+        if not len(self._rows):
+            raise InputError(f"{corpus.folder}: has no audio for {split}; prepare a larger corpus")
+        self._ends = np.cumsum(corpus.index["utterances"]["samples"][self._rows])
+
+    def batch_at(self, step: int) -> CropBatch:
+        """The crops of training step `step`.
+
+        Utterances shorter than the crop are followed by zeros.
+        """
+        rng = np.random.default_rng([self._seed, step])
+        samples, batch, rank, world = astuple(self.shape)
+        count = batch * world
+        picks = np.searchsorted(self._ends, rng.integers(self._ends[-1], size=count), side="right")
+        places = rng.random(count)
+        mine = slice(rank * batch, (rank + 1) * batch)
+        out = np.zeros((batch, samples), np.int16)
+        rows = self._rows[picks[mine]]
+        starts = []
+        for crop, row, place in zip(out, rows, places[mine], strict=True):
+            audio = self._corpus.audio(row)
+            start = int(place * (max(0, len(audio) - samples) + 1))
+            part = audio[start : start + samples]
+            crop[: len(part)] = part
+            starts.append(start)
+        f0 = self._along(self._tracks.f0, FILTER_BANK_HOP, rows, starts)
+        phonemes = self._along(self._tracks.phonemes, self._tracks.hop, rows, starts)
+        return CropBatch(out, self._corpus.index["utterances"]["speaker"][rows], f0, phonemes)
+
+    def _along(self, track, hop: int, rows, starts) -> np.ndarray | None:
+        """A track, if there is one, at the middle of every `hop` samples of the crops."""
+        if track is None:
+            return None
+        middles = np.arange(self.shape.samples // hop) * hop + hop // 2
+        parts = zip(rows, starts, strict=True)
+        return np.stack([track.at(row, start + middles) for row, start in parts])
+
+
+def prefetch(crops: Crops, start_step: int = 0, depth: int = 4) -> Generator[CropBatch, None, None]:
+    """`crops.batch_at` of steps `start_step`, `start_step + 1`, ... without end.
+
+    A background thread stays up to `depth` batches ahead; it ends when the generator is closed.
+    What it raises is raised here.
+    """
+    return mapped_ahead(crops.batch_at, count(start_step), 1, depth)

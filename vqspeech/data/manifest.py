@@ -1,0 +1,26 @@
+"""Manifests: TSV or CSV files with a header, a line a recording."""
+
+import csv
+import io
+from pathlib import Path
+
+from vqspeech.errors import InputError
+from vqspeech.files import opened
+
+
+def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """Rows and column names. Tabs separate if the first line has one, else commas with quotes.
+
+    Raises InputError if it cannot be read.
+    """
+    try:
+        with opened(manifest, "a manifest") as file:
+            text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+            tabs = "\t" in text.readline()
+            text.seek(0)
+            # TSV knows no quotes: a transcript may hold a lone one.
+            kind = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
+            reader = csv.DictReader(text, restval="", **kind)
+            return list(reader), list(reader.fieldnames or [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{manifest}: is not a UTF-8 TSV or CSV file ({error}); fix it") from None
