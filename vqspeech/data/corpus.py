@@ -89,7 +89,7 @@ def _visible(name: str) -> bool:
 
 
 def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
-    rows, columns = _rows(manifest)
+    rows, columns = manifest_rows(manifest)
     missing = [name for name in ("speaker", "file") if name not in columns]
     if splits is not None and "split" not in columns:
         missing.append("split")
@@ -120,7 +120,7 @@ def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
     return found
 
 
-def _rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
+def manifest_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
     """Rows and column names. Tabs separate if the first line has one, else commas with quotes."""
     try:
         with open(manifest, encoding="utf-8-sig", newline="") as file:
