@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from markdown import blocks
+from code_blocks import blocks
 
 from vqspeech.cli.main import VERBS, main
 
@@ -85,7 +85,7 @@ def test_python_blocks_run(page, here):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_verbs_know_the_options(page, monkeypatch, capsys):
-    """Every `vqspeech VERB ...` goes through its real parser, which refuses what it does not know."""
+    """Every `vqspeech VERB ...` goes through its real parser, which knows all options."""
     for name in VERBS:
         monkeypatch.setattr(import_module(f"vqspeech.cli.{name}"), "run", lambda options: 0)
     lines = [line for block in blocks(page, "bash") for line in block.lines()]
