@@ -1,7 +1,7 @@
 """The shipped model is as good as it was, within a margin that no other seed or processor leaves.
 
-Measured on the recording in egs/, which the codec itself made; so distances are smaller than on other
-speech. A model that is better for all others may be worse here: then look first.
+Measured on the recording in egs/, which the codec itself made; so distances are smaller than on
+other speech. A model that is better for all others may be worse here: then look first.
 """
 
 from pathlib import Path
