@@ -40,14 +40,14 @@ class FakeCodec:
         )
         self.model = SimpleNamespace(nats_per_step=self._nats)
 
-    def speaker_row(self, name):
-        if name not in self.speakers:
-            raise InputError(f"no speaker '{name}' in this model")
-        return self.speakers.index(name)
+    @property
+    def loaded(self):
+        """As `LoadedModel`: what a codec has of it, this has itself."""
+        return self
 
     @property
-    def speaker_table(self):
-        return [Speaker(name, "", 1.0) for name in self.speakers]
+    def about(self):
+        return SimpleNamespace(speakers=[Speaker(name, "", 1.0) for name in self.speakers])
 
     def check_decodable(self, preview=False):
         if preview and not self.has_preview:
@@ -85,6 +85,8 @@ class FakeCodec:
         return save_vqs(path, header, codes.indices, PackedCoder(header.bits))
 
     def speaker_vector(self, speaker):
+        if speaker not in self.speakers:
+            raise InputError(f"no speaker '{speaker}' in this model")
         return torch.full((1, 2), float(self.speakers.index(speaker)))
 
     def _nats(self, wave, indices, vector, f0):

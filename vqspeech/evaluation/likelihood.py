@@ -25,10 +25,12 @@ def nats_per_step(codec: Codec, wave: np.ndarray, codes: Codes, speaker: str) ->
     def on_device(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array)[None].to(vector.device)
 
-    f0 = on_device(f0_frames(level)) if codec.config.decoder.harmonics else None
+    f0 = on_device(f0_frames(level)) if codec.loaded.config.decoder.harmonics else None
     indices = codes.indices.astype(np.int64)
     orders = {"right": indices, "shuffled": np.random.default_rng(0).permutation(indices)}
     return {
-        name: codec.model.nats_per_step(on_device(level), on_device(order), vector, f0).item()
+        name: codec.loaded.model.nats_per_step(
+            on_device(level), on_device(order), vector, f0
+        ).item()
         for name, order in orders.items()
     }

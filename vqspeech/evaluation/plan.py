@@ -91,7 +91,7 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
 
 def names_of(codec: Codec) -> list[str]:
     """The voices of a model."""
-    return [speaker.name for speaker in codec.speaker_table]
+    return [speaker.name for speaker in codec.loaded.about.speakers]
 
 
 def _check_names(kind: str, given: Sequence[str], known: Sequence[str]) -> None:
@@ -106,7 +106,7 @@ def _check_names(kind: str, given: Sequence[str], known: Sequence[str]) -> None:
 def _stand_in(codec: Codec, speaker: str | None) -> str:
     names = names_of(codec)
     if speaker is not None:
-        codec.speaker_row(speaker)  # refuses a name that the model lacks
+        codec.speaker_vector(speaker)  # refuses a name that the model lacks
         return speaker
     return OTHER if OTHER in names else names[0]
 
@@ -117,7 +117,7 @@ def _targets(codec: Codec, corpus: Corpus, plan: Plan) -> list[converted.Target]
     for utterance in corpus.utterances if corpus.voices is None else corpus.voices:
         paths.setdefault(utterance.speaker, []).append(utterance.path)
     if plan.targets is None:
-        names, _ = converted.choose_targets(codec.speaker_table, paths)
+        names, _ = converted.choose_targets(codec.loaded.about.speakers, paths)
     else:
         _check_names("target", plan.targets, names_of(codec))
         names = plan.targets
@@ -144,9 +144,9 @@ def _obstacle(codec: Codec, method: str, groups: Sequence[str], targets: Sequenc
     if method == ORIGINAL:
         return None
     try:
-        codec.check_decodable(preview=method not in SAMPLED)
+        codec.loaded.check_decodable(preview=method not in SAMPLED)
     except InputError as error:
         return f"{method} was left out: {error}"
-    if method in FILTERED and not codec.config.conditioning.log_mel_head:
+    if method in FILTERED and not codec.loaded.config.conditioning.log_mel_head:
         return f"{method} was left out: the model predicts no log-mel for a post-filter"
     return None

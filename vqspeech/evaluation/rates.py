@@ -30,7 +30,7 @@ class RateMeter:
         """
         with tempfile.TemporaryDirectory(prefix="vqspeech-") as folder:
             path = Path(folder) / "codes.vqs"
-            for name in (PACKED, PRIOR) if codec.has_prior else (PACKED,):
+            for name in (PACKED, PRIOR) if codec.loaded.has_prior else (PACKED,):
                 codec.save_vqs(codes, path, speaker, packed=name == PACKED)
                 measured = measure_vqs(path)
                 self.add(name, 8 * measured.payload, 8 * measured.size, codes.seconds)

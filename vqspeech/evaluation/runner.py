@@ -165,11 +165,11 @@ class _Run:
 
     def _about(self) -> dict[str, Any]:
         """What was measured, with what, where."""
-        config, work = self._codec.config, self._work
+        config, work = self._codec.loaded.config, self._work
         temperature = work.synthesis.temperature
         return {
             "model": config.name,
-            "fingerprint": self._codec.fingerprint,
+            "fingerprint": self._codec.loaded.fingerprint,
             "vqspeech": vqspeech.__version__,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine(),

@@ -31,7 +31,7 @@ def score_task(task: Task) -> tuple[int, Scores]:
     reference, what = Signal(task.reference), (task.transcript, task.groups)
     scores = {
         take: score_converted(reference, decoded, task.target, *what)
-        if take.method in CONVERTING
+        if take.method in CONVERTING and decoded is not None and task.target is not None
         else score(reference, decoded, *what)
         for take, decoded in task.decoded.items()
     }

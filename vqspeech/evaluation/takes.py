@@ -38,13 +38,13 @@ class Takers:
 
     def __init__(self, codec: Codec, work: Work):
         self._codec, self._work = codec, work
-        self.usage, self.rates = CodebookUsage(codec.config.quantizer), RateMeter()
+        self.usage, self.rates = CodebookUsage(codec.loaded.config.quantizer), RateMeter()
         self.notes: list[str] = []
 
     def encode(self, recording: Recording) -> Codes:
         """The model's codes of a recording, which are counted."""
         codes = self._codec.encode(recording.wave)
-        size = self._codec.config.quantizer.codebook_size
+        size = self._codec.loaded.config.quantizer.codebook_size
         self.usage.add(codes.indices, codes.samples, codes.bits_per_second(size))
         speaker = recording.utterance.speaker if recording.known else None
         self.rates.add_vqs(self._codec, codes, speaker)

@@ -63,7 +63,7 @@ def find_delay(reference: np.ndarray, decoded: np.ndarray) -> int:
         late = b[:, max(0, step) : frames - max(0, -step)]
         power = np.sqrt(np.square(early).sum() * np.square(late).sum())
         found[step] = (early * late).sum() / max(power, 1e-20)
-    best = max(found, key=found.get)
+    best = max(found, key=lambda step: found[step])
     return best * _HOP if found[best] > found[0] + _DELAY_EVIDENCE else 0
 
 

@@ -20,7 +20,7 @@ _SPOKEN = {"mr": "mister", "mrs": "missus", "ms": "miss", "dr": "doctor", "st": 
 def normalise(text: str) -> list[str]:
     """Lower-case words of `text`: letters and inner apostrophes, abbreviations spelt out."""
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower().replace(_CURLY, "'"))
-    return [_SPOKEN.get(word, word) for word in words]
+    return [_SPOKEN.get(word) or word for word in words]
 
 
 @functools.cache

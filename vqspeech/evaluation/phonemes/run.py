@@ -64,8 +64,8 @@ def measure_phonemes(
         raise InputError(f"none of {len(utterances)} recordings can be used: {reasons}")
     labels = [one.labels for one in corpus]
     paths = [one.utterance.path for one in corpus]
-    quantizer = codec.config.quantizer
-    random = untrained(codec.config, paths[:CODEBOOK_UTTERANCES], seed, codec.device)
+    quantizer = codec.loaded.config.quantizer
+    random = untrained(codec.loaded.config, paths[:CODEBOOK_UTTERANCES], seed, codec.loaded.device)
     indices = {
         "codes": [one.codes.indices for one in corpus],
         "untrained": [encoded(random, path) for path in progress(paths, len(paths))],
@@ -79,7 +79,7 @@ def measure_phonemes(
         rate = one.codes.bits_per_second(quantizer.codebook_size)
         usage.add(one.codes.indices, one.codes.samples, rate)
     frames = gather(labels, rows, seed)
-    check_enough(frames, quantizer.entries, codec.config.frame_rate)
+    check_enough(frames, quantizer.entries, codec.loaded.config.frame_rate)
     speech = frames.without_silence()
     about = _about(codec, seed, aligned_by)
     about |= {
@@ -101,10 +101,10 @@ def measure_phonemes(
 
 def _about(codec: Codec, seed: int, aligned_by: str) -> dict[str, Any]:
     return {
-        "model": codec.config.name,
-        "fingerprint": codec.fingerprint,
-        "codes_per_second": codec.config.frame_rate,
-        "trained": codec.trained,
+        "model": codec.loaded.config.name,
+        "fingerprint": codec.loaded.fingerprint,
+        "codes_per_second": codec.loaded.config.frame_rate,
+        "trained": codec.loaded.about.trained,
         "vqspeech": __version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -118,5 +118,5 @@ def _encode(codec: Codec, utterance: Utterance, alignment: Alignment) -> _Encode
         codes = codec.encode_file(utterance.path)
     except InputError:
         raise NotAligned(UNREADABLE) from None
-    middles = (np.arange(codes.frames) + 0.5) * codec.config.hop / SAMPLE_RATE
+    middles = (np.arange(codes.frames) + 0.5) * codec.loaded.config.hop / SAMPLE_RATE
     return _Encoded(utterance, codes, alignment.at(middles))

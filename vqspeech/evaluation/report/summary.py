@@ -24,18 +24,18 @@ class Average(NamedTuple):
 def average(values: Sequence[float], weights: Sequence[float] | None = None) -> Average:
     """The (weighted) mean of the values that are not NaN. Percentages of words are weighted by the
     words of each utterance: they are then the share of all words."""
-    values = np.asarray(values, np.float64)
-    weights = np.ones_like(values) if weights is None else np.asarray(weights, np.float64)
-    known = np.isfinite(values) & (weights > 0)
-    values, weights = values[known], weights[known]
-    if not len(values):
+    x = np.asarray(values, np.float64)
+    w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
+    known = np.isfinite(x) & (w > 0)
+    x, w = x[known], w[known]
+    if not len(x):
         return Average(math.nan, math.nan, 0)
-    mean = float(np.average(values, weights=weights))
-    if len(values) < 2:
+    mean = float(np.average(x, weights=w))
+    if len(x) < 2:
         return Average(mean, math.nan, 1)
-    pick = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
-    means = (values[pick] * weights[pick]).sum(1) / weights[pick].sum(1)
-    return Average(mean, float(_NORMAL_95 * means.std()), len(values))
+    pick = np.random.default_rng(0).integers(len(x), size=(_RESAMPLES, len(x)))
+    means = (x[pick] * w[pick]).sum(1) / w[pick].sum(1)
+    return Average(mean, float(_NORMAL_95 * means.std()), len(x))
 
 
 def averages(scores: Sequence[dict[str, float]]) -> dict[str, Average]:
