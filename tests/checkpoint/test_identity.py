@@ -26,7 +26,7 @@ conditioning.blocks.N.speaker.weight conditioning.head.bias conditioning.head.we
 conditioning.pitch_head.bias conditioning.pitch_head.weight conditioning.speaker.bias
 conditioning.speaker.weight conditioning.stem.linear.bias conditioning.stem.linear.weight
 conditioning.turn.weight decoder.condition.bias decoder.condition.weight decoder.embedding
-decoder.excitation.weight decoder.hidden.bias decoder.hidden.weight decoder.output.bias
+decoder.excite.weight decoder.hidden.bias decoder.hidden.weight decoder.output.bias
 decoder.output.weight decoder.scale decoder.stack.gates.N.weight decoder.stack.residual.N.bias
 decoder.stack.residual.N.weight decoder.stack.skip.bias decoder.stack.skip.weight
 encoder.coarse.N.dilated.linear.bias encoder.coarse.N.dilated.linear.weight

@@ -9,6 +9,7 @@ import numpy as np
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.config.tables import build
 from vqspeech.data.index import INDEX, SPLITS, load_index, shard_name
 
 
@@ -21,7 +22,7 @@ class PackedCorpus:
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         self.index = load_index(self.folder)
-        self.speaker_table = [Speaker.from_dict(row) for row in self.index["speakers"]]
+        self.speaker_table = [build(Speaker, row, "speakers") for row in self.index["speakers"]]
         self.speakers = [speaker.name for speaker in self.speaker_table]
         self._shards = [
             np.memmap(self.folder / shard_name(shard), "<i2", "r") if size else np.zeros(0, "<i2")
