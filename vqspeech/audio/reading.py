@@ -81,7 +81,8 @@ def _open(path: str | os.PathLike) -> Iterator[_Stream]:
         file.seek(0)
         try:
             if check.patch:
-                sound = _Stream(PatchedFile(file, *check.patch))
+                patched = PatchedFile(file, *check.patch)
+                sound = _Stream(patched)  # pyright: ignore[reportArgumentType] (wants no more)
             else:
                 sound = _Stream(file.fileno(), closefd=False)
         except (soundfile.LibsndfileError, TypeError, ValueError):
@@ -209,8 +210,7 @@ def measure_level(path: str | os.PathLike) -> LevelMeter:
 
     Raises InputError as `read_blocks` does.
     """
-    meter = None
-    for block, rate in _native_blocks(path, 10.0, True):
-        meter = meter or LevelMeter(rate)
+    meter = LevelMeter(probe(path).rate)
+    for block, _ in _native_blocks(path, 10.0, True):
         meter.add(block)
     return meter

@@ -56,7 +56,8 @@ class HighPass:
     def __init__(self):
         from scipy.signal import butter
 
-        self._sections = butter(2, self.CUTOFF_HZ, "highpass", fs=SAMPLE_RATE, output="sos")
+        sections = butter(2, self.CUTOFF_HZ, "highpass", fs=SAMPLE_RATE, output="sos")
+        self._sections = np.asarray(sections)
         self._state = np.zeros((len(self._sections), 2))
 
     def __call__(self, block: np.ndarray) -> np.ndarray:

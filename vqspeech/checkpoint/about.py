@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from vqspeech.checkpoint.location import CONFIG_FILE, WEIGHTS_FILE
 from vqspeech.checkpoint.speakers import Speaker
-from vqspeech.config.model import Config, from_dict
+from vqspeech.config.model import Config
 from vqspeech.config.tables import build, require, shown
 from vqspeech.errors import InputError
 
@@ -66,10 +66,9 @@ def read_about(folder: Path) -> About:
 
 
 def _checked(about: dict[str, Any]) -> About:
-    config, trained = from_dict(about.get("config")), about.get("trained")
-    steps = trained.values() if isinstance(trained, dict) else [None]
-    numbers = all(isinstance(number, int) for number in steps)
-    require(numbers, "trained", "must be a table of steps by stage")
+    config, trained = build(Config, about.get("config"), "model"), about.get("trained")
+    if not isinstance(trained, dict) or not all(isinstance(n, int) for n in trained.values()):
+        raise InputError("[trained] must be a table of steps by stage")
     rows = about.get("speakers")
     rows = rows if isinstance(rows, list) and len(rows) <= MAX_SPEAKERS else []
     speakers = [build(Speaker, row, "speakers") for row in rows]

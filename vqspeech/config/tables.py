@@ -19,6 +19,7 @@ def within(low: float, high: float, default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"limits": (low, high)})
 
 
+@dataclasses.dataclass(frozen=True)
 class Table:
     """Base of the dataclasses that check that each value lies `within` what its field allows.
 
@@ -82,7 +83,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def build(kind: type, table: Any, where: str) -> Any:
+def build(kind: Any, table: Any, where: str) -> Any:
     """The dataclass `kind` from a `table` of its fields; `InputError` names a key that is wrong."""
     if not isinstance(table, dict):
         raise InputError(f"[{where}] must be a table of keys and values, not {shown(table)}")

@@ -39,7 +39,8 @@ def find_utterances(
     """
     if manifest is not None:
         wanted = splits.split(",") if isinstance(splits, str) else splits
-        found = _from_manifest(Path(manifest), wanted and [name.strip() for name in wanted])
+        names = None if wanted is None else [name.strip() for name in wanted]
+        found = _from_manifest(Path(manifest), names)
     elif splits is not None:
         raise InputError(f"{root}: splits need a manifest that has them; name one")
     else:

@@ -55,5 +55,5 @@ class PackedCorpus:
     def utterances(self, split: str) -> Iterator[tuple[str, int, np.ndarray]]:
         """(name, speaker row, int16 [T]) of every utterance of `split`, in order."""
         columns = self.index["utterances"]
-        for row in self._rows[split]:
+        for row in self._rows[split].tolist():
             yield columns["name"][row], int(columns["speaker"][row]), self.audio(row)

@@ -83,7 +83,8 @@ def save_phonemes(corpus: PackedCorpus, labels: Sequence[np.ndarray]) -> Path:
 
     Returns the file. Raises OSError if it cannot be written.
     """
-    return _keep(corpus, PHONEME_FILE, labels)
+    _keep(corpus, PHONEME_FILE, labels)
+    return corpus.folder / PHONEME_FILE
 
 
 def track_f0(
@@ -104,8 +105,7 @@ def track_f0(
     for part in map_processes(partial(_tracks_of, corpus.folder), parts, workers):
         found += part
         progress(len(found), total)
-    _keep(corpus, F0_FILE, found)
-    return load_f0(corpus)
+    return F0Track(*_keep(corpus, F0_FILE, found))
 
 
 @cache
@@ -128,16 +128,18 @@ def _tracks_of(folder: Path, rows: range) -> list[np.ndarray]:
     return found
 
 
-def _keep(corpus: PackedCorpus, name: str, values: Sequence[np.ndarray]) -> Path:
-    ends = np.cumsum([len(one) for one in values], dtype=np.int64)
-    tensors = {"values": np.concatenate(values), "ends": ends}
+def _keep(
+    corpus: PackedCorpus, name: str, parts: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write (values, ends) of every utterance, and return them."""
+    values, ends = np.concatenate(parts), np.cumsum([len(part) for part in parts], dtype=np.int64)
     path = corpus.folder / name
     try:
         with whole_path(path) as place:
-            save_file(tensors, place, {"corpus": corpus.hash})
+            save_file({"values": values, "ends": ends}, place, {"corpus": corpus.hash})
     except SafetensorError as error:  # what it makes of a full disk
         raise OSError(errno.EIO, reason(error), str(path)) from None
-    return path
+    return values, ends
 
 
 def _kept(

@@ -65,8 +65,10 @@ class Conditioning(nn.Module):
     def log_mel(self, hidden: Tensor) -> Tensor:
         """Hidden frames [B, H, F] to predicted log-mel [B, mels, F * hop / 160], natural log; of a
         model with a log-mel head only."""
+        assert self.log_mel_head is not None
         return self.log_mel_head(hidden)
 
     def pitch(self, hidden: Tensor) -> Pitch:
         """F0 and voicing that hidden frames [B, H, F] predict; a model with a pitch head only."""
+        assert self.pitch_head is not None
         return self.pitch_head(hidden)

@@ -32,6 +32,8 @@ def smooth_rows(bands: int, levels: int, width: int) -> Tensor:
 class WaveNetDecoder(nn.Module):
     """Hidden frames [B, H, F] and past samples to the distribution of the next ones."""
 
+    scale: Tensor
+
     def __init__(self, config: DecoderConfig, hidden_channels: int):
         super().__init__()
         self.bands = config.bands
@@ -78,7 +80,8 @@ class WaveNetDecoder(nn.Module):
 
     def embed(self, indices: Tensor) -> Tensor:
         """Mu-law indices [B, N, bands] to the stack's input [B, N, R]: a sum over bands."""
-        return sum(F.embedding(indices[..., b], self.embedding[b]) for b in range(self.bands))
+        rows = (F.embedding(indices[..., b], self.embedding[b]) for b in range(self.bands))
+        return sum(rows, self.embedding.new_zeros(()))
 
     def logits(self, skip: Tensor) -> Tensor:
         """Skip output [B, N, S] to logits [B, N, bands, 256]."""

@@ -49,6 +49,11 @@ class SharedBatchNorm(nn.BatchNorm1d):
     frames, as if one process had the whole batch.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def __init__(self, dim: int):
         super().__init__(dim, affine=False)
 

@@ -64,12 +64,15 @@ class FilterBanks(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """In training each recording as augmented (`nn.augmentation`)."""
-        banks = [(self.log_mel, MEL_MEAN, MEL_SCALE, LOG_FLOOR)]
-        if self.low is not None:
-            banks.append((self.low, LOW_MEAN, LOW_SCALE, LOW_FLOOR))
+        banks = (
+            (self.log_mel, MEL_MEAN, MEL_SCALE, LOG_FLOOR),
+            (self.low, LOW_MEAN, LOW_SCALE, LOW_FLOOR),
+        )
         change = draw(self.config, len(wave), wave.device) if self.training else None
         found = []
         for bank, mean, scale, floor in banks:
+            if bank is None:
+                continue
             bands = bank(wave)
             if change is not None:
                 centres = bank.centres()
@@ -135,17 +138,16 @@ class Encoder(nn.Module):
             grid = torch.arange(frames * rate, device=wave.device)
             return (grid < own[:, None])[..., None].to(wave.dtype)
 
-        rate = self.factor
         if self.banks is not None:
-            here = mask(rate)
+            here = mask(self.factor)
             x = masked(self.stem(masked(self.banks(wave), here)), here)
             for block in self.fine:
                 x = block(x, here)
         else:
             x = wave[..., None]
         for i, layer in enumerate(self.down):
-            rate //= layer.stride
-            x = masked(layer(F.gelu(x) if i or self.banks is not None else x), mask(rate))
+            x = layer(F.gelu(x) if i or self.banks is not None else x)
+            x = masked(x, mask(x.shape[1] // frames))
         here = mask(1)
         if self.turn is not None:
             x = masked(x + self.turn(turns(frames, self.books, x.device)), here)

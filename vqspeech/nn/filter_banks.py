@@ -34,6 +34,8 @@ class LowSpectrum(nn.Module):
     side of its own 160.
     """
 
+    window: Tensor
+
     def __init__(self, bins: int):
         super().__init__()
         with torch.device("cpu"):
@@ -62,6 +64,9 @@ class LogMel(nn.Module):
     Frame m is centred on sample 160 m + 80, so n x 160 samples give exactly n frames and every
     frame depends on 120 samples to either side of its own 160 and on nothing else.
     """
+
+    filters: Tensor
+    window: Tensor
 
     def __init__(self, mels: int):
         super().__init__()

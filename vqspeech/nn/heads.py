@@ -95,6 +95,8 @@ class CepstralDistance(nn.Module):
     log-mel.
     """
 
+    dct: Tensor
+
     def __init__(self, mels: int):
         super().__init__()
         self.register_buffer("dct", dct_matrix(mels, CEPSTRA), persistent=False)

@@ -6,6 +6,9 @@ layers before and after it have weights of their own for each book (`spread`, `p
 book all of it changes nothing.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,7 +22,7 @@ def by_book(x: Tensor, books: int) -> list[Tensor]:
     return [x[..., book::books] for book in range(books)]
 
 
-def in_turn(parts: list[Tensor]) -> Tensor:
+def in_turn(parts: Sequence[Tensor]) -> Tensor:
     """The inverse of `by_book`: [..., F]."""
     longest, frames = parts[0].shape[-1], sum(part.shape[-1] for part in parts)
     padded = [F.pad(part, (0, longest - part.shape[-1])) for part in parts]
@@ -28,6 +31,8 @@ def in_turn(parts: list[Tensor]) -> Tensor:
 
 class InterleavedQuantizer(nn.Module):
     """P quantizers of K codes in turn, each with a codebook and statistics of its own."""
+
+    books: Any  # a list of `VectorQuantizer`; PyTorch's type does not say of what
 
     def __init__(self, config: QuantizerConfig):
         super().__init__()
@@ -74,7 +79,7 @@ class InterleavedQuantizer(nn.Module):
         losses = torch.stack(codebook).mean(), torch.stack(commitment).mean()
         return Quantized(in_turn(z_q), in_turn(indices), *losses, torch.cat(usage))
 
-    def _each(self, x: Tensor):
+    def _each(self, x: Tensor) -> Iterator[tuple[VectorQuantizer, Tensor]]:
         """Each book with its frames of x [..., F]."""
         return zip(self.books, by_book(x, len(self.books)), strict=True)
 

@@ -58,6 +58,10 @@ def jitter_frames(x: Tensor, probability: float) -> Tensor:
 class VectorQuantizer(nn.Module):
     """z_e [B, D, F] to the nearest of the K codes [K, D], L2, frame by frame."""
 
+    counts: Tensor
+    sums: Tensor
+    initialised: Tensor
+
     def __init__(self, config: QuantizerConfig):
         super().__init__()
         self.config = config

@@ -32,6 +32,9 @@ def filters(bands: int) -> tuple[np.ndarray, np.ndarray]:
 class FilterBank(nn.Module):
     """Analysis and synthesis; with `bands = 1` both are the identity."""
 
+    analysis: Tensor
+    synthesis: Tensor
+
     def __init__(self, bands: int):
         super().__init__()
         self.bands = bands

@@ -113,6 +113,7 @@ class VQVAE(nn.Module):
             off = self.conditioning.log_mel(hidden).float() - self.target_mel(wave)
             mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
         if self.conditioning.pitch_head is not None:
+            assert batch.f0 is not None
             pitch = self.conditioning.pitch(hidden).loss(batch.f0)
         if self.phoneme_head is not None and batch.phonemes is not None:
             phonemes = self.phoneme_head.loss(quantized.z_q, batch.phonemes)
@@ -165,14 +166,15 @@ class VQVAE(nn.Module):
         of the phase of its fundamental, [B, T / bands, 2 harmonics]."""
         told = None
         if self.decoder.excitation is not None:
+            assert f0 is not None
             with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
                 told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
         return self.decoder.encode(wave), told
 
     def _step_nats(self, truth, hidden: Tensor, window: tuple[int, int], skip: int) -> Tensor:
         """Nats of a window's steps but for the first `skip`: [B, N - skip]. truth: of `_truth`."""
-        first, last = window
+        (first, last), (indices, told) = window, truth
         steps = slice(first * self.config.steps_per_frame, last * self.config.steps_per_frame)
-        indices, told = (None if part is None else part[:, steps] for part in truth)
+        indices, told = indices[:, steps], None if told is None else told[:, steps]
         logits = self.decoder(indices, hidden[..., first:last], skip, told)
         return self.decoder.nats(logits, indices[:, skip:])

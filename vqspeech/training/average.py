@@ -28,9 +28,8 @@ class WeightAverage:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         current = self._entries(model)
-        torch._foreach_lerp_(
-            list(self.weights.values()), [current[k] for k in self.weights], 1 - decay
-        )
+        weights, wanted = list(self.weights.values()), [current[k] for k in self.weights]
+        torch._foreach_lerp_(weights, wanted, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     def copy_to(self, model: nn.Module) -> None:
         """Put the averaged weights into `model`."""

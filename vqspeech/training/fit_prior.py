@@ -5,14 +5,15 @@ with the fewest bits per code on held-out utterances; once these no longer fall 
 the model gets it.
 """
 
+import math
 import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass
 
 import torch
 from safetensors import SafetensorError
+from torch.optim import Optimizer
 
 from vqspeech.checkpoint.identity import codes_identity
 from vqspeech.checkpoint.location import PRIOR_FILE
@@ -30,14 +31,13 @@ from vqspeech.training.corpus_codes import CorpusCodes, corpus_codes
 from vqspeech.training.folder import MODEL_FOLDER
 from vqspeech.training.log import RunLog, every_quarter_minute
 from vqspeech.training.optimizer import adam, set_learning_rate
-from vqspeech.training.prior_crops import CodeCrops, bits_per_code
+from vqspeech.training.prior_crops import CodeBatch, CodeCrops, bits_per_code
 from vqspeech.training.run import Options
 
 STAGE = "prior"
 LOG_EVERY = 50
 LEAST_GAIN = 1e-4
 """Bits per held-out code that count as better."""
-LN2 = 0.6931471805599453
 
 
 def fit_prior(config: Config, options: Options, model: str | None = None) -> None:
@@ -91,14 +91,6 @@ def _open_model(options: Options, model: str | None) -> Checkpoint:
     return loaded._replace(folder=folder)
 
 
-@dataclass
-class _Best:
-    """When the prior that is kept was measured, and what it needs."""
-
-    step: int
-    bits: float
-
-
 class _Fit:
     """One fit under way."""
 
@@ -144,7 +136,8 @@ class _Fit:
         )
         optimizer = adam(self.prior.parameters(), config.weight_decay)
         average = WeightAverage(self.prior, config.ema_decay)
-        best, worse = None, 0
+        kept = worse = 0  # the step of the prior that is kept; measurements since that were worse
+        least = math.inf
         log.start(STAGE, 0, config.steps)
         for step in range(config.steps):
             figures = self._step(step, crops.batch_at(step), optimizer)
@@ -157,8 +150,8 @@ class _Fit:
                 continue
             with average.applied(self.prior):
                 bits = self._measure(step + 1)
-                if best is None or bits < best.bits - LEAST_GAIN:
-                    best, worse = _Best(step + 1, bits), 0
+                if not kept or bits < least - LEAST_GAIN:
+                    kept, least, worse = step + 1, bits, 0
                     save_prior(self.prior, self.names, self.options.out, self.identity)
                 else:
                     worse += 1
@@ -166,11 +159,11 @@ class _Fit:
                 break
         os.replace(self.options.out / PRIOR_FILE, self.loaded.folder / PRIOR_FILE)
         log.say(
-            f"kept the prior of step {best.step}: {best.bits:.3f} bits per held-out code; "
+            f"kept the prior of step {kept}: {least:.3f} bits per held-out code; "
             f"{self.loaded.folder / PRIOR_FILE}"
         )
 
-    def _step(self, step: int, batch, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    def _step(self, step: int, batch: CodeBatch, optimizer: Optimizer) -> dict[str, float]:
         config, prior = self.config, self.prior.train()
         torch.manual_seed(self.options.seed * self.config.steps + step)
         rate = set_learning_rate(optimizer, config, step)
@@ -185,7 +178,7 @@ class _Fit:
         if not bool(torch.isfinite(norm)):
             raise InputError(f"the loss is not finite at step {step}: lower prior.learning_rate")
         optimizer.step()
-        return {"bits": float(loss.detach()) / LN2, "learning_rate": rate}
+        return {"bits": float(loss.detach()) / math.log(2), "learning_rate": rate}
 
     def _measure(self, step: int) -> float:
         """Bits per held-out code, written to the log; the speaker told."""

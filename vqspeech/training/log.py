@@ -4,12 +4,18 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 from tqdm import tqdm
 
 from vqspeech.audio.signal import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 FILE_INTERVAL = 60.0
 """Seconds between two states of the progress bar where nobody watches (stderr is a file)."""
@@ -28,20 +34,30 @@ def every_quarter_minute(say: Callable[[str], None], what: str) -> Callable[[int
 
 
 class RunLog:
-    """Writes `log.jsonl`, TensorBoard events under `tensorboard/` and one progress bar."""
+    """Writes `log.jsonl`, TensorBoard events under `tensorboard/` and one progress bar.
+
+    Files are opened once there is something for them, so of several processes that have one each
+    only those that write do so. quiet: no bar, and nothing said.
+    """
 
     def __init__(self, folder: Path, quiet: bool = False):
+        self.folder, self.quiet = folder, quiet
+        self._open = ExitStack()
+        self._bar = tqdm(disable=True)
+
+    @cached_property
+    def _lines(self) -> TextIO:
+        return self._open.enter_context(open(self.folder / "log.jsonl", "a", buffering=1))
+
+    @cached_property
+    def _board(self) -> "SummaryWriter":
         from torch.utils.tensorboard import SummaryWriter
 
-        self.quiet = quiet
-        self._lines = open(folder / "log.jsonl", "a", buffering=1)  # noqa: SIM115 (closed below)
-        self._board = SummaryWriter(str(folder / "tensorboard"))
-        self._bar: tqdm | None = None
+        return self._open.enter_context(SummaryWriter(str(self.folder / "tensorboard")))
 
     def start(self, stage: str, step: int, steps: int) -> None:
         """Begin the progress bar of a stage at `step` of `steps`."""
-        if self._bar is not None:
-            self._bar.close()
+        self._bar.close()
         self._bar = tqdm(
             total=steps,
             initial=step,
@@ -81,7 +97,5 @@ class RunLog:
             tqdm.write(f"vqspeech: {message}", file=sys.stderr)
 
     def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        self._lines.close()
-        self._board.close()
+        self._bar.close()
+        self._open.close()

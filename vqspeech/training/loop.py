@@ -46,15 +46,16 @@ def train(config: Config, options: Options) -> None:
                 print(f"vqspeech: {done}", file=sys.stderr)
             return
         run = Run(config, options)
+        say = run.log.say
         try:
             run.require_agreement(position)
             if other is not None:
-                run.say(inherit(run.model, run.corpus.speakers, other))
+                say(inherit(run.model, run.corpus.speakers, other))
             finished = train_stages(run, chosen, position)
             if finished:
-                run.say(f"all stages done: {options.out / MODEL_FOLDER}")
+                say(f"all stages done: {options.out / MODEL_FOLDER}")
             else:
-                run.say(f"stopped for now; the same command with --resume goes on ({options.out})")
+                say(f"stopped for now; the same command with --resume goes on ({options.out})")
         finally:
             run.close()
     except OSError as error:
@@ -66,13 +67,13 @@ def train(config: Config, options: Options) -> None:
 
 def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
     """Train the `chosen` stages from `position` on; False if time ran out first."""
-    stages = stages_left(run.config, chosen, position)
+    stages, say = stages_left(run.config, chosen, position), run.log.say
     if position is not None and stages:
         reached = run.config.training.stage(position.stage)
         handed_on = position.stage != stages[0].name
         load_weights(run.options.out, run.model, run.corpus.speakers, averaged=handed_on)
         if handed_on and position.step < reached.steps:
-            run.say(f"stage {reached.name} ends at {position.step} of its {reached.steps} steps")
+            say(f"stage {reached.name} ends at {position.step} of its {reached.steps} steps")
     for i, stage in enumerate(stages):
         if i and run.out_of_time():
             return False
@@ -96,8 +97,7 @@ def stages_left(config: Config, chosen: set[str], position: Position | None) -> 
 def train_stage(run: Run, stage: StageConfig, position: Position) -> Position:
     """Train one stage from `position` until its end or until time is up; where it stands then."""
     training = StageRun(run, stage, position)
-    if run.is_main:
-        run.log.start(stage.name, position.step, stage.steps)
+    run.log.start(stage.name, position.step, stage.steps)
     batches = prefetch(training.crops, position.step)
     saved, stop = time.monotonic(), False
     try:

@@ -13,21 +13,19 @@ from vqspeech.nn.vqvae import VQVAE, Losses
 def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
     """-log p(x|z) + codebook term + beta commitment + auxiliary terms; those the stage has."""
     weights = config.training
-    loss = losses.codebook.new_zeros(())
-    if losses.nats is not None:
-        loss = loss + losses.nats
-    if losses.mel is not None:
-        loss = loss + weights.log_mel_weight * losses.mel
-        loss = loss + weights.cepstrum_weight * losses.cepstra
-    if losses.pitch is not None:
-        loss = loss + weights.pitch_weight * losses.pitch
+    terms = [
+        (1.0, losses.nats),
+        (weights.log_mel_weight, losses.mel),
+        (weights.cepstrum_weight, losses.cepstra),
+        (weights.pitch_weight, losses.pitch),
+    ]
     if stage.name != "waveform":
-        if losses.phonemes is not None:
-            loss = loss + weights.phoneme_weight * losses.phonemes
-        loss = loss + config.quantizer.commitment * losses.commitment
+        terms.append((weights.phoneme_weight, losses.phonemes))
+        terms.append((config.quantizer.commitment, losses.commitment))
         if config.quantizer.update == "gradient":
-            loss = loss + losses.codebook
-    return loss
+            terms.append((1.0, losses.codebook))
+    found = (weight * term for weight, term in terms if term is not None)
+    return sum(found, losses.codebook.new_zeros(()))
 
 
 def trained_parameters(

@@ -1,6 +1,7 @@
 """Training crops of codes, and bits per code of whole utterances."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,19 @@ BATCH = 16
 """Utterances measured at once."""
 
 
+class CodeBatch(NamedTuple):
+    """Crops of codes of a training step.
+
+    indices: int64 [B, F]. speakers: rows [B]. inside: [B], the crop does not begin where its
+    utterance does. counts: [B, F], false beyond the end.
+    """
+
+    indices: Tensor
+    speakers: Tensor
+    inside: Tensor
+    counts: Tensor
+
+
 class CodeCrops:
     """Batches of random crops of codes: a pure function of seed and step.
 
@@ -29,11 +43,8 @@ class CodeCrops:
         self._early = round(EARLY * frames)
         self._places = np.cumsum(np.maximum(0, lengths - frames) + self._early)
 
-    def batch_at(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(indices int64 [B, F], speaker rows [B], inside [B], counts [B, F]) of a training step.
-
-        inside: the crop does not begin where its utterance does. counts: false beyond the end.
-        """
+    def batch_at(self, step: int) -> CodeBatch:
+        """The crops of training step `step`."""
         rng = np.random.default_rng([self._seed, step])
         place = rng.integers(self._places[-1], size=self._batch)
         rows = np.searchsorted(self._places, place, side="right")
@@ -44,7 +55,7 @@ class CodeCrops:
         counts = grid < ends[:, None]
         indices = self._codes.indices[np.minimum(grid, ends[:, None] - 1)].astype(np.int64)
         arrays = (indices, self._codes.speakers[rows], offset > 0, counts)
-        return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
+        return CodeBatch(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))
 
 
 @torch.no_grad()

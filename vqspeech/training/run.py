@@ -88,7 +88,7 @@ class Run:
         self.names = {id(p): n for n, p in self.model.named_parameters()}
         self.started = time.monotonic()
         self.is_main = self.accelerator.is_main_process
-        self.log = RunLog(options.out, options.quiet) if self.is_main else None
+        self.log = RunLog(options.out, options.quiet or not self.is_main)
         self._tracks = self._load_tracks()
 
     def _load_tracks(self) -> Tracks:
@@ -97,12 +97,12 @@ class Run:
         wanted = self.config.conditioning
         if wanted.pitch_head:
             with self.accelerator.main_process_first():  # it tracks, the others find what it kept
-                tell = every_quarter_minute(self.say, "tracking pitch, once")
+                tell = every_quarter_minute(self.log.say, "tracking pitch, once")
                 f0 = track_f0(self.corpus, tell)
         if wanted.phoneme_head:
             phonemes = load_phonemes(self.corpus)
             if phonemes is None:
-                self.say(f"no phonemes in {self.corpus.folder}: codes are learned without them")
+                self.log.say(f"no phonemes in {self.corpus.folder}: codes are learned without them")
         return Tracks(f0, phonemes, self.config.hop)
 
     @property
@@ -147,13 +147,8 @@ class Run:
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))
 
     def close(self) -> None:
-        if self.is_main:
-            self.log.close()
+        self.log.close()
         self.accelerator.end_training()
-
-    def say(self, message: str) -> None:
-        if self.is_main:
-            self.log.say(message)
 
     def crops(self, stage: StageConfig, split: str, seed: int, batch: int | None = None) -> Crops:
         """Crops of whole frames: this process's share, or `batch` that are the same in each."""
@@ -186,6 +181,6 @@ def cpu_has_bfloat16() -> bool:
 def to_batch(run: Run, crops: CropBatch) -> Batch:
     """Crops to tensors on the device, samples in [-1, 1]."""
     device = run.accelerator.device
-    found = [None if part is None else torch.from_numpy(part).to(device) for part in crops]
-    found[0] = found[0].float() / 32768
-    return Batch(*found)
+    wave, speaker = (torch.from_numpy(part).to(device) for part in crops[:2])
+    f0, phonemes = (p if p is None else torch.from_numpy(p).to(device) for p in crops[2:])
+    return Batch(wave.float() / 32768, speaker, f0, phonemes)

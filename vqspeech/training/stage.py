@@ -98,7 +98,7 @@ class StageRun:
             )
             loss = total_loss(run.config, stage, losses)
         run.accelerator.backward(loss)
-        norm = run.accelerator.clip_grad_norm_(self.parameters, stage.gradient_clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, stage.gradient_clip)
         if self.frozen:  # in training, the quantizer has counted those of all processes
             losses = losses._replace(usage=sum_over_workers(losses.usage))
         figures = step_figures(losses, norm) | {"learning_rate": rate}
@@ -165,5 +165,5 @@ class StageRun:
         """Leave the averaged weights in the model, for the next stage."""
         self.parts.average.copy_to(self.run.model)
         self.run.accelerator.wait_for_everyone()
-        self.model = None  # frees what wraps it before the next stage wraps it again
+        del self.model  # frees what wraps it before the next stage wraps it again
         self.run.accelerator.free_memory()
