@@ -32,8 +32,8 @@ from shared import (
 )
 
 from vqspeech import Codec
-from vqspeech.audio.pitch import HOP, PitchTrack
-from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.pitch import PitchTrack
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.codes.codes import Codes
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import UNKNOWN, F0Track, PhonemeTrack, load_phonemes, track_f0
@@ -70,7 +70,9 @@ def on_held_out(codec: Codec, on: Shared) -> str:
         errors.append(float(off.abs().mean()))
         if codec.config.conditioning.pitch_head:
             found = model.conditioning.pitch(hidden).f0()[0].numpy()
-            truth = on.f0.at(one.row, np.arange(len(found)) * HOP + HOP // 2)
+            truth = on.f0.at(
+                one.row, np.arange(len(found)) * FILTER_BANK_HOP + FILTER_BANK_HOP // 2
+            )
             tracks = [PitchTrack(np.where(x > 0, x, np.nan), x > 0) for x in (truth, found)]
             pitch.append(list(compare(*tracks).values()))
         if one.text and len(one.wave) >= MIN_SECONDS * SAMPLE_RATE:

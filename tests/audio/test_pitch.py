@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from synthetic_voice import sung
 
-from vqspeech.audio.pitch import HOP, at_samples, f0_frames, track
+from vqspeech.audio.pitch import at_samples, f0_frames, track
+from vqspeech.audio.signal import FILTER_BANK_HOP
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +14,7 @@ def melody():
 
 def test_a_known_melody_is_found_and_pauses_are_unvoiced(melody):
     found, truth = melody
-    truth = truth[np.minimum(np.arange(len(found.f0)) * HOP, len(truth) - 1)]
+    truth = truth[np.minimum(np.arange(len(found.f0)) * FILTER_BANK_HOP, len(truth) - 1)]
     assert 0.3 < found.voiced.mean() < 0.9
     error = np.abs(np.log2(found.f0[found.voiced] / truth[found.voiced]))
     assert np.median(error) < 0.02
@@ -29,8 +30,8 @@ def test_silence_of_any_length_is_unvoiced(samples):
 def test_frames_of_ten_milliseconds(samples):
     wave, truth = sung(2.1)
     found = f0_frames(wave[:samples])
-    assert found.shape == (-(-samples // HOP),) and found.dtype == np.float32
-    middles = np.arange(len(found)) * HOP + HOP // 2
+    assert found.shape == (-(-samples // FILTER_BANK_HOP),) and found.dtype == np.float32
+    middles = np.arange(len(found)) * FILTER_BANK_HOP + FILTER_BANK_HOP // 2
     voiced = found > 0
     assert 0.3 < voiced.mean() < 0.9
     assert np.median(np.abs(np.log2(found / truth[middles])[voiced])) < 0.02
@@ -38,7 +39,9 @@ def test_frames_of_ten_milliseconds(samples):
 
 @pytest.mark.parametrize("samples", [1, 159, 161])
 def test_frames_of_next_to_nothing_are_unvoiced(samples):
-    assert f0_frames(np.ones(samples, np.float32)).tolist() == [0.0] * -(-samples // HOP)
+    assert f0_frames(np.ones(samples, np.float32)).tolist() == [0.0] * -(
+        -samples // FILTER_BANK_HOP
+    )
 
 
 def test_f0_between_two_values():

@@ -79,6 +79,14 @@ def test_manifest(manifest, tmp_path):
     assert names(find_utterances("", manifest, ["test"])) == [("abe", "u0")]
 
 
+@pytest.mark.parametrize(
+    ("written", "gender"), [("m", "m"), ("Female", "f"), ("x", ""), ("unknown", ""), ("", "")]
+)
+def test_an_odd_gender_of_a_manifest_is_unknown(tmp_path, written, gender):
+    (tmp_path / "m.tsv").write_text(f"speaker\tfile\tgender\nabe\t1.wav\t{written}\n")
+    assert find_utterances("", tmp_path / "m.tsv")[0].gender == gender
+
+
 def test_csv_with_the_least_columns(tmp_path):
     path = tmp_path / "m.csv"
     path.write_text('\ufefffile,speaker\n"a, b.wav",abe\n', encoding="utf-8")

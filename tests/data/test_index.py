@@ -93,6 +93,15 @@ def test_a_damaged_index_is_refused(packed, tmp_path, name):
     assert str(tmp_path / "index.json") in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("written", "gender"), [("female", "f"), ("M", "m"), ("x", ""), ("", "")])
+def test_an_older_index_has_genders_as_manifests_had_them(packed, tmp_path, written, gender):
+    index = json.loads((packed / "index.json").read_text())
+    index["speakers"][0]["gender"] = written
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    (tmp_path / "audio-00000.bin").symlink_to(packed / "audio-00000.bin")
+    assert PackedCorpus(tmp_path).speaker_table[0].gender == gender
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"3", b"null", b"[" * 100_000, b"{}"])
 def test_not_an_index(tmp_path, content):
     (tmp_path / "index.json").write_bytes(content)

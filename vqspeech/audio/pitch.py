@@ -5,11 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from vqspeech.audio.level import is_scorable
-from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 
 FMIN_HZ, FMAX_HZ = 60.0, 400.0
-HOP = 160
-QUICK_HOP = 2 * HOP
+QUICK_HOP = 2 * FILTER_BANK_HOP
 _FRAME = 1024
 _THRESHOLD_PRIOR = (2, 8)
 _VOICE_RANGE_DB = 30.0
@@ -33,7 +32,7 @@ def track(x: np.ndarray, quick: bool = False) -> PitchTrack:
     """
     import librosa
 
-    hop = QUICK_HOP if quick else HOP
+    hop = QUICK_HOP if quick else FILTER_BANK_HOP
     frames = 1 + len(x) // hop
     if not is_scorable(x):
         return PitchTrack(np.full(frames, np.nan), np.zeros(frames, bool))
@@ -63,7 +62,10 @@ def f0_frames(x: np.ndarray) -> np.ndarray:
 
     0 where there is no voice. What training tells a decoder of recordings (`nn.excitation`).
     """
-    return at_samples(track(x, quick=True).f0, np.arange(-(-len(x) // HOP)) * HOP + HOP // 2)
+    return at_samples(
+        track(x, quick=True).f0,
+        np.arange(-(-len(x) // FILTER_BANK_HOP)) * FILTER_BANK_HOP + FILTER_BANK_HOP // 2,
+    )
 
 
 def at_samples(f0: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from vqspeech.audio.phase import measured_phase
-from vqspeech.audio.pitch import HOP, f0_frames
-from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.pitch import f0_frames
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 
 SPACING = 80
 """Samples between the marks of what has no pitch."""
@@ -82,14 +82,18 @@ def _marks(wave: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
     those two, and at least two apart.
     """
     f0 = f0_frames(wave)
-    padded = np.pad(wave, (0, len(f0) * HOP - len(wave))).astype(np.float32)
+    padded = np.pad(wave, (0, len(f0) * FILTER_BANK_HOP - len(wave))).astype(np.float32)
     phase = measured_phase(torch.from_numpy(padded)[None], torch.from_numpy(f0)[None], 1)
     cycles = phase[0].numpy().astype(np.float64) / (2 * np.pi)
     power = np.convolve(padded**2, np.hanning(PULSE), "same")
     edges = np.flatnonzero(np.diff(np.concatenate([[0], f0 > 0, [0]])))
     marks, voices = [0], []
-    for first, last in edges.reshape(-1, 2) * HOP:
-        own = _closures(cycles[first:last], power[first:last], f0[first // HOP : last // HOP])
+    for first, last in edges.reshape(-1, 2) * FILTER_BANK_HOP:
+        own = _closures(
+            cycles[first:last],
+            power[first:last],
+            f0[first // FILTER_BANK_HOP : last // FILTER_BANK_HOP],
+        )
         own = own[(own + first > marks[-1]) & (own + first < len(wave))] + first
         if len(own) < 3:
             continue
@@ -113,7 +117,7 @@ def _closures(cycles: np.ndarray, power: np.ndarray, f0: np.ndarray) -> np.ndarr
     cycles: its phase [N], power [N], F0 [N / 160].
     """
     # The phase is known but for whole turns: those next to what F0 says add up to a line.
-    said = np.cumsum(np.repeat(f0, HOP).astype(np.float64)) / SAMPLE_RATE
+    said = np.cumsum(np.repeat(f0, FILTER_BANK_HOP).astype(np.float64)) / SAMPLE_RATE
     off = np.unwrap(2 * np.pi * ((cycles - said) % 1.0)) / (2 * np.pi)
     line = np.maximum.accumulate(said + off)
     best, most = np.zeros(0, np.int64), -1.0

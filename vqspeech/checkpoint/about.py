@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from vqspeech.checkpoint.location import CONFIG_FILE, WEIGHTS_FILE
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import Config
-from vqspeech.config.tables import build, require, shown
+from vqspeech.config.tables import build, shown
 from vqspeech.errors import InputError
 
 FORMAT = 1
@@ -72,6 +72,6 @@ def _checked(about: dict[str, Any]) -> About:
     rows = about.get("speakers")
     rows = rows if isinstance(rows, list) and len(rows) <= MAX_SPEAKERS else []
     speakers = [build(Speaker, row, "speakers") for row in rows]
-    different = len({speaker.name for speaker in speakers}) == len(speakers) > 0
-    require(different, "speakers", "must be a list of speakers, none of them twice")
+    if not len({speaker.name for speaker in speakers}) == len(speakers) > 0:
+        raise InputError("[speakers] must be a list of speakers, none of them twice")
     return About(config, speakers, trained, str(about.get("fingerprint", "")))

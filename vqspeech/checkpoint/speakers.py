@@ -4,9 +4,9 @@ import dataclasses
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from vqspeech.config.tables import Table, require, shown, within
+from vqspeech.config.tables import Table, shown, within
 from vqspeech.errors import InputError
 
 GENDERS = ("f", "m", "")
@@ -24,20 +24,25 @@ class Speaker(Table, table="speakers: {name!r}"):
     """
 
     name: str
-    gender: Literal["f", "m", ""] = ""
+    gender: str = ""
     minutes: float = within(0.0, 1e12, 0.0)
     f0: float = within(0.0, MAX_F0, 0.0)
 
     def __post_init__(self):
         super().__post_init__()
-        require(self.name != "", "speakers", "one has no name")
-        known = f"gender = {shown(self.gender)} must be f, m or empty"
-        require(self.gender in GENDERS, self.where, known)
+        self.require(self.name != "", "one has no name")
+        self.require(self.gender in GENDERS, f"gender = {shown(self.gender)} must be f, m or empty")
 
     def to_dict(self) -> dict[str, Any]:
         """A row for JSON: name, gender, minutes and, where it is known, f0."""
         row = dataclasses.asdict(self)
         return row if self.f0 else {key: row[key] for key in row if key != "f0"}
+
+
+def gender_of(text: str) -> str:
+    """One of GENDERS by the first letter of what a person wrote, as in "Female"; "" for others."""
+    first = text[:1].lower()
+    return first if first in GENDERS else ""
 
 
 def find_row(table: Sequence[Speaker], name: str | None) -> int:

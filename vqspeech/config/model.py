@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
-from vqspeech.config.tables import Table, build, require, within
+from vqspeech.config.tables import Table, build, within
 from vqspeech.config.training import PriorConfig, StageConfig, TrainingConfig
 from vqspeech.errors import InputError
 
@@ -54,20 +54,18 @@ class EncoderConfig(Table, table="encoder"):
 
     def __post_init__(self):
         super().__post_init__()
-        require(
+        self.require(
             self.pitch_shift == 0 or self.low_bins > 0,
-            "encoder",
             "pitch_shift scales the second spectrum: it needs low_bins above 0",
         )
         few = self.vtlp == 0 or self.mels <= MOST_WARPED_MELS
-        require(few, "encoder", f"mels = {self.mels} must be {MOST_WARPED_MELS} or less to vtlp")
+        self.require(few, f"mels = {self.mels} must be {MOST_WARPED_MELS} or less to vtlp")
         fits = all(self.window >= s and (self.window - s) % 2 == 0 for s in self.strides)
         if self.kind == "strided":
             plain = not (self.low_bins or self.vtlp or self.equaliser)
-            require(plain, "encoder", "low_bins, vtlp and equaliser are for kind = 'logmel'")
-            require(
+            self.require(plain, "low_bins, vtlp and equaliser are for kind = 'logmel'")
+            self.require(
                 bool(self.strides) and fits,
-                "encoder",
                 "each stride needs a window of at least its size and of the same parity",
             )
 
@@ -141,7 +139,7 @@ class DecoderConfig(Table, table="decoder"):
 
     def __post_init__(self):
         super().__post_init__()
-        require(self.bands in (1, 4), "decoder", f"bands = {self.bands} must be 1 or 4")
+        self.require(self.bands in (1, 4), f"bands = {self.bands} must be 1 or 4")
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -191,9 +189,8 @@ class Config(Table, table="model"):
 
     def __post_init__(self):
         super().__post_init__()
-        require(
+        self.require(
             self.name.isprintable() and 1 <= len(self.name) <= 100,
-            "model",
             "name must be one line of 1 to 100 characters",
         )
         self._check_hop()
@@ -201,60 +198,50 @@ class Config(Table, table="model"):
             self._check_stage(stage)
 
     def _check_hop(self) -> None:
-        require(
+        self.require(
             self.hop % self.decoder.bands == 0,
-            "model",
             f"hop = {self.hop} must be a multiple of decoder.bands = {self.decoder.bands}",
         )
         if self.encoder.kind == "strided":
             product = math.prod(self.encoder.strides)
-            require(
-                product == self.hop,
-                "encoder",
-                f"strides multiply to {product}, but hop = {self.hop}",
+            self.encoder.require(
+                product == self.hop, f"strides multiply to {product}, but hop = {self.hop}"
             )
         else:
-            require(
+            self.require(
                 self.hop % FILTER_BANK_HOP == 0,
-                "model",
                 f"hop = {self.hop} must be a multiple of {FILTER_BANK_HOP} for a log-mel encoder",
             )
         if self.conditioning.log_mel_head or self.conditioning.pitch_head:
-            require(
+            self.conditioning.require(
                 self.hop % FILTER_BANK_HOP == 0,
-                "conditioning",
                 "log_mel_head and pitch_head need a hop that is a multiple of "
                 f"{FILTER_BANK_HOP}, not {self.hop}",
             )
-        require(
+        self.decoder.require(
             self.conditioning.pitch_head or not self.decoder.harmonics,
-            "decoder",
             "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",
         )
 
     def _check_stage(self, stage: StageConfig) -> None:
-        where = stage.where
         books, frames = self.quantizer.codebooks, self.crop_frames(stage)
-        require(
+        stage.require(
             frames % books == 0,
-            where,
             f"crop_seconds = {stage.crop_seconds} is {frames} frames, which must be a multiple of "
             f"quantizer.codebooks = {books}",
         )
-        require(
+        stage.require(
             not self.quantizer.normalise or stage.batch * frames > books,
-            where,
             "quantizer.normalise needs more than one frame a batch and codebook: raise batch or "
             "crop_seconds",
         )
         if stage.name == "codes":
-            require(self.conditioning.log_mel_head, where, "needs conditioning.log_mel_head = true")
+            stage.require(self.conditioning.log_mel_head, "needs conditioning.log_mel_head = true")
             return
         first, last = self.decoder_window(stage)
         steps, reach = (last - first) * self.steps_per_frame, self.decoder.receptive_field
-        require(
+        stage.require(
             first == 0 or steps > reach,
-            where,
             f"decoder_seconds = {stage.decoder_seconds} is {steps} WaveNet steps, which must be "
             f"more than its receptive field of {reach}, or all of crop_seconds",
         )

@@ -8,12 +8,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from vqspeech.errors import InputError
 
 
-def require(condition: bool, where: str, message: str) -> None:
-    """Raise `InputError` naming the table `where` unless `condition` holds."""
-    if not condition:
-        raise InputError(f"[{where}] {message}")
-
-
 def within(low: float, high: float, default: Any = dataclasses.MISSING) -> Any:
     """A field of a `Table`: a number, or a tuple of numbers, in [low, high]."""
     return dataclasses.field(default=default, metadata={"limits": (low, high)})
@@ -36,13 +30,18 @@ class Table:
             if limits := item.metadata.get("limits"):
                 (low, high), value = limits, getattr(self, item.name)
                 for one in value if isinstance(value, tuple) else (value,):
-                    message = f"{item.name} = {one} must lie in {low}..{high}"
-                    require(low <= one <= high, self.where, message)
+                    fits = low <= one <= high
+                    self.require(fits, f"{item.name} = {one} must lie in {low}..{high}")
 
     @property
     def where(self) -> str:
         """What errors call this table."""
         return self._table.format(**vars(self))
+
+    def require(self, condition: bool, message: str) -> None:
+        """Raise `InputError` naming this table unless `condition` holds."""
+        if not condition:
+            raise InputError(f"[{self.where}] {message}")
 
 
 def convert(kind: Any, value: Any, where: str) -> Any:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from vqspeech.config.tables import Table, require, within
+from vqspeech.config.tables import Table, within
 from vqspeech.errors import InputError
 
 
@@ -62,9 +62,7 @@ class StageConfig(Table, table="training.stages: {name}"):
     def __post_init__(self):
         super().__post_init__()
         fits = self.decoder_seconds <= self.crop_seconds
-        require(
-            fits, self.where, f"decoder_seconds must be crop_seconds = {self.crop_seconds} or less"
-        )
+        self.require(fits, f"decoder_seconds must be crop_seconds = {self.crop_seconds} or less")
 
 
 @dataclass(frozen=True)
@@ -82,9 +80,7 @@ class TrainingConfig(Table, table="training"):
     def __post_init__(self):
         super().__post_init__()
         names = [stage.name for stage in self.stages]
-        require(
-            len(set(names)) == len(names), "training", f"each stage may occur once, not {names}"
-        )
+        self.require(len(set(names)) == len(names), f"each stage may occur once, not {names}")
 
     def stage(self, name: str) -> StageConfig:
         """The stage of that name; `InputError` names those that the preset has."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from vqspeech.checkpoint.speakers import GENDERS
+from vqspeech.checkpoint.speakers import gender_of
 from vqspeech.data.manifest import read_rows
 from vqspeech.errors import InputError
 
@@ -115,7 +115,6 @@ def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
             raise InputError(f"{manifest}: a line lacks its speaker or file; complete or remove it")
         name = row.get("utterance") or Path(row["file"]).with_suffix("").as_posix()
         path = manifest.parent / row["file"]
-        gender = (row.get("gender") or "")[:1].lower()  # "F", "female"
-        gender = gender if gender in GENDERS else ""
+        gender = gender_of(row.get("gender") or "")
         found.append(Utterance(row["speaker"], name, path, gender))
     return found

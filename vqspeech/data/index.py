@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vqspeech.audio.level import LEVEL_DB
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.checkpoint.speakers import Speaker, gender_of
 from vqspeech.config.tables import build
 from vqspeech.errors import InputError
 
@@ -39,14 +40,8 @@ def build_index(kept, lengths, shards, valid_fraction: float, min_minutes: float
     # A speaker who is really called `other` joins the others, so that the name means one thing.
     own = sorted(name for name in minutes if minutes[name] >= min_minutes and name != OTHER)
     shared = sorted(set(minutes) - set(own))
-    speakers = [
-        Speaker(
-            name,
-            genders[name].pop() if len(genders[name]) == 1 else "",
-            round(minutes[name], 4),
-        )
-        for name in own
-    ]
+    gender = {name: min(genders[name]) if len(genders[name]) == 1 else "" for name in own}
+    speakers = [Speaker(name, gender[name], round(minutes[name], 4)) for name in own]
     if shared:
         speakers.append(Speaker(OTHER, "", round(sum(minutes[name] for name in shared), 4)))
     rows = {name: row for row, name in enumerate(own)} | dict.fromkeys(shared, len(own))
@@ -129,7 +124,7 @@ def _check(index: dict, folder: Path) -> None:
     expected = {"version": VERSION, "sample_rate": SAMPLE_RATE, "level_db": LEVEL_DB}
     for key, value in expected.items():
         _require(index[key] == value, f"has {key} {index[key]!r}, this program needs {value}")
-    names = [build(Speaker, row, "speakers").name for row in index["speakers"]]
+    names = [_speaker(row).name for row in index["speakers"]]
     _require(len(set(names)) == len(names) > 0, "has no speakers, or one twice")
     for key in ("shared", "skipped"):
         _require(isinstance(index[key], int), f"has {key} that is no number")
@@ -139,6 +134,13 @@ def _check(index: dict, folder: Path) -> None:
         real = (folder / shard_name(shard)).stat().st_size
         _require(real == 2 * size, f"and {shard_name(shard)} differ in size")
     _check_columns(index["utterances"], len(names), sizes)
+
+
+def _speaker(row: Any) -> Speaker:
+    """A checked speaker; older versions copied a gender from the manifest as it stood there."""
+    if isinstance(row, dict) and isinstance(row.get("gender"), str):
+        row["gender"] = gender_of(row["gender"])
+    return build(Speaker, row, "speakers")
 
 
 def _check_columns(columns: dict, speakers: int, sizes: np.ndarray) -> None:
