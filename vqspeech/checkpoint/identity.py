@@ -17,7 +17,7 @@ DECLARED = {
     r"^conditioning\.log_mel_head\.": "conditioning.head.",
     r"^(conditioning\.blocks\.\d+)\.film\.": r"\1.scale.",
     r"^phoneme_head\.": "phonemes.",
-    r"^decoder\.excitation\.": "decoder.excitation.",
+    r"^decoder\.excitation\.": "decoder.excite.",
     r"^quantizer\.books\.\d+\.": "quantizer.",
 }
 """What the names of tensors begin with, and what their declared names begin with instead."""

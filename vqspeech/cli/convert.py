@@ -28,13 +28,12 @@ from vqspeech.synthesis.options import GUIDANCE, MOST_GUIDANCE, Conversion
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="IN", nargs="?", help="audio file, or a folder of them")
-    parser.add_argument(
-        "output", metavar="OUT", nargs="?", help=".wav or .flac file, or the folder for them"
-    )
+    add = parser.add_argument
+    add("input", metavar="IN", nargs="?", help="audio file, or a folder of them")
+    add("output", metavar="OUT", nargs="?", help=".wav or .flac file, or the folder for them")
     add_speaker(parser)
-    parser.add_argument("--list", action="store_true", help="list the voices and do nothing else")
-    parser.add_argument(
+    add("--list", action="store_true", help="list the voices and do nothing else")
+    add(
         "--pitch",
         type=_pitch,
         default="target",
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="target: moved to the voice's own where both are known; keep: as it is; or semitones "
         "to move it by (default: target)",
     )
-    parser.add_argument(
+    add(
         "--guidance",
         type=real(0, MOST_GUIDANCE),
         default=GUIDANCE,

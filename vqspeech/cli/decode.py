@@ -36,13 +36,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "input", metavar="IN", help="codes file (.npy or .vqs), or a folder of them"
-    )
-    parser.add_argument("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
+    add = parser.add_argument
+    add("input", metavar="IN", help="codes file (.npy or .vqs), or a folder of them")
+    add("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
     add_speaker(parser)
     add_synthesis(parser)
-    parser.add_argument(
+    add(
         "--streams",
         type=whole(1, 1_000_000),
         default=16,
@@ -50,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="files of a folder that are decoded side by side (default: 16)",
     )
     add_format(parser)
-    parser.add_argument(
-        "--salvage", action="store_true", help="keep the intact blocks of a damaged .vqs file"
-    )
+    add("--salvage", action="store_true", help="keep the intact blocks of a damaged .vqs file")
     add_model(parser)
     add_device(parser)
 

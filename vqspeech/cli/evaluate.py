@@ -27,8 +27,9 @@ LISTEN = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add_corpus(parser)
-    parser.add_argument(
+    add(
         "--methods",
         type=names,
         metavar="A,B",
@@ -36,46 +37,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "convert-preview, convert-wavenet, convert-wavenet-unfiltered, codec2-700c, codec2-1300, "
         "codec2-3200, speex-2150, opus-6000 (default: all that can be run here)",
     )
-    parser.add_argument(
+    add(
         "--metrics",
         type=names,
         metavar="A,B",
         help="of dnsmos, words, speaker, f0, mel, estoi, pesq, visqol (default: all)",
     )
-    parser.add_argument(
+    add(
         "--speaker",
         metavar="NAME",
         help="the voice for speakers that the model does not know (default: `other`, else its "
         "first voice)",
     )
-    parser.add_argument(
+    add(
         "--targets",
         type=names,
         metavar="A,B",
         help="voices to convert to, with recordings in the corpus (default: up to three women and "
         "three men)",
     )
-    parser.add_argument(
+    add(
         "--seeds",
         type=whole(1, MAX_SEEDS),
         default=1,
         metavar="N",
         help="sample everything with N seeds from --seed on, and print the spread over them",
     )
-    parser.add_argument(
+    add(
         "--temperature",
         type=real(0.0, 2.0),
         metavar="T",
         help="of the WaveNet's sampling (default: the model's own)",
     )
-    parser.add_argument(
+    add(
         "--jobs",
         type=whole(0, MAX_JOBS),
         default=2,
         metavar="N",
         help="processes that compute metrics; 0: none beside the decoder's (default: 2)",
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for the three files of the report")
+    add("--out", metavar="DIR", help="folder for the three files of the report")
     add_model(parser)
     add_device(parser)
     add_seed(parser)

@@ -31,46 +31,45 @@ PROMPT_SECONDS = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("output", metavar="OUT", help=".wav or .flac file")
-    parser.add_argument(
-        "--speaker", metavar="NAME", help="the voice (default: one drawn by the seed)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("output", metavar="OUT", help=".wav or .flac file")
+    add("--speaker", metavar="NAME", help="the voice (default: one drawn by the seed)")
+    add(
         "--seconds",
         type=real(0.02, LONGEST),
         default=4.0,
         metavar="S",
         help="of invented speech (default: 4)",
     )
-    parser.add_argument(
+    add(
         "--temperature",
         type=real(0, 2),
         default=1.0,
         metavar="T",
         help="of the prior, 0 to 2: lower is likelier and more monotonous (default: 1)",
     )
-    parser.add_argument(
+    add(
         "--top-p",
         type=real(0.01, 1),
         default=1.0,
         metavar="P",
         help="draw from the likeliest codes that reach this probability only (default: 1, all)",
     )
-    parser.add_argument(
+    add(
         "--count",
         type=whole(1, MOST),
         default=1,
         metavar="N",
         help="so many, with seeds from --seed on: OUT-1.wav, OUT-2.wav, ... (default: 1)",
     )
-    parser.add_argument("--prompt", metavar="IN", help="recording to go on from")
-    parser.add_argument(
+    add("--prompt", metavar="IN", help="recording to go on from")
+    add(
         "--prompt-seconds",
         type=real(0.02, LONGEST),
         metavar="S",
         help=f"how much of its start is kept (default: {PROMPT_SECONDS:g})",
     )
-    parser.add_argument("--codes", metavar="NPY", help="also write the codes (.npy)")
+    add("--codes", metavar="NPY", help="also write the codes (.npy)")
     add_preview(parser)
     add_seed(parser, LARGEST_SEED - MOST)
     add_model(parser)
