@@ -165,7 +165,7 @@ class Codec:
         speaker: VoiceName = None,
         options: Synthesis | None = None,
         *,
-        progress: Callable[[float], None] | None = None,
+        progress: Callable[[float], object] | None = None,
         **changes,
     ) -> tuple[int, int]:
         """Decode straight to a 16-bit WAV or FLAC file; returns (samples, samples clipped).

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     jobs = _jobs(args)
-    if args.ray:
+    if args.ray and jobs is not None:
         _run_ray(args, jobs)
         return
     vqs = is_vqs(args.output) if jobs is None else args.format == "vqs"

@@ -32,7 +32,7 @@ PEAK = 0.99
 BLOCK_SAMPLES = 1 << 16
 SMALLEST_SEMITONES = 0.5
 """By less it is not worth to move a pitch."""
-Progress = Callable[[float], None]
+Progress = Callable[[float], object]
 
 
 def at_level_of(
