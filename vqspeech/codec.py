@@ -4,22 +4,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-import torch
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
-from vqspeech.codes.bitstream import BlockCoder, Header
 from vqspeech.codes.codes import Codes
-from vqspeech.codes.vqs import Contents
-from vqspeech.errors import InputError
 from vqspeech.synthesis.bitstreams import Bitstreams
 from vqspeech.synthesis.conversion import Converter
 from vqspeech.synthesis.encoding import RecordingEncoder
 from vqspeech.synthesis.generation import Generator
 from vqspeech.synthesis.hidden import Spoken
 from vqspeech.synthesis.loaded import LoadedModel
-from vqspeech.synthesis.options import NO_CHANGE, Change, Conversion, Generation, Synthesis, chosen
+from vqspeech.synthesis.options import NO_CHANGE, Change, Generation, Synthesis, chosen
 from vqspeech.synthesis.rendering import STREAMS, Renderer
 from vqspeech.synthesis.voices import VoiceName, Voices
 
@@ -38,13 +34,31 @@ class Codec:
         self.folder, self.fingerprint = loaded.folder, loaded.fingerprint
         self.trained = loaded.about.trained
         """Steps done in each stage of training."""
-        self.voices = Voices(loaded)
-        self.speakers, self.speaker_table = self.voices.names, self.voices.table
-        self.encoder = RecordingEncoder(loaded)
-        self.renderer = Renderer(loaded)
-        self.converter = Converter(self.encoder, self.voices, self.renderer)
-        self.generator = Generator(loaded, self.voices)
-        self.bitstreams = Bitstreams(loaded, self.voices)
+        self.check_decodable, self.check_codes = loaded.check_decodable, loaded.check_codes
+        self.voices = voices = Voices(loaded)
+        self.speakers, self.speaker_table = voices.names, voices.table
+        self.speaker_row, self.speaker_vector = voices.row, voices.vector
+        self.speaker_f0, self.any_speaker = voices.f0, voices.any
+        self.encoder, self.renderer = RecordingEncoder(loaded), Renderer(loaded)
+        self.encode_many = self.encoder.waves
+        """Recordings of any lengths in one forward pass: `RecordingEncoder.waves`."""
+        self.encode_files = self.encoder.files
+        """Files, several in one forward pass: `RecordingEncoder.files`."""
+        self.converter = Converter(self.encoder, voices, self.renderer)
+        self.convert = self.converter.wave
+        """A recording as another speaker would say it: `Converter.wave`."""
+        self.convert_file = self.converter.file
+        """An audio file as another speaker would say it, to a file: `Converter.file`."""
+        self.generator = Generator(loaded, voices)
+        self.generate_codes = self.generator.codes
+        """Codes drawn from the prior: `Generator.codes`."""
+        self.bits_per_code = self.generator.bits_per_code
+        """What a code costs under the prior: `Generator.bits_per_code`."""
+        bitstreams = Bitstreams(loaded, voices)
+        self.save_vqs, self.load_vqs = bitstreams.save, bitstreams.load
+        """Codes to a `.vqs` file and back: `Bitstreams.save`, `Bitstreams.load`."""
+        self.block_coder = bitstreams.block_coder
+        """What turns codes into a file's blocks and back: `Bitstreams.block_coder`."""
 
     @classmethod
     def from_pretrained(
@@ -102,32 +116,6 @@ class Codec:
         """Whether the model has a prior over its codes."""
         return self.loaded.has_prior
 
-    def check_decodable(self, preview: bool = False) -> None:
-        """Raise InputError unless the model has what decoding, or its preview, needs."""
-        self.loaded.check_decodable(preview)
-
-    def check_codes(self, codes: Codes) -> None:
-        """Raise InputError unless these codes are of this model."""
-        self.loaded.check_codes(codes)
-
-    # Voices
-
-    def speaker_row(self, name: str | None) -> int:
-        """The row of a speaker; None will do for a model of one."""
-        return self.voices.row(name)
-
-    def speaker_vector(self, speaker: VoiceName) -> torch.Tensor:
-        """The vector [1, S] of a voice."""
-        return self.voices.vector(speaker)
-
-    def speaker_f0(self, speaker: VoiceName) -> float:
-        """Median F0 of a voice in Hz, 0 where it is not known."""
-        return self.voices.f0(speaker)
-
-    def any_speaker(self, seed: int) -> str:
-        """A speaker drawn by `seed`, for who names none; not `other`, which is nobody's voice."""
-        return self.voices.any(seed)
-
     # Encoding
 
     def encode(self, wave: np.ndarray, rate: int = SAMPLE_RATE) -> Codes:
@@ -142,20 +130,6 @@ class Codec:
     def encode_file(self, path: str | os.PathLike) -> Codes:
         """Encode any audio file, in memory that does not grow with its length but for the codes."""
         return self.encoder.file(path)
-
-    def encode_many(
-        self, waves: Sequence[np.ndarray], rates: int | Sequence[int] = SAMPLE_RATE
-    ) -> list[Codes]:
-        """Recordings of any lengths, several in one forward pass: each as `encode` gives it alone.
-
-        waves: as in `encode`. rates: of all, or one for each.
-        """
-        return self.encoder.waves(waves, rates)
-
-    def encode_files(self, paths: Sequence[str | os.PathLike]) -> Iterator[Codes | InputError]:
-        """The codes of files, or why they cannot be read, in order; several in one forward pass,
-        in memory that does not grow with their number."""
-        return self.encoder.files(paths)
 
     # Decoding
 
@@ -191,7 +165,7 @@ class Codec:
         speaker: VoiceName = None,
         options: Synthesis | None = None,
         *,
-        progress: Callable[[float], None] | None = None,
+        progress: Callable[[float], object] | None = None,
         **changes,
     ) -> tuple[int, int]:
         """Decode straight to a 16-bit WAV or FLAC file; returns (samples, samples clipped).
@@ -246,87 +220,7 @@ class Codec:
         """
         return self.renderer.hidden.median_f0(codes, self.voices.vector(speaker))
 
-    # Converting
-
-    def convert(
-        self,
-        wave: np.ndarray,
-        rate: int = SAMPLE_RATE,
-        speaker: VoiceName = None,
-        options: Conversion | None = None,
-        **changes,
-    ) -> np.ndarray:
-        """A recording as another speaker would say it, at its own level: float32 [T] at 16 kHz.
-
-        wave and rate as in `encode`. options, changes: of `Conversion`, as in `pitch="keep"`.
-        """
-        return self.converter.wave(wave, rate, speaker, chosen(Conversion, options, changes))
-
-    def convert_file(
-        self,
-        source: str | os.PathLike,
-        path: str | os.PathLike,
-        speaker: VoiceName = None,
-        options: Conversion | None = None,
-        *,
-        progress: Callable[[float], None] | None = None,
-        **changes,
-    ) -> int:
-        """`convert` an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
-        move; returns the samples written. progress: called with the seconds done so far.
-        """
-        how = chosen(Conversion, options, changes)
-        return self.converter.file(source, path, speaker, how, progress)
-
     # With the prior
-
-    def bits_per_code(self, codes: Codes, speaker: str | None = None) -> float:
-        """-log2 p of a code under the prior, the mean; no speaker: under "any speaker".
-
-        With what `VQVAE.nats_per_step` says it gives the paper's log p(x) ≈ log p(x | z_q) +
-        log p(z_q).
-        """
-        return self.generator.bits_per_code(codes, speaker)
-
-    def save_vqs(
-        self,
-        codes: Codes,
-        path: str | os.PathLike,
-        speaker: str | None = None,
-        packed: bool = False,
-    ) -> int:
-        """Write codes as a `.vqs` file, range-coded by the prior; returns its bytes.
-
-        speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
-        plain indices instead, as for a model without a prior.
-        """
-        return self.bitstreams.save(codes, path, speaker, packed)
-
-    def load_vqs(
-        self, path: str | os.PathLike, salvage: bool = False
-    ) -> tuple[Codes, str | None, Contents]:
-        """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
-
-        salvage: keep the intact blocks of a damaged file.
-        """
-        return self.bitstreams.load(path, salvage)
-
-    def block_coder(self, header: Header) -> BlockCoder:
-        """What turns this model's codes into a file's blocks and back."""
-        return self.bitstreams.block_coder(header)
-
-    def generate_codes(
-        self,
-        speaker: str | None = None,
-        seconds: float = 4.0,
-        options: Generation | None = None,
-        **changes,
-    ) -> Codes:
-        """Draw codes from the prior (van den Oord et al. 2017, section 4.3: ancestral sampling).
-
-        seconds: of what is invented, rounded up to whole codes. options, changes: of `Generation`.
-        """
-        return self.generator.codes(speaker, seconds, chosen(Generation, options, changes))
 
     def generate(
         self,

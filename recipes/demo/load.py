@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gradio_client import Client, handle_file
 
-from vqspeech import demo
+import vqspeech.demo.launch as serving
 from vqspeech.demo.settings import Limits, Serving
 from vqspeech.demo.studio import SOUNDS
 
@@ -31,9 +31,9 @@ FLAT = 1.05
 
 def serve(model: str | None, visits: int, pipe) -> None:
     """The page, in this process, until the pipe says otherwise."""
-    demo.SWEEP_SECONDS = 1.0
+    serving.SWEEP_SECONDS = 1.0
     limits = Limits(queue=visits, keep_minutes=KEEP_MINUTES)
-    address, close = demo.launch(model, serving=Serving(limits=limits), block=False)
+    address, close = serving.launch(model, serving=Serving(limits=limits), block=False)
     pipe.send((address, os.environ["GRADIO_TEMP_DIR"]))
     pipe.recv()
     close()

@@ -19,7 +19,7 @@ import soundfile
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from vqspeech import demo
+from vqspeech.demo.launch import launch
 
 SCREENS = {"desktop": (1200, 900), "phone": (400, 860)}
 EXAMPLE = "a woman, to a man's voice"
@@ -117,7 +117,7 @@ def main() -> int:
     parser.add_argument("--model")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    address, close = demo.launch(args.model, block=False)
+    address, close = launch(args.model, block=False)
     try:
         with sync_playwright() as play:
             browser = play.chromium.launch(executable_path=args.chromium, args=["--no-sandbox"])

@@ -14,8 +14,9 @@ from tones import vowel
 pytest.importorskip("gradio")
 from gradio_client import Client, handle_file
 
-from vqspeech import InputError, demo
-from vqspeech.demo import launch, tidy
+from vqspeech import InputError
+from vqspeech.demo import tidy
+from vqspeech.demo.launch import launch
 from vqspeech.demo.settings import Limits, Serving
 
 RATE = 16_000
@@ -128,7 +129,7 @@ def test_visitors_side_by_side(ask, said):
 
 
 def test_its_folder_empties(tiny_model, said, monkeypatch):
-    monkeypatch.setattr(demo, "SWEEP_SECONDS", 0.2)
+    monkeypatch.setattr("vqspeech.demo.launch.SWEEP_SECONDS", 0.2)
     address, close = launch(tiny_model, device="cpu", block=False)
     folder = Path(os.environ["GRADIO_TEMP_DIR"])
     try:

@@ -74,7 +74,16 @@ def test_what_pitch_is_missing_is_added(pitched_model, recording, monkeypatch):
     predicted = own.codec.predicted_f0(spoken.codes, "bert")
     assert predicted * 2 ** (spoken.change.semitones / 12) == pytest.approx(150, rel=0.02)
     assert abs(spoken.change.semitones) > 0.01, "the test tests nothing"
-    assert own.spoken(spoken.codes, "bert").change == NO_CHANGE
+    asked, blocks = [], own.codec.renderer.blocks
+
+    def listening(spoken, how):
+        asked.append(spoken.change)
+        return blocks(spoken, how)
+
+    monkeypatch.setattr(own.codec.renderer, "blocks", listening)
+    last(own.decode(spoken, "preview", recording.level))
+    last(own.decode(own.spoken(spoken.codes, "bert"), "preview", recording.level))
+    assert asked == [spoken.change, NO_CHANGE]
 
 
 def test_the_codecs_own_decoder_comes_first(studio, monkeypatch):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from vqspeech.codes.vqs import is_vqs
 from vqspeech.errors import InputError
@@ -16,8 +17,8 @@ FILES_A_WORKER = 16
 Job = tuple[Path, Path]
 """A recording and the codes file to write."""
 
-_codec = None
-"""Of this worker process."""
+_codec: Any = None
+"""The `Codec` of this worker process."""
 
 
 def default_workers(files: int) -> int:

@@ -9,6 +9,9 @@ A shard appears under its name only when it is whole; one that is there is not m
 machine must see the recordings and OUT under the same paths, and have vqspeech installed.
 """
 
+# Ray makes its options at run time and pyarrow its functions; their stubs know neither.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 import hashlib
 import json
 import logging

@@ -8,33 +8,21 @@ import argparse
 import os
 from pathlib import Path
 
+from vqspeech.cli import options
 from vqspeech.cli.encode import AUDIO
 from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import (
-    SOUND_FORMATS,
-    about_preview,
-    add_device,
-    add_format,
-    add_model,
-    add_speaker,
-    add_synthesis,
-    check_synthesis,
-    real,
-    synthesis_of,
-)
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.errors import InputError
 from vqspeech.synthesis.options import GUIDANCE, MOST_GUIDANCE, Conversion
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="IN", nargs="?", help="audio file, or a folder of them")
-    parser.add_argument(
-        "output", metavar="OUT", nargs="?", help=".wav or .flac file, or the folder for them"
-    )
-    add_speaker(parser)
-    parser.add_argument("--list", action="store_true", help="list the voices and do nothing else")
-    parser.add_argument(
+    add = parser.add_argument
+    add("input", metavar="IN", nargs="?", help="audio file, or a folder of them")
+    add("output", metavar="OUT", nargs="?", help=".wav or .flac file, or the folder for them")
+    options.add_speaker(parser)
+    add("--list", action="store_true", help="list the voices and do nothing else")
+    add(
         "--pitch",
         type=_pitch,
         default="target",
@@ -42,18 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="target: moved to the voice's own where both are known; keep: as it is; or semitones "
         "to move it by (default: target)",
     )
-    parser.add_argument(
+    add(
         "--guidance",
-        type=real(0, MOST_GUIDANCE),
+        type=options.real(0, MOST_GUIDANCE),
         default=GUIDANCE,
         metavar="G",
         help="how much further the sound is moved away from the average voice's than the target's "
         f"identity alone moves it, 0 to {MOST_GUIDANCE:g} (default: {GUIDANCE})",
     )
-    add_synthesis(parser)
-    add_format(parser)
-    add_model(parser)
-    add_device(parser)
+    options.add_synthesis(parser)
+    options.add_format(parser)
+    options.add_model(parser)
+    options.add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -68,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.audio import reading as audio
     from vqspeech.codec import Codec
 
-    how = Conversion(**vars(synthesis_of(args)), pitch=args.pitch, guidance=args.guidance)
+    how = Conversion(**vars(options.synthesis_of(args)), pitch=args.pitch, guidance=args.guidance)
     codec = Codec.from_pretrained(args.model, device=args.device)
     codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work
     codec.check_decodable(args.preview)
@@ -78,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
             samples = codec.convert_file(path, out, args.speaker, how, progress=progress)
         return samples / audio.SAMPLE_RATE
 
-    about = about_preview(args)
+    about = options.about_preview(args)
     if jobs is None:
         seconds = convert(Path(args.input), Path(args.output))
         say(f"wrote {args.output} ({seconds:.2f} s{about})")
@@ -95,16 +83,16 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
             f"{missing} missing: vqspeech convert in.wav out.wav --speaker NAME "
             "(see `vqspeech convert --help`)"
         )
-    check_synthesis(args)
+    options.check_synthesis(args)
     both = os.path.exists(args.output) and os.path.exists(args.input)
     if both and os.path.samefile(args.input, args.output):
         raise InputError(f"{args.output}: is the source itself; name another output")
     if os.path.isdir(args.input):
-        return plan(args.input, args.output, AUDIO, f".{args.format or SOUND_FORMATS[0]}")
+        return plan(args.input, args.output, AUDIO, f".{args.format or options.SOUND_FORMATS[0]}")
     if args.format:
         raise InputError("--format is for folders; the name of the output file says it")
     return None
 
 
 def _pitch(text: str) -> str | float:
-    return text if text in ("target", "keep") else real(-14, 14)(text)
+    return text if text in ("target", "keep") else options.real(-14, 14)(text)

@@ -13,19 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.cli import options
 from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.options import (
-    SOUND_FORMATS,
-    about_preview,
-    add_device,
-    add_format,
-    add_model,
-    add_speaker,
-    add_synthesis,
-    check_synthesis,
-    synthesis_of,
-    whole,
-)
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.codes.vqs import SUFFIX, is_vqs
 from vqspeech.errors import InputError
@@ -36,25 +25,22 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "input", metavar="IN", help="codes file (.npy or .vqs), or a folder of them"
-    )
-    parser.add_argument("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
-    add_speaker(parser)
-    add_synthesis(parser)
-    parser.add_argument(
+    add = parser.add_argument
+    add("input", metavar="IN", help="codes file (.npy or .vqs), or a folder of them")
+    add("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
+    options.add_speaker(parser)
+    options.add_synthesis(parser)
+    add(
         "--streams",
-        type=whole(1, 1_000_000),
+        type=options.whole(1, 1_000_000),
         default=16,
         metavar="N",
         help="files of a folder that are decoded side by side (default: 16)",
     )
-    add_format(parser)
-    parser.add_argument(
-        "--salvage", action="store_true", help="keep the intact blocks of a damaged .vqs file"
-    )
-    add_model(parser)
-    add_device(parser)
+    options.add_format(parser)
+    add("--salvage", action="store_true", help="keep the intact blocks of a damaged .vqs file")
+    options.add_model(parser)
+    options.add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -70,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     def decode(path: Path, out: Path) -> float:
         return _decode_file(codec, args, path, out)
 
-    about = about_preview(args)
+    about = options.about_preview(args)
     if jobs is None:
         seconds = decode(Path(args.input), Path(args.output))
         say(f"wrote {args.output} ({seconds:.2f} s{about})")
@@ -81,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The files of a folder, None for a single file; refuses options that would do nothing."""
-    check_synthesis(args)
+    options.check_synthesis(args)
     if not os.path.isdir(args.input):
         if args.format:
             raise InputError("--format is for folders; the name of the output file says it")
@@ -91,14 +77,16 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
             f"{args.output}: also holds the codes, and maybe the recordings they come from, which "
             "would be overwritten; name another folder"
         )
-    return plan(args.input, args.output, (".npy", SUFFIX), f".{args.format or SOUND_FORMATS[0]}")
+    return plan(
+        args.input, args.output, (".npy", SUFFIX), f".{args.format or options.SOUND_FORMATS[0]}"
+    )
 
 
 def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path) -> float:
     """Decode one file under a progress bar, report clipping; returns its seconds."""
     codes, speaker = _load(codec, args, path)
     with seconds_bar(codes.seconds) as progress:
-        how = synthesis_of(args)
+        how = options.synthesis_of(args)
         samples, clipped = codec.decode_file(codes, out, speaker, how, progress=progress)
     _say_clipping(out, clipped, samples)
     return codes.seconds
@@ -120,7 +108,7 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
         seconds = work_through(jobs, load)
     except InputError as error:  # the others are decoded all the same
         refused, seconds = error, 0.0
-    jobs, how = list(loaded.values()), synthesis_of(args)
+    jobs, how = list(loaded.values()), options.synthesis_of(args)
     blocks = codec.decode_many_blocks(jobs, how, streams=args.streams)
     total = sum(codes.seconds for codes, _ in loaded.values())
     with seconds_bar(total) as progress:

@@ -14,46 +14,43 @@ LARGEST_MEGABYTES = 10_000.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--host",
         default="127.0.0.1",
         help="address to listen on; 0.0.0.0: the whole network (default: 127.0.0.1, this machine)",
     )
-    parser.add_argument(
-        "--port", type=whole(1, HIGHEST_PORT), metavar="N", help="default: a free one from 7860"
-    )
-    parser.add_argument(
-        "--share", action="store_true", help="also a public link through gradio.live"
-    )
-    parser.add_argument(
+    add("--port", type=whole(1, HIGHEST_PORT), metavar="N", help="default: a free one from 7860")
+    add("--share", action="store_true", help="also a public link through gradio.live")
+    add(
         "--voice",
         action="append",
         default=[],
         metavar="FILE",
         help="a voice from `vqspeech enroll` to offer; may be given more than once",
     )
-    parser.add_argument(
+    add(
         "--max-seconds",
         type=real(1, LONGEST_SECONDS),
         default=30.0,
         metavar="S",
         help="longest recording of a visitor (default: 30)",
     )
-    parser.add_argument(
+    add(
         "--max-megabytes",
         type=real(0.1, LARGEST_MEGABYTES),
         default=20.0,
         metavar="MB",
         help="largest file of a visitor (default: 20)",
     )
-    parser.add_argument(
+    add(
         "--max-queue",
         type=whole(1, 10_000),
         default=20,
         metavar="N",
         help="visitors that may wait; more are asked to come back (default: 20)",
     )
-    parser.add_argument(
+    add(
         "--jobs",
         type=whole(1, 64),
         default=2,
@@ -65,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from vqspeech.demo import launch
+    from vqspeech.demo.launch import launch
     from vqspeech.demo.settings import Limits, Serving
 
     limits = Limits(args.max_seconds, args.max_megabytes, args.max_queue, args.jobs)

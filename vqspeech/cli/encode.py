@@ -28,40 +28,27 @@ MAX_SHARD_FILES = 10**6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="IN", help="audio file, or a folder of them")
-    parser.add_argument(
-        "output", metavar="OUT", help="codes file (.npy or .vqs), or the folder for them"
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, help="what to write into a folder (default: npy)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("input", metavar="IN", help="audio file, or a folder of them")
+    add("output", metavar="OUT", help="codes file (.npy or .vqs), or the folder for them")
+    add("--format", choices=FORMATS, help="what to write into a folder (default: npy)")
+    add(
         "--speaker",
         metavar="NAME",
         help="for .vqs: whose speech it is; takes fewer bits, and decodes in that voice",
     )
-    parser.add_argument(
-        "--packed", action="store_true", help="for .vqs: plain codes instead of the prior's"
-    )
-    parser.add_argument(
+    add("--packed", action="store_true", help="for .vqs: plain codes instead of the prior's")
+    add(
         "--manifest",
         metavar="FILE",
         help="encode its rows (columns speaker, file, ...) to OUT/<speaker>/<utterance>.npy",
     )
-    parser.add_argument(
-        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
-    )
-    parser.add_argument(
-        "--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="leave out files that have their codes already"
-    )
-    parser.add_argument("--ray", action="store_true", help="as a Ray job, into shards in OUT")
-    parser.add_argument(
-        "--address", metavar="ADDRESS", help="of a Ray cluster (default: a Ray of this machine)"
-    )
-    parser.add_argument(
+    add("--splits", type=names, metavar="A,B", help="only these splits of the manifest")
+    add("--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)")
+    add("--resume", action="store_true", help="leave out files that have their codes already")
+    add("--ray", action="store_true", help="as a Ray job, into shards in OUT")
+    add("--address", metavar="ADDRESS", help="of a Ray cluster (default: a Ray of this machine)")
+    add(
         "--shard-files",
         type=whole(1, MAX_SHARD_FILES),
         metavar="N",
@@ -73,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     jobs = _jobs(args)
-    if args.ray:
+    if args.ray and jobs is not None:
         _run_ray(args, jobs)
         return
     vqs = is_vqs(args.output) if jobs is None else args.format == "vqs"

@@ -13,9 +13,10 @@ from vqspeech.cli.output import say, share_bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="what the voice is to be called")
-    parser.add_argument("files", metavar="FILE", nargs="+", help="audio files of that person")
-    parser.add_argument("--out", required=True, metavar="FILE", help="the voice, .safetensors")
+    add = parser.add_argument
+    add("name", metavar="NAME", help="what the voice is to be called")
+    add("files", metavar="FILE", nargs="+", help="audio files of that person")
+    add("--out", required=True, metavar="FILE", help="the voice, .safetensors")
     add_seed(parser)
     add_model(parser)
     add_device(parser)

@@ -8,16 +8,7 @@ plots, spectrograms and players.
 
 import argparse
 
-from vqspeech.cli.options import (
-    add_corpus,
-    add_device,
-    add_model,
-    add_seed,
-    corpus,
-    names,
-    real,
-    whole,
-)
+from vqspeech.cli import options
 from vqspeech.cli.output import files_bar, say
 
 MAX_JOBS = 1024
@@ -27,58 +18,59 @@ LISTEN = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_corpus(parser)
-    parser.add_argument(
+    add = parser.add_argument
+    options.add_corpus(parser)
+    add(
         "--methods",
-        type=names,
+        type=options.names,
         metavar="A,B",
         help="of original, preview, wavenet, wavenet-unfiltered (before its post-filter), "
         "convert-preview, convert-wavenet, convert-wavenet-unfiltered, codec2-700c, codec2-1300, "
         "codec2-3200, speex-2150, opus-6000 (default: all that can be run here)",
     )
-    parser.add_argument(
+    add(
         "--metrics",
-        type=names,
+        type=options.names,
         metavar="A,B",
         help="of dnsmos, words, speaker, f0, mel, estoi, pesq, visqol (default: all)",
     )
-    parser.add_argument(
+    add(
         "--speaker",
         metavar="NAME",
         help="the voice for speakers that the model does not know (default: `other`, else its "
         "first voice)",
     )
-    parser.add_argument(
+    add(
         "--targets",
-        type=names,
+        type=options.names,
         metavar="A,B",
         help="voices to convert to, with recordings in the corpus (default: up to three women and "
         "three men)",
     )
-    parser.add_argument(
+    add(
         "--seeds",
-        type=whole(1, MAX_SEEDS),
+        type=options.whole(1, MAX_SEEDS),
         default=1,
         metavar="N",
         help="sample everything with N seeds from --seed on, and print the spread over them",
     )
-    parser.add_argument(
+    add(
         "--temperature",
-        type=real(0.0, 2.0),
+        type=options.real(0.0, 2.0),
         metavar="T",
         help="of the WaveNet's sampling (default: the model's own)",
     )
-    parser.add_argument(
+    add(
         "--jobs",
-        type=whole(0, MAX_JOBS),
+        type=options.whole(0, MAX_JOBS),
         default=2,
         metavar="N",
         help="processes that compute metrics; 0: none beside the decoder's (default: 2)",
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for the three files of the report")
-    add_model(parser)
-    add_device(parser)
-    add_seed(parser)
+    add("--out", metavar="DIR", help="folder for the three files of the report")
+    options.add_model(parser)
+    options.add_device(parser)
+    options.add_seed(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -93,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.files import make_folder
     from vqspeech.synthesis.options import Synthesis
 
-    manifest, found = corpus(args)
+    manifest, found = options.corpus(args)
     transcripts = {} if manifest is None else read_transcripts(manifest)
     plan = Plan(
         args.methods or METHODS,

@@ -8,15 +8,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqspeech.cli.options import (
-    about_preview,
-    add_device,
-    add_model,
-    add_preview,
-    add_seed,
-    real,
-    whole,
-)
+from vqspeech.cli import options
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.errors import InputError
@@ -31,50 +23,49 @@ PROMPT_SECONDS = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("output", metavar="OUT", help=".wav or .flac file")
-    parser.add_argument(
-        "--speaker", metavar="NAME", help="the voice (default: one drawn by the seed)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("output", metavar="OUT", help=".wav or .flac file")
+    add("--speaker", metavar="NAME", help="the voice (default: one drawn by the seed)")
+    add(
         "--seconds",
-        type=real(0.02, LONGEST),
+        type=options.real(0.02, LONGEST),
         default=4.0,
         metavar="S",
         help="of invented speech (default: 4)",
     )
-    parser.add_argument(
+    add(
         "--temperature",
-        type=real(0, 2),
+        type=options.real(0, 2),
         default=1.0,
         metavar="T",
         help="of the prior, 0 to 2: lower is likelier and more monotonous (default: 1)",
     )
-    parser.add_argument(
+    add(
         "--top-p",
-        type=real(0.01, 1),
+        type=options.real(0.01, 1),
         default=1.0,
         metavar="P",
         help="draw from the likeliest codes that reach this probability only (default: 1, all)",
     )
-    parser.add_argument(
+    add(
         "--count",
-        type=whole(1, MOST),
+        type=options.whole(1, MOST),
         default=1,
         metavar="N",
         help="so many, with seeds from --seed on: OUT-1.wav, OUT-2.wav, ... (default: 1)",
     )
-    parser.add_argument("--prompt", metavar="IN", help="recording to go on from")
-    parser.add_argument(
+    add("--prompt", metavar="IN", help="recording to go on from")
+    add(
         "--prompt-seconds",
-        type=real(0.02, LONGEST),
+        type=options.real(0.02, LONGEST),
         metavar="S",
         help=f"how much of its start is kept (default: {PROMPT_SECONDS:g})",
     )
-    parser.add_argument("--codes", metavar="NPY", help="also write the codes (.npy)")
-    add_preview(parser)
-    add_seed(parser, LARGEST_SEED - MOST)
-    add_model(parser)
-    add_device(parser)
+    add("--codes", metavar="NPY", help="also write the codes (.npy)")
+    options.add_preview(parser)
+    options.add_seed(parser, LARGEST_SEED - MOST)
+    options.add_model(parser)
+    options.add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -131,5 +122,5 @@ def _one(codec, args, drawing: Generation, output: Path, codes_out: Path | None)
         how = {"seed": seed, "preview": args.preview}
         codec.decode_file(codes, output, speaker, **how, progress=progress)
     kept = f", the first {prompt.seconds:.2f} s from {args.prompt}" if prompt is not None else ""
-    about = f"speaker {speaker}, seed {seed}{kept}{about_preview(args)}"
+    about = f"speaker {speaker}, seed {seed}{kept}{options.about_preview(args)}"
     say(f"wrote {output} ({codes.seconds:.2f} s, {about})")

@@ -6,6 +6,7 @@ that help is there at once.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's); returns the exit status."""
     for stream in (sys.stdout, sys.stderr):
         # A file or speaker name that the terminal's encoding lacks must not end the program.
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(sys.argv[1:] if argv is None else list(argv))

@@ -105,17 +105,16 @@ def names(text: str) -> tuple[str, ...]:
 
 def add_corpus(parser: argparse.ArgumentParser) -> None:
     """The recordings that a verb measures on; `corpus` reads what was given."""
-    parser.add_argument("--data", required=True, metavar="ROOT", help="folder of the corpus")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--data", required=True, metavar="ROOT", help="folder of the corpus")
+    add(
         "--manifest",
         metavar="FILE",
         help="TSV or CSV with columns speaker and file, and maybe utterance, split and transcript; "
         "a path from here or from ROOT",
     )
-    parser.add_argument(
-        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
-    )
-    parser.add_argument(
+    add("--splits", type=names, metavar="A,B", help="only these splits of the manifest")
+    add(
         "--limit",
         type=whole(1, MAX_LIMIT),
         metavar="N",
@@ -136,21 +135,22 @@ def corpus(args: argparse.Namespace) -> tuple[str | Path | None, list["Utterance
 
 def add_synthesis(parser: argparse.ArgumentParser) -> None:
     """How codes are made into sound; `synthesis_of` reads what was given."""
+    add = parser.add_argument
     add_seed(parser)
-    parser.add_argument(
+    add(
         "--temperature",
         type=real(0, HIGHEST_TEMPERATURE),
         metavar="T",
         help="of the sampling, 0 to 2: lower is cleaner and duller (default: the model's)",
     )
-    parser.add_argument(
+    add(
         "--weights",
         choices=WEIGHTS,
         default=WEIGHTS[0],
         help="the WaveNet's: int8, or float32 as trained; auto: int8 on a CPU, float32 on a GPU "
         "(default: auto)",
     )
-    parser.add_argument(
+    add(
         "--no-postfilter",
         dest="postfilter",
         action="store_false",

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 """Line ends and terminal commands: file and tensor names may have them, messages may not."""
@@ -19,30 +19,29 @@ def print_error(message: object) -> None:
     say(f"error: {message}")
 
 
-@contextmanager
-def seconds_bar(seconds: float) -> Iterator[Callable[[float], None]]:
+def seconds_bar(seconds: float) -> AbstractContextManager[Callable[[float], object]]:
     """A progress bar of `seconds` of audio; yields a function to call with the seconds done.
 
     Like every bar here it is drawn on a terminal only, and wiped at the end.
     """
-    from tqdm import tqdm
+    return _bar(seconds, "{n:.1f}/{total:.1f} s of audio ")
 
-    shape = "{percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s of audio [{elapsed}<{remaining}]"
-    with tqdm(total=seconds, bar_format=shape, leave=False, disable=None) as bar:
-        yield lambda done: bar.update(done - bar.n)
+
+def share_bar() -> AbstractContextManager[Callable[[float], object]]:
+    """A progress bar of 100 %; yields a function to call with the share done, 0 to 1."""
+    return _bar(1.0, "")
 
 
 @contextmanager
-def share_bar() -> Iterator[Callable[[float], None]]:
-    """A progress bar of 100 %; yields a function to call with the share done, 0 to 1."""
+def _bar(total: float, text: str) -> Iterator[Callable[[float], object]]:
     from tqdm import tqdm
 
-    shape = "{percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
-    with tqdm(total=1.0, bar_format=shape, leave=False, disable=None) as bar:
+    shape = f"{{percentage:3.0f}}%|{{bar}}| {text}[{{elapsed}}<{{remaining}}]"
+    with tqdm(total=total, bar_format=shape, leave=False, disable=None) as bar:
         yield lambda done: bar.update(done - bar.n)
 
 
-def files_bar(items: Iterable, number: int, unit: str = "file") -> Iterator:
+def files_bar(items: Iterable, number: int, unit: str = "file") -> Iterable:
     """The `number` items, one by one, under a progress bar of files (or of another unit)."""
     from tqdm import tqdm
 

@@ -15,14 +15,15 @@ from vqspeech.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add_corpus(parser)
-    parser.add_argument(
+    add(
         "--alignments",
         metavar="DIR",
         help="folder of <speaker>/<utterance> or <utterance> .TextGrid (tier `phones`), .phn or "
         ".lab (default: forced alignment of the transcripts)",
     )
-    parser.add_argument(
+    add(
         "--out",
         metavar="DIR",
         help="folder for phonemes.md, phonemes.json and, where they were made, alignments/",

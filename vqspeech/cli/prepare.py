@@ -16,28 +16,25 @@ LONGEST_MINIMUM = 1e6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("root", metavar="ROOT", help="folder of the corpus")
-    parser.add_argument("out", metavar="OUT", help="folder for the packed corpus")
-    parser.add_argument(
+    add = parser.add_argument
+    add("root", metavar="ROOT", help="folder of the corpus")
+    add("out", metavar="OUT", help="folder for the packed corpus")
+    add(
         "--manifest",
         metavar="FILE",
         help="TSV or CSV with columns speaker and file (relative to it), and maybe utterance, "
         "gender and split; a path from here or from ROOT",
     )
-    parser.add_argument(
-        "--splits", type=names, metavar="A,B", help="only these splits of the manifest"
-    )
-    parser.add_argument(
-        "--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)"
-    )
-    parser.add_argument(
+    add("--splits", type=names, metavar="A,B", help="only these splits of the manifest")
+    add("--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)")
+    add(
         "--valid",
         type=real(0, 0.5),
         default=0.01,
         metavar="SHARE",
         help="share of the utterances kept for validation (default: 0.01)",
     )
-    parser.add_argument(
+    add(
         "--min-minutes",
         type=real(0, LONGEST_MINIMUM),
         default=0.5,

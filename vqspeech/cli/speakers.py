@@ -11,22 +11,23 @@ MOST_MINUTES = 1e12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add_model(parser)
-    parser.add_argument("--gender", choices=("f", "m"), help="only voices of women, or of men")
-    parser.add_argument(
+    add("--gender", choices=("f", "m"), help="only voices of women, or of men")
+    add(
         "--min-minutes",
         type=real(0, MOST_MINUTES),
         default=0.0,
         metavar="M",
         help="only voices with at least so much speech in training",
     )
-    parser.add_argument(
+    add(
         "--sort",
         choices=ORDERS,
         default="row",
         help="by row of the model, by name, or by minutes, most first (default: row)",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
+    add("--json", action="store_true", help="a JSON list instead of a table")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -25,26 +25,23 @@ PRIOR = "prior"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--config",
         required=True,
         metavar="NAME",
         help="preset (base, paper, paper-128, phonemes) or a .toml file",
     )
-    parser.add_argument(
-        "--data", required=True, metavar="DIR", help="corpus packed by `vqspeech prepare`"
-    )
-    parser.add_argument(
-        "--out", required=True, metavar="DIR", help="folder of the run: model, state, logs"
-    )
-    parser.add_argument(
+    add("--data", required=True, metavar="DIR", help="corpus packed by `vqspeech prepare`")
+    add("--out", required=True, metavar="DIR", help="folder of the run: model, state, logs")
+    add(
         "--stages",
         "--stage",
         type=names,
         metavar="A,B",
         help="only these stages of the configuration; `prior` alone fits a prior to trained codes",
     )
-    parser.add_argument(
+    add(
         "--steps",
         type=_stage_steps,
         nargs="+",
@@ -53,40 +50,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STAGE=N",
         help="another length for a stage than the configuration's",
     )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in OUT, or start it"
-    )
-    parser.add_argument(
+    add("--resume", action="store_true", help="go on with the run in OUT, or start it")
+    add(
         "--init",
         metavar="MODEL",
         help="begin with the weights of another model (`shipped`: the one in the package), where "
         "names and shapes agree, and with its speakers of the same names",
     )
-    parser.add_argument(
+    add(
         "--max-minutes",
         type=real(SMALLEST_MINUTES, MAX_MINUTES),
         metavar="M",
         help="save and stop after this long; --resume goes on",
     )
-    parser.add_argument(
+    add(
         "--save-minutes",
         type=real(SMALLEST_MINUTES, MAX_MINUTES),
         default=5.0,
         metavar="M",
         help="time between checkpoints (default: 5)",
     )
-    parser.add_argument(
+    add(
         "--mixed-precision",
         choices=PRECISIONS,
         default="auto",
         help="auto: bf16 where a GPU or the processor multiplies it itself (default: auto)",
     )
-    parser.add_argument(
+    add(
         "--model",
         metavar="MODEL",
         help="for --stage prior: a trained model to copy into OUT (default: the one of the run)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add("--quiet", action="store_true", help="no progress bar")
     add_device(parser)
     add_seed(parser, LARGEST_SEED)
 

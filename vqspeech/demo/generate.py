@@ -4,7 +4,7 @@ import gradio as gr
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.demo import words
-from vqspeech.demo.parts import buttons, codes_file, results, run, skips
+from vqspeech.demo.parts import buttons, codes_file, heard, results, run, skips
 from vqspeech.demo.studio import Studio
 from vqspeech.demo.tidy import Folder
 from vqspeech.synthesis.options import Generation
@@ -36,9 +36,8 @@ def generate_tab(studio: Studio, folder: Folder) -> None:
         known = speaker if name not in studio.enrolled else None  # the prior knows trained voices
         found = studio.codec.generate_codes(known, length, Generation(number, heat, most))
         how = studio.renderers[0]
-        for share, wave in studio.decode(studio.spoken(found, name), how, None, number):
-            if wave is None:
-                yield words.busy(f"speaking as {name}", share), *skips(3)
+        sounds = studio.decode(studio.spoken(found, name), how, None, number)
+        wave = yield from heard(sounds, f"speaking as {name}", 3)
         said = words.done(studio, found, how, f"seed {number} as {name}")
         picture = studio.picture(None, wave, found, name)
         yield said, (SAMPLE_RATE, wave), codes_file(folder, found), picture

@@ -7,7 +7,7 @@ import gradio as gr
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.demo import words
 from vqspeech.demo.generate import generate_tab
-from vqspeech.demo.parts import buttons, codes_file, options, recording, results, run, skips
+from vqspeech.demo.parts import buttons, codes_file, heard, options, recording, results, run, skips
 from vqspeech.demo.studio import SOUNDS, Studio
 from vqspeech.demo.tidy import Folder
 
@@ -56,7 +56,7 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
                 elem_classes="vq-inline",
             )
             target.render()
-            heard = gr.Audio(
+            sample = gr.Audio(
                 label="The target says a sentence",
                 interactive=False,
                 buttons=[],
@@ -75,9 +75,8 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
         read = studio.read(path)
         spoken = studio.converted(read, voice, moved)
         found = spoken.codes
-        for share, wave in studio.decode(spoken, how, read.level, words.seed(number)):
-            if wave is None:
-                yield words.busy(f"speaking as {voice}", share), *skips(3)
+        sounds = studio.decode(spoken, how, read.level, words.seed(number))
+        wave = yield from heard(sounds, f"speaking as {voice}", 3)
         file = codes_file(folder, found)
         said = words.done(studio, found, how, f"{read.name} as {voice}")
         yield words.busy("drawing", 1.0), (SAMPLE_RATE, wave), file, gr.skip()
@@ -97,7 +96,7 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
         [page.load, target.change],
         lambda voice: (SAMPLE_RATE, studio.sample(voice)) if voice else None,
         target,
-        heard,
+        sample,
         api_visibility="private",
         show_progress="minimal",
         trigger_mode="always_last",
@@ -133,9 +132,8 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         name = name or studio.nearest(read)
         found = studio.codec.encode(read.wave)
         spoken = studio.spoken(found, name)
-        for share, wave in studio.decode(spoken, how, read.level, words.seed(number)):
-            if wave is None:
-                yield words.busy(f"decoding as {name}", share), *skips(4)
+        sounds = studio.decode(spoken, how, read.level, words.seed(number))
+        wave = yield from heard(sounds, f"decoding as {name}", 4)
         file = codes_file(folder, found)
         table = words.sizes(studio.sizes(read, found))
         yield words.busy("drawing", 1.0), (SAMPLE_RATE, wave), file, gr.skip(), table

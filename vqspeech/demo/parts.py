@@ -1,9 +1,11 @@
 """What the tabs of the page share: fields, buttons, results, and what a button does."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from vqspeech.codes.codes import Codes
 from vqspeech.demo import words
@@ -78,7 +80,7 @@ def run(
 
     shown = {"show_progress": "minimal", "show_progress_on": outputs[0]}
     event = go.click(guarded, inputs, outputs, api_name=work.__name__, concurrency_id=BUSY, **shown)
-    events = [event]
+    events: list[Any] = [event]
     if again:
         button, seed = again
         step = button.click(words.next_seed, seed, seed, api_visibility="private", queue=False)
@@ -87,6 +89,18 @@ def run(
     stop.click(
         words.stopped, None, outputs[0], cancels=events, queue=False, api_visibility="private"
     )
+
+
+def heard(
+    sounds: Iterable[tuple[float, np.ndarray | None]], what: str, others: int
+) -> Generator[tuple, None, np.ndarray]:
+    """What `Studio.decode` makes, once it is there; until then yields how far it is, for the line
+    that says so and `others` outputs that stay as they are."""
+    for share, wave in sounds:
+        if wave is not None:
+            return wave
+        yield words.busy(what, share), *skips(others)
+    raise InputError("stopped")
 
 
 def skips(count: int) -> list:

@@ -172,7 +172,8 @@ class Studio:
                 self._samples.move_to_end(key)
                 return self._samples[key]
         said = self.spoken(self.codec.encode_file(SENTENCE), voice)
-        *_, (_, wave) = self.decode(said, self.renderers[0], None)
+        made = self.decode(said, self.renderers[0], None)
+        wave = next(wave for _, wave in made if wave is not None)
         with self._lock:
             self._samples[key] = wave
             if len(self._samples) > SAMPLES_KEPT:

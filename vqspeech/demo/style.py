@@ -1,6 +1,6 @@
 """How the page looks: Gradio's own theme with the system's fonts, and a little CSS of ours."""
 
-import gradio as gr
+from gradio.themes import Base, Soft
 
 from vqspeech.demo import pictures
 
@@ -8,9 +8,9 @@ FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
-def theme() -> gr.themes.Base:
+def theme() -> Base:
     """Soft, teal, with fonts that every computer has: nothing is fetched from elsewhere."""
-    return gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=MONO)
+    return Soft(primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=MONO)
 
 
 CSS = (

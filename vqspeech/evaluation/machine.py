@@ -2,10 +2,26 @@
 
 import os
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from vqspeech.synthesis.loaded import LoadedModel
 
 _PACKAGES = ("numpy", "torch", "librosa", "onnxruntime", "pocketsphinx", "visqol-python")
+
+
+def about(loaded: LoadedModel, seed: int) -> dict[str, Any]:
+    """What begins every report: model, version, date, machine, seed."""
+    return {
+        "model": loaded.config.name,
+        "fingerprint": loaded.fingerprint,
+        "vqspeech": version("vqspeech"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "seed": seed,
+    }
 
 
 def machine() -> dict[str, str | int]:

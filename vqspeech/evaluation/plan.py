@@ -10,13 +10,7 @@ from vqspeech.data.corpus import Utterance
 from vqspeech.data.index import OTHER
 from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs, converted, extras
-from vqspeech.evaluation.methods import (
-    CONVERTING,
-    FILTERED,
-    METHODS,
-    ORIGINAL,
-    SAMPLED,
-)
+from vqspeech.evaluation.methods import CONVERTING, FILTERED, METHODS, ORIGINAL, SAMPLED
 from vqspeech.evaluation.metrics.table import GROUPS, MODULES
 from vqspeech.evaluation.protocol import Codec
 from vqspeech.synthesis.options import Synthesis

@@ -3,13 +3,11 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import vqspeech
 from vqspeech.audio.level import is_scorable
 from vqspeech.audio.reading import read_blocks
 from vqspeech.audio.signal import SAMPLE_RATE
@@ -18,7 +16,7 @@ from vqspeech.data.corpus import Utterance
 from vqspeech.errors import InputError
 from vqspeech.evaluation import extras
 from vqspeech.evaluation.likelihood import nats_per_step
-from vqspeech.evaluation.machine import machine
+from vqspeech.evaluation.machine import about
 from vqspeech.evaluation.methods import SAMPLED
 from vqspeech.evaluation.metrics.signals import match
 from vqspeech.evaluation.plan import Corpus, Plan, Work, names_of, prepare
@@ -167,13 +165,7 @@ class _Run:
         """What was measured, with what, where."""
         config, work = self._codec.loaded.config, self._work
         temperature = work.synthesis.temperature
-        return {
-            "model": config.name,
-            "fingerprint": self._codec.loaded.fingerprint,
-            "vqspeech": vqspeech.__version__,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": machine(),
-            "seed": work.synthesis.seed,
+        return about(self._codec.loaded, work.synthesis.seed) | {
             "seeds": work.seeds,
             "temperature": config.decoder.temperature if temperature is None else temperature,
             "utterances": len(self.rows),

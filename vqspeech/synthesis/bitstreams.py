@@ -17,8 +17,18 @@ class Bitstreams:
     def __init__(self, loaded: LoadedModel, voices: Voices):
         self._loaded, self._voices = loaded, voices
 
-    def save(self, codes: Codes, path: str | os.PathLike, speaker: str | None, packed: bool) -> int:
-        """`Codec.save_vqs`."""
+    def save(
+        self,
+        codes: Codes,
+        path: str | os.PathLike,
+        speaker: str | None = None,
+        packed: bool = False,
+    ) -> int:
+        """Write codes as a `.vqs` file, range-coded by the prior; returns its bytes.
+
+        speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
+        plain indices instead, as for a model without a prior. Raises InputError.
+        """
         loaded, config = self._loaded, self._loaded.config
         loaded.check_codes(codes)
         known = self._voices.known(speaker) or ""
@@ -27,8 +37,13 @@ class Bitstreams:
         header = Header(loaded.codes_identity, prior, *sizes, config.name, known)
         return save_vqs(path, header, codes.indices, self.block_coder(header))
 
-    def load(self, path: str | os.PathLike, salvage: bool) -> tuple[Codes, str | None, Contents]:
-        """`Codec.load_vqs`."""
+    def load(
+        self, path: str | os.PathLike, salvage: bool = False
+    ) -> tuple[Codes, str | None, Contents]:
+        """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
+
+        salvage: keep the intact blocks of a damaged file. Raises InputError.
+        """
         contents = load_vqs(path, self.block_coder, salvage)
         if not len(contents.codes):
             raise InputError(f"{path}: holds no codes; encode the recording again")

@@ -22,7 +22,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.synthesis.encoding import RecordingEncoder, as_mono
 from vqspeech.synthesis.hidden import PITCH_SECONDS, Spoken
-from vqspeech.synthesis.options import LARGEST_SEMITONES, Change, Conversion
+from vqspeech.synthesis.options import LARGEST_SEMITONES, Change, Conversion, chosen
 from vqspeech.synthesis.rendering import Renderer
 from vqspeech.synthesis.voices import VoiceName, Voices
 
@@ -32,7 +32,7 @@ PEAK = 0.99
 BLOCK_SAMPLES = 1 << 16
 SMALLEST_SEMITONES = 0.5
 """By less it is not worth to move a pitch."""
-Progress = Callable[[float], None]
+Progress = Callable[[float], object]
 
 
 def at_level_of(
@@ -51,7 +51,7 @@ def at_level_of(
         for block in blocks:
             meter.add(block)
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
-            spool.write(np.ascontiguousarray(block, np.float32))
+            spool.write(block.astype(np.float32).tobytes())
             samples += len(block)
             if progress is not None:
                 progress(samples / SAMPLE_RATE)
@@ -134,30 +134,47 @@ class Converter:
         predicted = self._renderer.hidden.median_f0(plain.codes, plain.vector)
         return plain._replace(change=Change(missing(predicted, move.f0), options.guidance))
 
-    def wave(self, wave: np.ndarray, rate: int, speaker: VoiceName, options: Conversion):
-        """`Codec.convert`."""
+    def wave(
+        self,
+        wave: np.ndarray,
+        rate: int = SAMPLE_RATE,
+        speaker: VoiceName = None,
+        options: Conversion | None = None,
+        **changes,
+    ) -> np.ndarray:
+        """A recording as another speaker would say it, at its own level: float32 [T] at 16 kHz.
+
+        wave, rate: as in `Codec.encode`. options, changes: of `Conversion`, as in `pitch="keep"`.
+        Raises InputError.
+        """
+        how = chosen(Conversion, options, changes)
         wave = np.concatenate(list(audio.resample_blocks([as_mono(wave)], rate)))
         level = LevelMeter()
         level.add(wave)
-        blocks = self._renderer.blocks(self.spoken(wave, speaker, options), options)
+        blocks = self._renderer.blocks(self.spoken(wave, speaker, how), how)
         return np.concatenate(list(at_level_of(level, blocks)))
 
     def file(
         self,
         source: str | os.PathLike,
         path: str | os.PathLike,
-        speaker: VoiceName,
-        options: Conversion,
-        progress: Progress | None,
+        speaker: VoiceName = None,
+        options: Conversion | None = None,
+        *,
+        progress: Progress | None = None,
+        **changes,
     ) -> int:
-        """`Codec.convert_file`."""
+        """`wave` of an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
+        move; returns the samples written. progress: called with the seconds done so far.
+        """
+        how = chosen(Conversion, options, changes)
         vector, target = self._voices.vector(speaker), self._voices.f0(speaker)
         level = audio.measure_level(source)
         heard = audio.read_blocks(source, quiet=True)
-        move = planned(heard, options.pitch, target, self._sets_f0)
+        move = planned(heard, how.pitch, target, self._sets_f0)
         moved = transposed_blocks(audio.read_blocks(source), move.step)
         spoken = Spoken(self._encoder.blocks(moved, level.gain()), vector)
-        blocks = self._renderer.blocks(self._changed(spoken, move, options), options)
+        blocks = self._renderer.blocks(self._changed(spoken, move, how), how)
         with Writer(path) as file:
             for block in at_level_of(level, blocks, progress):
                 file.add(block)

@@ -47,8 +47,13 @@ class RecordingEncoder:
             indices += chunks.add(block)
         return self._codes(np.concatenate(indices + chunks.finish()), samples)
 
-    def waves(self, waves: Sequence[np.ndarray], rates: int | Sequence[int]) -> list[Codes]:
-        """`Codec.encode_many`."""
+    def waves(
+        self, waves: Sequence[np.ndarray], rates: int | Sequence[int] = SAMPLE_RATE
+    ) -> list[Codes]:
+        """Recordings of any lengths, several in one forward pass: each as `wave` gives it alone.
+
+        waves: as in `wave`. rates: in Hz, of all, or one for each. Raises InputError.
+        """
         rates = [rates] * len(waves) if isinstance(rates, int) else rates
         if len(rates) != len(waves):
             raise InputError(f"{len(rates)} rates for {len(waves)} recordings: give one for each")
@@ -61,7 +66,8 @@ class RecordingEncoder:
         return [self.wave(wave, rate) if one is None else one for one, wave, rate in found]
 
     def files(self, paths: Sequence[str | os.PathLike]) -> Iterator[Codes | InputError]:
-        """`Codec.encode_files`."""
+        """The codes of files, or why they cannot be read, in order; several in one forward pass, in
+        memory that does not grow with their number."""
 
         def short(path: str | os.PathLike) -> np.ndarray | InputError | None:
             try:

@@ -72,7 +72,7 @@ def enroll(
     name: str,
     files: Sequence[str | os.PathLike],
     seed: int = 0,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], object] | None = None,
 ) -> tuple[Voice, HeldOut]:
     """Fit a voice to the speech in `files`, all of one person; returns it and its check.
 
@@ -187,9 +187,6 @@ class _Fit:
     def _hidden(self, z_q: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
         return self.model.conditioning(z_q, vector.expand(len(z_q), -1))
 
-    def _mel(self, part, vector: torch.Tensor) -> torch.Tensor:
-        return self._mel_and_pitch(part[:3], vector)
-
     def _mel_and_pitch(self, part, vector: torch.Tensor) -> torch.Tensor:
         _, z_q, truth, *f0 = part
         hidden = self._hidden(z_q, vector)
@@ -285,7 +282,7 @@ class _Fit:
         voices = (vector[None].to(rows), rows[self.nearest][None])
         mel = nats = (float("nan"), float("nan"))
         if self.has_mel:
-            mel = [float(self._mel(self.held, voice)) for voice in voices]
+            mel = [float(self._mel_and_pitch(self.held[:3], voice)) for voice in voices]
         if self.has_nats:
             part = tuple(tensor[:CHECK_PIECES] for tensor in self.held)
             nats = [float(self._nats(part, voice)) for voice in voices]

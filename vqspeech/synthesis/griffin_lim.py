@@ -21,7 +21,7 @@ FADE_SECONDS = 0.04
 @lru_cache(maxsize=4)
 def mel_filters(mels: int) -> np.ndarray:
     """Mel filters [mels, FFT // 2 + 1]."""
-    return np.ascontiguousarray(LogMel(mels).filters.numpy().T)
+    return np.ascontiguousarray(LogMel(mels).get_buffer("filters").numpy().T)
 
 
 def mel_to_magnitude(log_mel: np.ndarray) -> np.ndarray:

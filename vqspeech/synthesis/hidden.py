@@ -55,7 +55,9 @@ class HiddenFrames:
                 f0 = conditioning.pitch(own).f0() * 2 ** (change.semitones / 12)
             if with_mel:
                 found = conditioning.log_mel(hidden)
-                log_mel = guided(*found, change.guidance) if change.guidance else found[0]
+                log_mel = (
+                    guided(found[0], found[1], change.guidance) if change.guidance else found[0]
+                )
                 log_mel = log_mel.cpu().numpy()
             yield Predicted(own, f0, log_mel)
 
@@ -81,5 +83,5 @@ class HiddenFrames:
         found = self.pieces(
             Spoken(start, vector), self._loaded.frames(PIECE_SECONDS), with_mel=False
         )
-        f0 = torch.cat([piece.f0[0] for piece in found])
+        f0 = torch.cat([piece.f0[0] for piece in found if piece.f0 is not None])
         return float(f0[f0 > 0].median()) if bool((f0 > 0).any()) else float("nan")

@@ -55,9 +55,8 @@ class Conversion(Synthesis):
 
     def __post_init__(self):
         super().__post_init__()
-        named = isinstance(self.pitch, str)
-        fits = self.pitch in ("target", "keep") if named else abs(self.pitch) <= LARGEST_SEMITONES
-        if not fits:  # nor NaN
+        pitch = 0.0 if self.pitch in ("target", "keep") else self.pitch
+        if isinstance(pitch, str) or not abs(pitch) <= LARGEST_SEMITONES:  # nor NaN
             raise InputError(
                 f"pitch {self.pitch!r} must be target, keep, or semitones within "
                 f"+-{LARGEST_SEMITONES:g}"

@@ -132,14 +132,14 @@ class PostFilter:
 
     def __init__(self, config: PostFilterConfig):
         self._config, self._margin = config, margin(config)
-        self._wave, self._log_mel = np.zeros(0, np.float32), None
+        self._wave, self._log_mel = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         self._first = 0  # frame with which both begin
         self._done = 0  # frames given back
 
     def expect(self, log_mel: np.ndarray) -> None:
         """The next predicted frames [mels, n]; they come before the samples they are for."""
-        known = [] if self._log_mel is None else [self._log_mel]
-        self._log_mel = np.concatenate([*known, log_mel], 1)
+        known = self._log_mel.reshape(len(log_mel), -1)
+        self._log_mel = np.concatenate([known, log_mel], 1)
 
     def add(self, wave: np.ndarray) -> np.ndarray:
         """The next samples to those that are now final, float32."""

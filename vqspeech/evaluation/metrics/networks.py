@@ -25,7 +25,7 @@ def _dnsmos_session():
     # speechmos' own wrapper lets onnxruntime start a thread per core in every worker, and runs a
     # second network (P.808) that is not reported here.
     runtime = require("onnxruntime")
-    folder = Path(require("speechmos").__file__).parent
+    folder = Path(require("speechmos").__path__[0])
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     model = folder / "dnsmos_models" / "sig_bak_ovr.onnx"

@@ -2,17 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from vqspeech import __version__
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.codes.codes import Codes
 from vqspeech.data.corpus import Utterance
 from vqspeech.errors import InputError
-from vqspeech.evaluation.machine import machine
+from vqspeech.evaluation.machine import about
 from vqspeech.evaluation.phonemes.accuracy import accuracies, check_enough, gather
 from vqspeech.evaluation.phonemes.alignment import UNREADABLE, Alignment, NotAligned
 from vqspeech.evaluation.phonemes.report import PhonemeReport
@@ -81,8 +79,10 @@ def measure_phonemes(
     frames = gather(labels, rows, seed)
     check_enough(frames, quantizer.entries, codec.loaded.config.frame_rate)
     speech = frames.without_silence()
-    about = _about(codec, seed, aligned_by)
-    about |= {
+    facts = {
+        "codes_per_second": codec.loaded.config.frame_rate,
+        "trained": codec.loaded.about.trained,
+        "aligned_by": aligned_by,
         "utterances": len(corpus),
         "speakers": len({one.utterance.speaker for one in corpus}),
         "frames": len(frames.phonemes),
@@ -91,26 +91,12 @@ def measure_phonemes(
         "phonemes": list(frames.names),
     }
     return PhonemeReport(
-        about=about,
+        about=about(codec.loaded, seed) | facts,
         codes=usage.summary(),
         everything=accuracies(frames, quantizer.entries, seed),
         speech=accuracies(speech, quantizer.entries, seed),
         skipped=dict(skipped.most_common()),
     )
-
-
-def _about(codec: Codec, seed: int, aligned_by: str) -> dict[str, Any]:
-    return {
-        "model": codec.loaded.config.name,
-        "fingerprint": codec.loaded.fingerprint,
-        "codes_per_second": codec.loaded.config.frame_rate,
-        "trained": codec.loaded.about.trained,
-        "vqspeech": __version__,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "seed": seed,
-        "aligned_by": aligned_by,
-    }
 
 
 def _encode(codec: Codec, utterance: Utterance, alignment: Alignment) -> _Encoded:

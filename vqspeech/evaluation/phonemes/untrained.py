@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ def untrained(config: Config, paths: Iterable[Path], seed: int, device: torch.de
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = VQVAE(config, 1).eval().to(device)
-    outputs, books = [], model.quantizer.books
+    outputs, books = [], list[Any](model.quantizer.books)  # buffers have no types
     for path in paths:
         z = model.encoder(torch.from_numpy(next(_levelled(path)))[None].to(device))
         outputs.append(z[..., : z.shape[2] // len(books) * len(books)])  # whole turns
