@@ -25,7 +25,7 @@ from vqspeech.evaluation.report.tables import Table
 
 BEGIN, END = "<!-- results.py: begin -->", "<!-- results.py: end -->"
 """What the table stands between in the README."""
-SHORT_METHODS = (ORIGINAL, *MODEL, "codec2-700c", "codec2-1300", "opus-6000")
+SHORT_METHODS = (ORIGINAL, *MODEL, "codec2-3200", "opus-6000")
 SHORT_METRICS = (
     "dnsmos_ovrl",
     "words_kept",

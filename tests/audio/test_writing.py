@@ -8,8 +8,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqspeech.audio import reading as audio
-from vqspeech.audio.writing import to_int16
+from vqspeech import audio
+from vqspeech.audio.writing import clipping_message, to_int16
 from vqspeech.errors import InputError
 
 
@@ -47,9 +47,9 @@ def test_clipping_is_counted_and_told(tmp_path):
     assert clipped == 3
     written = soundfile.read(path, dtype="int16")[0]
     assert written.tolist() == [0, 32767, -32767, 32767, -32768, 32767]
-    message = audio.clipping_message(path, clipped, 6)
+    message = clipping_message(path, clipped, 6)
     assert str(path) in message and "3 samples" in message and "50 %" in message
-    assert audio.clipping_message(path, 0, 6) is None
+    assert clipping_message(path, 0, 6) is None
 
 
 @given(st.lists(st.floats(-3, 3, width=32)))

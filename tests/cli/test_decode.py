@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from vqspeech.audio.reading import clipping_message
+from vqspeech.audio.writing import clipping_message
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_folder_is_decoded_side_by_side(cli, anna, codes, tmp_path):
 
 
 def test_an_interrupted_folder_keeps_what_is_complete(cli, anna, codes, tmp_path, monkeypatch):
-    from vqspeech.audio.reading import Writer
+    from vqspeech.audio.writing import Writer
 
     folder, out = tmp_path / "codes", tmp_path / "out"
     folder.mkdir()
@@ -213,7 +213,7 @@ def test_unwritable_output(refused, anna, codes, tmp_path, name):
 
 
 def test_interrupted_decoding_leaves_nothing(cli, anna, codes, tmp_path, monkeypatch):
-    from vqspeech.audio.reading import Writer
+    from vqspeech.audio.writing import Writer
 
     def interrupt(*_):
         raise KeyboardInterrupt

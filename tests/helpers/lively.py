@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from vqspeech import Codec
-from vqspeech.audio import reading as audio
+from vqspeech.audio.level import level_gain
 
 
 def noise(samples, seed=0):
@@ -17,7 +17,7 @@ def with_codes_in_use(folder):
     codec = Codec.from_pretrained(folder, device="cpu")
     quantizer = codec.model.quantizer
     with torch.no_grad():
-        level = noise(16_000) * np.float32(audio.level_gain(noise(16_000)))
+        level = noise(16_000) * np.float32(level_gain(noise(16_000)))
         z = quantizer.normalised(codec.model.encoder(torch.from_numpy(level)[None]))[0]
         for number, book in enumerate(quantizer.books):
             book.codebook.copy_(z[:, [n + number for n in (10, 20, 30, 40)]].t())

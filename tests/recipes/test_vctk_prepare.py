@@ -7,10 +7,10 @@ import prepare
 import pytest
 import report
 import split
+from layouts import Recording, read_vctk
 
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.pack import pack
-from vqspeech.data.vctk import Recording, read_vctk
 from vqspeech.errors import InputError
 
 DRAWN = [1, 80, 124, 179, 205, 248, 296, 316, 320, 365, 372]

@@ -12,27 +12,10 @@ import soundfile
 import soxr
 
 from vqspeech.audio.headers import PatchedFile, check_size
-from vqspeech.audio.level import LEVEL_DB, LevelMeter, level_gain
+from vqspeech.audio.level import LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE, resampled_length
-from vqspeech.audio.writing import Writer, clipping_message, write
 from vqspeech.errors import InputError
 from vqspeech.files import file_size, opened
-
-__all__ = [
-    "LEVEL_DB",
-    "LevelMeter",
-    "Probe",
-    "Writer",
-    "clipping_message",
-    "duration",
-    "level_gain",
-    "measure_level",
-    "probe",
-    "read",
-    "read_blocks",
-    "resample_blocks",
-    "write",
-]
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 """Sampling rates in Hz between which a file can be a recording of sound."""

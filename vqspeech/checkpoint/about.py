@@ -14,7 +14,8 @@ from vqspeech.config.model import Config
 from vqspeech.config.tables import build, shown
 from vqspeech.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
+"""1: vqspeech 0.1.0, whose configuration and tensors had other names."""
 MAX_CONFIG_BYTES = 16 * 2**20
 MAX_SPEAKERS = 1_000_000
 
@@ -55,10 +56,9 @@ def read_about(folder: Path) -> About:
     except (RecursionError, ValueError):
         raise InputError(f"{path}: is not JSON; get the model again") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
-        found = shown(about.get("format")) if isinstance(about, dict) else "none"
-        raise InputError(
-            f"{path}: has format {found}, this program reads {FORMAT}; upgrade vqspeech"
-        )
+        found = about.get("format") if isinstance(about, dict) else None
+        what = "train it again, or use vqspeech 0.1.0" if found == 1 else "upgrade vqspeech"
+        raise InputError(f"{path}: has format {shown(found)}, this program reads {FORMAT}; {what}")
     try:
         return _checked(about)
     except InputError as error:

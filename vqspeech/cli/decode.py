@@ -120,7 +120,7 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
 
 def _write_together(outs: list[Path], blocks, progress) -> None:
     """Write numbered blocks to their files; those that are not complete do not stay."""
-    from vqspeech.audio.reading import Writer
+    from vqspeech.audio.writing import Writer
 
     writers: dict[int, Writer] = {}
     done = 0.0
@@ -143,7 +143,7 @@ def _write_together(outs: list[Path], blocks, progress) -> None:
 
 
 def _say_clipping(out: Path, clipped: int, samples: int) -> None:
-    from vqspeech.audio.reading import clipping_message
+    from vqspeech.audio.writing import clipping_message
 
     if message := clipping_message(out, clipped, samples):
         say(message.removeprefix("vqspeech: "))

@@ -75,10 +75,10 @@ def run(args: argparse.Namespace) -> None:
     lists = [
         _numbered(args.codes, i, args.count) if args.codes else None for i in range(args.count)
     ]
-    from vqspeech.audio import reading as audio
+    from vqspeech.audio.writing import Writer
 
     for output, codes in zip(outputs, lists, strict=True):
-        audio.Writer(output)  # refuses what cannot be written before the work begins
+        Writer(output)  # refuses what cannot be written before the work begins
         if codes is not None:
             check_npy_target(codes)
     from vqspeech.codec import Codec

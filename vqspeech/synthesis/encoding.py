@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from vqspeech.audio import reading as audio
+from vqspeech.audio.level import level_gain
 from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.codes.codes import Codes
 from vqspeech.errors import InputError
@@ -31,7 +32,7 @@ class RecordingEncoder:
     def wave(self, wave: np.ndarray, rate: int = SAMPLE_RATE) -> Codes:
         """`Codec.encode`."""
         wave = as_mono(wave)
-        gain = audio.level_gain(wave, rate)
+        gain = level_gain(wave, rate)
         return self.blocks(audio.resample_blocks([wave], rate), gain)
 
     def file(self, path: str | os.PathLike) -> Codes:
@@ -59,7 +60,7 @@ class RecordingEncoder:
             raise InputError(f"{len(rates)} rates for {len(waves)} recordings: give one for each")
         monos = [as_mono(wave) for wave in waves]
         short = (
-            _short(audio.resample_blocks([wave], rate), audio.level_gain(wave, rate))
+            _short(audio.resample_blocks([wave], rate), level_gain(wave, rate))
             for wave, rate in zip(monos, rates, strict=True)
         )
         found = zip(self._batched(short), monos, rates, strict=True)

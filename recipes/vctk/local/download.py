@@ -17,9 +17,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from layouts import TABLE, find_layout
 from tqdm import tqdm
 
-from vqspeech.data.vctk import TABLE, find_layout
 from vqspeech.errors import InputError
 
 URL = "https://datashare.ed.ac.uk/bitstream/handle/10283/3443/VCTK-Corpus-0.92.zip"

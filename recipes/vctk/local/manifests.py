@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from layouts import Recording, Speaker
 from split import SPLITS
-
-from vqspeech.data.vctk import Recording, Speaker
 
 
 class Row(NamedTuple):

@@ -18,9 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from layouts import LAYOUTS, TABLE, TEXTS
 from split import is_drawn, load_rules, normalised
-
-from vqspeech.data.vctk import LAYOUTS, TABLE, TEXTS
 
 RATE = 48_000
 TABLES = {

@@ -17,11 +17,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from layouts import MICS, Recording, Vctk, find_layout, read_vctk
 from manifests import Row, speaker_table, write_tsv
 from split import CONF, SPLITS, assign, load_rules
 
 from vqspeech.audio.reading import duration
-from vqspeech.data.vctk import MICS, Recording, Vctk, find_layout, read_vctk
 from vqspeech.errors import InputError
 
 VERSION = 1

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from vqspeech import Codec
-from vqspeech.audio.reading import read, write
+from vqspeech.audio.reading import read
+from vqspeech.audio.writing import write
 from vqspeech.data.corpus import Utterance, find_utterances
 from vqspeech.errors import InputError
 

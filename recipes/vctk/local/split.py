@@ -12,7 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqspeech.data.vctk import Recording
+from layouts import Recording
 
 SPLITS = ("train", "eval-seen", "eval-unseen", "unused")
 CONF = Path(__file__).resolve().parents[1] / "conf" / "split.toml"

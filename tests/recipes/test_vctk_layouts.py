@@ -1,8 +1,8 @@
 """VCTK as it lies on disk: both layouts, their irregularities, and what is refused."""
 
 import pytest
+from layouts import find_layout, read_table, read_vctk
 
-from vqspeech.data.vctk import find_layout, read_table, read_vctk
 from vqspeech.errors import InputError
 
 HEADER = "ID  AGE  GENDER  ACCENTS  REGION COMMENTS\n"
