@@ -20,17 +20,17 @@ def test_a_file(cli, anna, make_audio, tmp_path, name):
 
 
 def test_a_preview_says_so_and_options_are_passed_on(cli, anna, make_audio, tmp_path, monkeypatch):
-    from vqspeech.codec import Codec
+    from vqspeech.synthesis.conversion import Converter
 
     arguments = ["convert", make_audio(), tmp_path / "out.wav", *anna, "--preview"]
     assert "PREVIEW by Griffin-Lim" in cli(*arguments).err[-1]
     passed = []
 
-    def convert_file(codec, source, path, speaker, how, progress):
+    def convert_file(converter, source, path, speaker, how, progress):
         passed.append((how.pitch, how.guidance))
         return 8000
 
-    monkeypatch.setattr(Codec, "convert_file", convert_file)
+    monkeypatch.setattr(Converter, "file", convert_file)
     for pitch in ("target", "keep", "-5"):
         assert cli(*arguments, f"--pitch={pitch}").status == 0
     assert cli(*arguments, "--guidance", "1.5").status == 0

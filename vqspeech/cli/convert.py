@@ -10,8 +10,8 @@ from pathlib import Path
 
 from vqspeech.cli import options
 from vqspeech.cli.encode import AUDIO
-from vqspeech.cli.folders import plan, work_through
-from vqspeech.cli.output import say, seconds_bar
+from vqspeech.cli.folders import plan_of, work_through
+from vqspeech.cli.output import seconds_bar
 from vqspeech.errors import InputError
 from vqspeech.synthesis.options import GUIDANCE, MOST_GUIDANCE, Conversion
 
@@ -66,13 +66,11 @@ def run(args: argparse.Namespace) -> None:
             samples = codec.convert_file(path, out, args.speaker, how, progress=progress)
         return samples / audio.SAMPLE_RATE
 
-    about = options.about_preview(args)
     if jobs is None:
         seconds = convert(Path(args.input), Path(args.output))
-        say(f"wrote {args.output} ({seconds:.2f} s{about})")
     else:
         seconds = work_through(jobs, convert)
-        say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s{about})")
+    options.say_written(args, jobs, seconds)
 
 
 def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
@@ -87,11 +85,7 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     both = os.path.exists(args.output) and os.path.exists(args.input)
     if both and os.path.samefile(args.input, args.output):
         raise InputError(f"{args.output}: is the source itself; name another output")
-    if os.path.isdir(args.input):
-        return plan(args.input, args.output, AUDIO, f".{args.format or options.SOUND_FORMATS[0]}")
-    if args.format:
-        raise InputError("--format is for folders; the name of the output file says it")
-    return None
+    return plan_of(args, AUDIO, options.SOUND_FORMATS)
 
 
 def _pitch(text: str) -> str | float:

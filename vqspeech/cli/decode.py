@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli import options
-from vqspeech.cli.folders import plan, work_through
+from vqspeech.cli.folders import plan_of, work_through
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.codes.vqs import SUFFIX, is_vqs
 from vqspeech.errors import InputError
@@ -56,30 +56,25 @@ def run(args: argparse.Namespace) -> None:
     def decode(path: Path, out: Path) -> float:
         return _decode_file(codec, args, path, out)
 
-    about = options.about_preview(args)
     if jobs is None:
         seconds = decode(Path(args.input), Path(args.output))
-        say(f"wrote {args.output} ({seconds:.2f} s{about})")
-        return
-    seconds = work_through(jobs, decode) if args.preview else _decode_together(codec, args, jobs)
-    say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s{about})")
+    elif args.preview:
+        seconds = work_through(jobs, decode)
+    else:
+        seconds = _decode_together(codec, args, jobs)
+    options.say_written(args, jobs, seconds)
 
 
 def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The files of a folder, None for a single file; refuses options that would do nothing."""
     options.check_synthesis(args)
-    if not os.path.isdir(args.input):
-        if args.format:
-            raise InputError("--format is for folders; the name of the output file says it")
-        return None
-    if os.path.isdir(args.output) and os.path.samefile(args.input, args.output):
+    folders = os.path.isdir(args.input) and os.path.isdir(args.output)
+    if folders and os.path.samefile(args.input, args.output):
         raise InputError(
             f"{args.output}: also holds the codes, and maybe the recordings they come from, which "
             "would be overwritten; name another folder"
         )
-    return plan(
-        args.input, args.output, (".npy", SUFFIX), f".{args.format or options.SOUND_FORMATS[0]}"
-    )
+    return plan_of(args, (".npy", SUFFIX), options.SOUND_FORMATS)
 
 
 def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path) -> float:

@@ -11,7 +11,7 @@ import argparse
 import os
 from pathlib import Path
 
-from vqspeech.cli.folders import plan, total, work_through
+from vqspeech.cli.folders import plan_of, total, work_through
 from vqspeech.cli.options import add_device, add_model, find_manifest, names, whole
 from vqspeech.cli.output import files_bar, say
 from vqspeech.codes.codes import check_npy_target
@@ -112,10 +112,8 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
         return [(u.path, Path(args.output, u.speaker, f"{u.name}{suffix}")) for u in found]
     if args.splits:
         raise InputError("--splits needs a manifest that has them: add --manifest FILE")
-    if os.path.isdir(args.input):
-        return plan(args.input, args.output, AUDIO, suffix)
-    if args.format:
-        raise InputError("--format is for folders; the name of the output file says it")
+    if (jobs := plan_of(args, AUDIO, FORMATS)) is not None:
+        return jobs
     if args.ray or args.workers or args.resume:
         raise InputError(
             f"{args.input}: is no folder; --workers, --resume and --ray are for folders and "
@@ -126,30 +124,23 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
 
 def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) -> float:
     """Encode every job, in several processes where that is worth it; seconds of audio."""
-    from vqspeech.bulk.processes import (
-        default_workers,
-        encode_files,
-        encode_together,
-        save_codes,
-    )
+    from vqspeech.bulk import processes
 
     on_gpu = codec.device.type == "cuda"  # which one process keeps busy
-    workers = args.workers or (1 if on_gpu else default_workers(len(jobs)))
+    workers = args.workers or (1 if on_gpu else processes.default_workers(len(jobs)))
     if on_gpu or workers > 1:
         for folder in sorted({out.parent for _, out in jobs}):
             make_folder(folder)
     if workers > 1 and len(jobs) > 1:
-        return total(
-            encode_files(jobs, args.model, args.device, workers, args.speaker, args.packed),
-            len(jobs),
-        )
-
+        machines = (args.model, args.device, workers)
+        found = processes.encode_files(jobs, *machines, args.speaker, args.packed)
+        return total(found, len(jobs))
     if on_gpu:
-        return total(encode_together(codec, jobs, args.speaker, args.packed), len(jobs))
+        return total(processes.encode_together(codec, jobs, args.speaker, args.packed), len(jobs))
 
     def encode(path: Path, out: Path) -> float:
         codes = codec.encode_file(path)
-        save_codes(codec, codes, out, args.speaker, args.packed)
+        processes.save_codes(codec, codes, out, args.speaker, args.packed)
         return codes.seconds
 
     return work_through(jobs, encode)

@@ -1,5 +1,6 @@
 """Folder in, folder out: which files, under which names, and what became of them."""
 
+import argparse
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -28,6 +29,18 @@ def plan(source: str, target: str, kinds: Sequence[str], suffix: str) -> list[tu
     if not found:
         raise InputError(f"{source}: has no files to read ({', '.join(kinds)}); check the folder")
     return [(path, out) for out, path in found.items()]
+
+
+def plan_of(
+    args: argparse.Namespace, kinds: Sequence[str], formats: Sequence[str]
+) -> list[tuple[Path, Path]] | None:
+    """The `plan` of a folder IN, in --format, usually the first of `formats`; None for a file,
+    whose output's name says the format. Raises InputError."""
+    if os.path.isdir(args.input):
+        return plan(args.input, args.output, kinds, f".{args.format or formats[0]}")
+    if args.format:
+        raise InputError("--format is for folders; the name of the output file says it")
+    return None
 
 
 def _files(source: str, kinds: Sequence[str]) -> list[Path]:

@@ -2,11 +2,12 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqspeech.cli.output import say
 from vqspeech.errors import InputError
 from vqspeech.sampling.backend import WEIGHTS
 from vqspeech.synthesis.options import HIGHEST_TEMPERATURE, LARGEST_SEED, Synthesis
@@ -188,3 +189,9 @@ def add_format(parser: argparse.ArgumentParser) -> None:
 def about_preview(args: argparse.Namespace) -> str:
     """What is to be said behind the length of the result."""
     return f", {PREVIEW}" if args.preview else ""
+
+
+def say_written(args: argparse.Namespace, jobs: Sequence | None, seconds: float) -> None:
+    """The line at the end: the file, or the files of a folder, and their `seconds` of audio."""
+    what = args.output if jobs is None else f"{len(jobs)} files to {args.output}"
+    say(f"wrote {what} ({seconds:.2f} s{about_preview(args)})")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.evaluation.phonemes.accuracy import Score
+from vqspeech.evaluation.report.save import write_all
 from vqspeech.evaluation.usage import in_words
-from vqspeech.files import make_folder, write_text
 from vqspeech.nn.phonemes import SILENCE
 
 MARKDOWN_FILE, JSON_FILE = "phonemes.md", "phonemes.json"
@@ -62,12 +62,8 @@ class PhonemeReport:
 
         Raises InputError if it cannot be written.
         """
-        folder = make_folder(folder)
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        files = {folder / MARKDOWN_FILE: self.to_markdown(), folder / JSON_FILE: text}
-        for path, content in files.items():
-            write_text(path, content)
-        return list(files)
+        return write_all(folder, {MARKDOWN_FILE: self.to_markdown(), JSON_FILE: text})
 
     def _facts(self) -> list[str]:
         about, codes, machine = self.about, self.codes, self.about["machine"]

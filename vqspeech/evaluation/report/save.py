@@ -18,6 +18,11 @@ def save(report: Report, folder: str | os.PathLike) -> list[Path]:
     """
     text = json.dumps(to_dict(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     files = {"report.md": markdown(report), "report.json": text, "report.html": page(report)}
+    return write_all(folder, files)
+
+
+def write_all(folder: str | os.PathLike, files: dict[str, str]) -> list[Path]:
+    """Write texts by name into `folder`, each whole or not at all. Raises InputError."""
     folder = make_folder(folder)
     for name, content in files.items():
         write_text(folder / name, content)
