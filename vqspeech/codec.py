@@ -9,13 +9,15 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.codes.codes import Codes
+from vqspeech.codes.vqs import Contents
+from vqspeech.errors import InputError
 from vqspeech.synthesis.bitstreams import Bitstreams
 from vqspeech.synthesis.conversion import Converter
 from vqspeech.synthesis.encoding import RecordingEncoder
 from vqspeech.synthesis.generation import Generator
 from vqspeech.synthesis.hidden import Spoken
 from vqspeech.synthesis.loaded import LoadedModel
-from vqspeech.synthesis.options import NO_CHANGE, Change, Generation, Synthesis, chosen
+from vqspeech.synthesis.options import NO_CHANGE, Change, Conversion, Generation, Synthesis, chosen
 from vqspeech.synthesis.rendering import STREAMS, Renderer
 from vqspeech.synthesis.voices import VoiceName, Voices
 
@@ -40,25 +42,9 @@ class Codec:
         self.speaker_row, self.speaker_vector = voices.row, voices.vector
         self.speaker_f0, self.any_speaker = voices.f0, voices.any
         self.encoder, self.renderer = RecordingEncoder(loaded), Renderer(loaded)
-        self.encode_many = self.encoder.waves
-        """Recordings of any lengths in one forward pass: `RecordingEncoder.waves`."""
-        self.encode_files = self.encoder.files
-        """Files, several in one forward pass: `RecordingEncoder.files`."""
         self.converter = Converter(self.encoder, voices, self.renderer)
-        self.convert = self.converter.wave
-        """A recording as another speaker would say it: `Converter.wave`."""
-        self.convert_file = self.converter.file
-        """An audio file as another speaker would say it, to a file: `Converter.file`."""
-        self.generator = Generator(loaded, voices)
-        self.generate_codes = self.generator.codes
-        """Codes drawn from the prior: `Generator.codes`."""
-        self.bits_per_code = self.generator.bits_per_code
-        """What a code costs under the prior: `Generator.bits_per_code`."""
-        bitstreams = Bitstreams(loaded, voices)
-        self.save_vqs, self.load_vqs = bitstreams.save, bitstreams.load
-        """Codes to a `.vqs` file and back: `Bitstreams.save`, `Bitstreams.load`."""
-        self.block_coder = bitstreams.block_coder
-        """What turns codes into a file's blocks and back: `Bitstreams.block_coder`."""
+        self.generator, self.bitstreams = Generator(loaded, voices), Bitstreams(loaded, voices)
+        self.block_coder = self.bitstreams.block_coder
 
     @classmethod
     def from_pretrained(
@@ -130,6 +116,20 @@ class Codec:
     def encode_file(self, path: str | os.PathLike) -> Codes:
         """Encode any audio file, in memory that does not grow with its length but for the codes."""
         return self.encoder.file(path)
+
+    def encode_many(
+        self, waves: Sequence[np.ndarray], rates: int | Sequence[int] = SAMPLE_RATE
+    ) -> list[Codes]:
+        """Recordings of any lengths, several in one forward pass: each as `encode` gives it alone.
+
+        waves: as in `encode`. rates: of all, or one for each.
+        """
+        return self.encoder.waves(waves, rates)
+
+    def encode_files(self, paths: Sequence[str | os.PathLike]) -> Iterator[Codes | InputError]:
+        """The codes of files, or why they cannot be read, in order; several in one forward pass,
+        in memory that does not grow with their number."""
+        return self.encoder.files(paths)
 
     # Decoding
 
@@ -220,7 +220,83 @@ class Codec:
         """
         return self.renderer.hidden.median_f0(codes, self.voices.vector(speaker))
 
+    # Converting
+
+    def convert(
+        self,
+        wave: np.ndarray,
+        rate: int = SAMPLE_RATE,
+        speaker: VoiceName = None,
+        options: Conversion | None = None,
+        **changes,
+    ) -> np.ndarray:
+        """A recording as another speaker would say it, at its own level: float32 [T] at 16 kHz.
+
+        wave and rate as in `encode`. options, changes: of `Conversion`, as in `pitch="keep"`.
+        """
+        return self.converter.wave(wave, rate, speaker, options, **changes)
+
+    def convert_file(
+        self,
+        source: str | os.PathLike,
+        path: str | os.PathLike,
+        speaker: VoiceName = None,
+        options: Conversion | None = None,
+        *,
+        progress: Callable[[float], None] | None = None,
+        **changes,
+    ) -> int:
+        """`convert` an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
+        move; returns the samples written. progress: called with the seconds done so far.
+        """
+        how = {"progress": progress, **changes}
+        return self.converter.file(source, path, speaker, options, **how)
+
     # With the prior
+
+    def bits_per_code(self, codes: Codes, speaker: str | None = None) -> float:
+        """-log2 p of a code under the prior, the mean; no speaker: under "any speaker".
+
+        With what `VQVAE.nats_per_step` says it gives the paper's log p(x) ≈ log p(x | z_q) +
+        log p(z_q).
+        """
+        return self.generator.bits_per_code(codes, speaker)
+
+    def save_vqs(
+        self,
+        codes: Codes,
+        path: str | os.PathLike,
+        speaker: str | None = None,
+        packed: bool = False,
+    ) -> int:
+        """Write codes as a `.vqs` file, range-coded by the prior; returns its bytes.
+
+        speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
+        plain indices instead, as for a model without a prior.
+        """
+        return self.bitstreams.save(codes, path, speaker, packed)
+
+    def load_vqs(
+        self, path: str | os.PathLike, salvage: bool = False
+    ) -> tuple[Codes, str | None, Contents]:
+        """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
+
+        salvage: keep the intact blocks of a damaged file.
+        """
+        return self.bitstreams.load(path, salvage)
+
+    def generate_codes(
+        self,
+        speaker: str | None = None,
+        seconds: float = 4.0,
+        options: Generation | None = None,
+        **changes,
+    ) -> Codes:
+        """Draw codes from the prior (van den Oord et al. 2017, section 4.3: ancestral sampling).
+
+        seconds: of what is invented, rounded up to whole codes. options, changes: of `Generation`.
+        """
+        return self.generator.codes(speaker, seconds, options, **changes)
 
     def generate(
         self,
