@@ -243,7 +243,7 @@ class Codec:
         speaker: VoiceName = None,
         options: Conversion | None = None,
         *,
-        progress: Callable[[float], None] | None = None,
+        progress: Callable[[float], object] | None = None,
         **changes,
     ) -> int:
         """`convert` an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
