@@ -50,7 +50,7 @@ def results(seen: Report, unseen: Report) -> str:
         "Written by `python recipes/base/results.py`, from what `bash recipes/base/evaluate.sh "
         f"--speech DIR` measured with {_versions(about['machine'])}.",
     ]
-    parts = {"Speakers that the model knows": seen, "Speakers that it never heard": unseen}
+    parts = {"Speakers of the corpus": seen, "Speakers that are not in the corpus": unseen}
     for title, report in parts.items():
         lines += ["", f"## {title}", "", *(f"- {fact}" for fact in tables.facts(report))]
         for table in tables.tables(report):

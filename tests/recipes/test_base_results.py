@@ -57,7 +57,7 @@ def run(*arguments):
 def test_the_page_has_the_tables_of_both_splits(reports):
     done = run(*reports)
     assert (done.returncode, done.stderr) == (0, "")
-    known, unknown = done.stdout.split("## Speakers that it never heard")
+    known, unknown = done.stdout.split("## Speakers that are not in the corpus")
     assert "`base` (00ff)" in known and "torch 2.11" in known and "abacus, 2 cores" in known
     for part, figure in ((known, 0.9), (unknown, 0.8)):
         assert "2030-01-02T03:04:05" in part and "seeds 0 to 1" in part
