@@ -41,7 +41,6 @@ def test_continue_sentence(tmp_path, capsys):
 
 
 def test_plot_codes(tmp_path):
-    pytest.importorskip("PIL")
     run("plot_codes", SENTENCE, "libri-19", tmp_path / "picture.html")
     text = (tmp_path / "picture.html").read_text()
     assert text.count("<figure") == 3 and "<polyline" in text and ".vq-plot" in text

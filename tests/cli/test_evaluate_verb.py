@@ -1,14 +1,11 @@
 import json
 
-import pytest
-
 from vqspeech.evaluation.metrics.table import GROUPS
 
 
 def test_a_folder_is_measured(cli, tiny_model, make_audio, tmp_path):
     for name in ("anna/1.wav", "anna/2.wav", "zoe/1.wav"):
         make_audio(f"corpus/{name}", 0.4)
-    pytest.importorskip("PIL")
     options = ["--model", tiny_model, "--metrics", "mel", "--jobs", 0, "--out", tmp_path / "out"]
     options += ["--seeds", 2, "--temperature", 0.8]
     result = cli("evaluate", "--data", tmp_path / "corpus", "--limit", 2, *options)

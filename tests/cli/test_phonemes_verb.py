@@ -49,7 +49,6 @@ def test_a_folder_with_alignments(cli, start, tmp_path):
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 def test_transcripts_are_aligned(cli, start, corpus, tmp_path):
-    pytest.importorskip("pocketsphinx")
     words = {"anna/1": "SHE HAD YOUR DARK SUIT", "anna/2": "IN WASH WATER", "bert/1": "XYZZYQ"}
     rows = [f"{name[:4]}\t{name}.wav\t{said}\n" for name, said in words.items()]
     (corpus / "m.tsv").write_text("speaker\tfile\ttranscript\n" + "".join(rows))

@@ -68,7 +68,6 @@ def test_nats_are_measured_with_the_wavenet_only(codec, corpus):
 
 
 def test_transcripts_reach_the_recogniser(codec, corpus, monkeypatch):
-    pytest.importorskip("pocketsphinx")
     from vqspeech.evaluation.metrics import words
 
     monkeypatch.setattr(words, "recognise", lambda samples: ["yes"])
@@ -253,7 +252,6 @@ def test_the_temperature_is_the_wavenets(codec, corpus):
 
 
 def test_recordings_to_listen_to_are_kept_as_the_metrics_hear_them(codec, corpus):
-    pytest.importorskip("PIL")
     report = evaluate(codec, corpus, ("original", "wavenet"), listen=1)
     (sample,) = report.samples
     original, wavenet = sample.waves["original"], sample.waves["wavenet"]

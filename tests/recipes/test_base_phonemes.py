@@ -53,7 +53,6 @@ def test_a_manifest_without_transcripts(phonemes, folder, tmp_path):
 
 
 def test_labels(phonemes, folder, monkeypatch):
-    pytest.importorskip("pocketsphinx")
     packed = folder / "packed"
     corpus = PackedCorpus(packed)
     for row, name in enumerate(corpus.index["utterances"]["name"]):
@@ -76,7 +75,6 @@ def run(*arguments):
 
 
 def test_the_whole_recipe(folder):
-    pytest.importorskip("pocketsphinx")
     packed = folder / "packed"
     assert load_phonemes(PackedCorpus(packed)) is None
     done = run(folder / "manifest.tsv", packed)
@@ -93,7 +91,6 @@ def test_the_whole_recipe(folder):
 
 
 def test_what_is_no_corpus(folder, tmp_path):
-    pytest.importorskip("pocketsphinx")
     done = run(folder / "manifest.tsv", tmp_path)
     assert done.returncode == 2
     assert "is not a prepared corpus" in done.stderr and "Traceback" not in done.stderr

@@ -4,7 +4,7 @@ Pitch-synchronous overlap-add (Moulines and Charpentier 1990, "Pitch-synchronous
 techniques for text-to-speech synthesis using diphones"): a voice is cut into grains of two periods,
 and these are put down again, closer or further apart. What has no pitch stays as it is, sample by
 sample. A phase vocoder smears consonants over its window, and a recogniser then misses most words
-(recipes/base/README.md).
+(recipes/base/pitch.py).
 """
 
 from collections.abc import Iterable, Iterator

@@ -4,7 +4,7 @@ A .npy file holds the plain codes; a .vqs file also the length, the model and th
 bits: its codes are range-coded with the probabilities that the model's prior gives them. Any
 file that libsndfile reads is welcome, at any rate and with any number of channels. A folder's tree
 is mirrored; hidden files are skipped. With --ray the codes go into shards (Parquet) instead, for
-corpora of any size: see the README.
+corpora of any size: see docs/corpora.md.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What a model is: validated dataclasses, read from TOML presets or JSON.
 
-How it is trained stands in `config_training`.
+How it is trained stands in `config.training`.
 
 Every table of a preset is one dataclass. A key that no dataclass has, a value of another type or an
 impossible value is an `InputError` that names the table and the key.

@@ -10,18 +10,12 @@ from vqspeech.evaluation.metrics.estoi import estoi
 from vqspeech.evaluation.metrics.mel import mel_distance
 from vqspeech.evaluation.metrics.pesq import pesq_wb
 from vqspeech.evaluation.metrics.scores import score
-from vqspeech.evaluation.metrics.table import GROUPS, METRICS, MODULES
+from vqspeech.evaluation.metrics.table import METRICS
 
 
 def noisy(voice, amount, seed=0):
     noise = np.random.default_rng(seed).standard_normal(len(voice))
     return (voice + amount * noise).astype(np.float32)
-
-
-def need(*groups):
-    for group in groups:
-        for module in MODULES[group]:
-            pytest.importorskip(module)
 
 
 def test_the_mel_distance_of_a_gain_is_the_gain_in_db(voice):
@@ -36,7 +30,6 @@ def test_the_mel_distance_ignores_what_is_70_db_down(voice):
 
 
 def test_metrics_fall_with_noise(voice):
-    need("estoi", "pesq")
     little, much = noisy(voice, 0.01), noisy(voice, 0.2)
     assert estoi(voice, voice) == pytest.approx(1, abs=1e-6)
     assert 1 > estoi(voice, little) > estoi(voice, much)
@@ -48,7 +41,6 @@ def test_metrics_fall_with_noise(voice):
 @pytest.mark.parametrize("samples", [0, 1, 3199, 4000, 6000])
 @pytest.mark.parametrize("quiet", [False, True])
 def test_what_is_short_or_silent_is_nan_and_never_an_error(voice, samples, quiet):
-    need("estoi", "pesq")
     reference, other = noisy(voice, 0)[:samples], noisy(voice, 0.01)[:samples]
     if quiet:
         other = np.zeros_like(other)
@@ -61,7 +53,6 @@ def test_what_is_short_or_silent_is_nan_and_never_an_error(voice, samples, quiet
 
 def test_many_utterances_do_not_kill_the_process():
     """PESQ's tables hold 50 utterances; a minute of bursts has 120."""
-    need("pesq")
     code = """
 import numpy as np
 from vqspeech.evaluation.metrics.pesq import pesq_wb
@@ -74,7 +65,6 @@ print(1 <= pesq_wb(x, x + 1e-3 * rng.standard_normal(len(x)).astype("f4")) <= 4.
 
 
 def test_score_of_the_original_is_perfect(voice):
-    need("estoi", "pesq")
     scores = score(voice, None, groups=("f0", "mel", "estoi", "pesq"))
     assert scores["mel_distance"] == scores["delay_ms"] == 0
     assert scores["voicing_agreement"] == 100
@@ -83,7 +73,6 @@ def test_score_of_the_original_is_perfect(voice):
 
 
 def test_level_delay_and_length_do_not_count(voice):
-    need("estoi")
     late = np.concatenate([np.zeros(320, np.float32), 3 * voice, np.zeros(99, np.float32)])
     scores = score(voice, late, groups=("mel", "estoi"))
     assert scores["delay_ms"] == 20
@@ -119,7 +108,6 @@ def test_silent_and_short_originals_are_nan_in_everything(samples):
 
 @pytest.mark.parametrize("fault", ["silence", "nan", "empty"])
 def test_a_broken_decoder_ends_in_figures_not_in_an_error(voice, fault):
-    need(*GROUPS)
     voice = voice[:16_000]
     decoded = {"silence": 0 * voice, "nan": np.nan * voice, "empty": voice[:0]}[fault]
     scores = score(voice, decoded, "a word")
@@ -130,7 +118,6 @@ def test_a_broken_decoder_ends_in_figures_not_in_an_error(voice, fault):
 
 
 def test_every_metric_of_the_table_is_computed(voice):
-    need(*GROUPS)
     voice = voice[:16_000]
     scores = score(voice, noisy(voice, 0.01), "a word")
     assert {metric.name for metric in METRICS} <= set(scores)

@@ -10,26 +10,20 @@ from vqspeech.evaluation.metrics import visqol as room
 from vqspeech.evaluation.metrics.visqol import visqol
 
 
-@pytest.fixture
-def package():
-    pytest.importorskip("visqol")
-    pytest.importorskip("ai_edge_litert")
-
-
 def noisy(voice, amount):
     noise = np.random.default_rng(0).standard_normal(len(voice))
     return (voice + amount * noise).astype(np.float32)
 
 
 @pytest.mark.slow  # its kernels are compiled once a machine, for half a minute
-def test_the_mark_falls_with_noise(package, voice):
+def test_the_mark_falls_with_noise(voice):
     best, little, much = (visqol(voice, noisy(voice, amount)) for amount in (0, 0.003, 0.1))
     assert 5 >= best > 4.5 and best > little + 0.1 and little > much >= 1
     assert visqol(voice, voice) == best
 
 
 @pytest.mark.parametrize("samples", [0, 1, 3999, 5000, 8000])
-def test_silence_and_short_signals_are_undefined(package, samples):
+def test_silence_and_short_signals_are_undefined(samples):
     wave = sung(1.0)[0][:samples]
     assert math.isnan(visqol(wave, wave))
     assert math.isnan(visqol(sung(1.0)[0], np.zeros(16_000, np.float32)))

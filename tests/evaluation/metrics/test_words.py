@@ -42,7 +42,6 @@ def test_alignment_is_consistent(said, heard):
 
 
 def test_the_recogniser_does_not_remember(voice):
-    pytest.importorskip("pocketsphinx")
     noise = (0.1 * np.random.default_rng(0).standard_normal(8000)).astype(np.float32)
     voice = voice[:16_000]
     first = words.recognise(voice)
@@ -52,5 +51,4 @@ def test_the_recogniser_does_not_remember(voice):
 
 @pytest.mark.parametrize("samples", [0, 1, 3999, 16_000])
 def test_nothing_is_heard_in_silence(samples):
-    pytest.importorskip("pocketsphinx")
     assert words.recognise(np.zeros(samples, np.float32)) == []

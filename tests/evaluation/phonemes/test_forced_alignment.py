@@ -17,7 +17,6 @@ PAUSE = 8000
 
 @pytest.fixture(scope="module")
 def aligner():
-    pytest.importorskip("pocketsphinx")
     return ForcedAligner()
 
 

@@ -11,7 +11,6 @@ from vqspeech.evaluation.report.markdown import markdown
 from vqspeech.evaluation.report.page import EXCERPT_SECONDS, page
 from vqspeech.evaluation.report.report import Report, Sample
 
-pytest.importorskip("PIL")
 METHODS = ("original", "preview", "wavenet", "convert-preview", "opus-6000")
 
 
