@@ -59,7 +59,7 @@ class EncoderConfig(Table, table="encoder"):
             "pitch_shift scales the second spectrum: it needs low_bins above 0",
         )
         few = self.vtlp == 0 or self.mels <= MOST_WARPED_MELS
-        self.require(few, f"mels = {self.mels} must be {MOST_WARPED_MELS} or less to vtlp")
+        self.require(few, f"mels = {self.mels} must be {MOST_WARPED_MELS} or less with vtlp")
         fits = all(self.window >= s and (self.window - s) % 2 == 0 for s in self.strides)
         if self.kind == "strided":
             plain = not (self.low_bins or self.vtlp or self.equaliser)
