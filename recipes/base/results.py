@@ -48,7 +48,8 @@ def results(seen: Report, unseen: Report) -> str:
         "trained on, free-running: nothing here was decoded with the help of the original.",
         "",
         "Written by `python recipes/base/results.py`, from what `bash recipes/base/evaluate.sh "
-        f"--speech DIR` measured with {_versions(about['machine'])}.",
+        "--speech DIR` measured (`--limit`, `--seeds`, `--methods`, `--metrics`: how much of it) "
+        f"with {_versions(about['machine'])}.",
     ]
     parts = {"Speakers of the corpus": seen, "Speakers that are not in the corpus": unseen}
     for title, report in parts.items():
@@ -83,6 +84,8 @@ def readme(seen: Report, unseen: Report) -> str:
         f"Model `{about['model']}` ({about['fingerprint']}), {counts} utterances, "
         f"{about['seeds']} seed{'s' * (about['seeds'] > 1)}, {about['date'][:10]}."
     )
+    if newer := about["unknown_speaker_utterances"]:
+        told += f" {newer} of the first are of speakers whom it does not know, decoded as `other`."
     return "\n".join([BEGIN, *table_lines(table), "", told, END]) + "\n"
 
 

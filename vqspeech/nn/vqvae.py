@@ -150,16 +150,16 @@ class VQVAE(nn.Module):
         [B, F]. speaker_vector: [B, S]. f0: [B, F * hop / 160] in Hz, 0 unvoiced, for a decoder that
         is told the phase of the fundamental. Returns [B], nats a step, of all bands together.
         """
-        hold, frames = self.config.steps_per_frame, indices.shape[1]
+        per_frame, frames = self.config.steps_per_frame, indices.shape[1]
         truth, hidden = self._truth(wave, f0), self.hidden(indices, speaker_vector)
-        past = frames_for(self.decoder.stack.receptive_field, hold)
+        past = frames_for(self.decoder.stack.receptive_field, per_frame)
         size = max(1, round(PIECE_SECONDS * self.config.frame_rate))
         total = torch.zeros(len(wave), dtype=torch.float64, device=wave.device)
         for start in range(0, frames, size):
             window = max(0, start - past), min(frames, start + size)
-            skip = (start - window[0]) * hold
+            skip = (start - window[0]) * per_frame
             total += self._step_nats(truth, hidden, window, skip).sum(1)
-        return total / (frames * hold)
+        return total / (frames * per_frame)
 
     def _truth(self, wave: Tensor, f0: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """What the decoder is to say of `wave` [B, T], [B, T / bands, bands], and what it is told

@@ -183,11 +183,11 @@ class _Fit:
     def _measure(self, step: int) -> float:
         """Bits per held-out code, written to the log; the speaker told."""
         bits = bits_per_code(self.prior, self.codes["valid"])
-        nameless = bits_per_code(self.prior, self.codes["valid"], nameless=True)
-        figures = {"bits": bits, "bits_any_speaker": nameless}
+        any_speaker = bits_per_code(self.prior, self.codes["valid"], any_speaker=True)
+        figures = {"bits": bits, "bits_any_speaker": any_speaker}
         figures |= {f"bits_{name}": value for name, value in self.baselines.items()}
         self.log.scalars("valid", STAGE, step, figures)
         self.log.say(
-            f"prior step {step}: {bits:.4f} bits per held-out code, {nameless:.4f} nameless"
+            f"prior step {step}: {bits:.4f} bits per held-out code, {any_speaker:.4f} as anybody"
         )
         return bits

@@ -59,8 +59,8 @@ class CodeCrops:
 
 
 @torch.no_grad()
-def bits_per_code(prior: Prior, codes: CorpusCodes, nameless: bool = False) -> float:
-    """-log2 p of a code, the mean over whole utterances; nameless: speaker not told."""
+def bits_per_code(prior: Prior, codes: CorpusCodes, any_speaker: bool = False) -> float:
+    """-log2 p of a code, the mean over whole utterances; any_speaker: speaker not told."""
     prior.eval()
     device = prior.output.weight.device
     order = np.argsort(codes.ends - codes.starts, kind="stable")  # little padding in a batch
@@ -73,7 +73,7 @@ def bits_per_code(prior: Prior, codes: CorpusCodes, nameless: bool = False) -> f
             np.stack([np.pad(p, (0, longest - len(p))) for p in parts]).astype(int)
         )
         speakers = torch.from_numpy(codes.speakers[rows])
-        if nameless:
+        if any_speaker:
             speakers = torch.full_like(speakers, prior.any_speaker)
         inside = torch.zeros(len(rows), dtype=torch.bool)
         found = prior.nats(indices.to(device), speakers.to(device), inside.to(device)).cpu()

@@ -64,7 +64,7 @@ def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
     _, row, audio = next(run.corpus.utterances("valid"), (None, 0, None))
     if audio is None:
         return {}
-    model, hold = run.model, run.config.steps_per_frame
+    model, steps_per_frame = run.model, run.config.steps_per_frame
     samples = min(len(audio), round(PREVIEW_SECONDS * SAMPLE_RATE))
     original = audio[:samples].astype(np.float32) / 32768
     wave = torch.from_numpy(original).to(run.accelerator.device)[None]
@@ -75,7 +75,9 @@ def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
         log_mel = model.conditioning.log_mel(hidden)[0].cpu().numpy()
         found["preview"] = griffin_lim(log_mel, SEED)[:samples]
     if stage.name != "codes":
-        sampler = WaveNetSampler(model.decoder, hold, "float32")  # exactly what was trained
+        sampler = WaveNetSampler(
+            model.decoder, steps_per_frame, "float32"
+        )  # exactly what was trained
         stream = sampler.stream(SEED, run.config.decoder.temperature)
         told = None
         if model.conditioning.pitch_head is not None:
