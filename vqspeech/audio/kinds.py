@@ -1,86 +1,28 @@
-"""What files of recordings are called: the one list that folder verbs, corpora, the page and messages
-take theirs from. A file that is named by itself may be called anything: its content decides."""
+"""What files of recordings are called: the one list that folder verbs, corpora, the page and
+messages take theirs from. A file that is named by itself may be called anything: its content
+decides."""
 
 import os
 
-SUFFIXES = (
-    ".wav",
-    ".wave",
-    ".bwf",
-    ".rf64",
-    ".w64",
-    ".flac",
-    ".mp3",
-    ".mp2",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".aif",
-    ".aiff",
-    ".aifc",
-    ".au",
-    ".snd",
-    ".caf",
-    ".sph",
-    ".nist",
-    ".voc",
-    ".sf",
-    ".ircam",
-    ".8svx",
-    ".svx",
-    ".avr",
-    ".paf",
-    ".fap",
-    ".pvf",
-    ".sds",
-    ".wve",
+SUFFIXES = tuple(
+    f".{name}"
+    for name in (
+        "wav wave bwf rf64 w64 flac mp3 mp2 ogg oga opus aif aiff aifc au snd caf sph nist voc sf "
+        "ircam 8svx svx avr paf fap pvf sds wve"
+    ).split()
 )
 """Extensions, in small letters, of what libsndfile reads. Not .raw, .pcm and the like, which say
 neither rate nor format, and not what is mostly no sound (.mat, .htk, .iff)."""
 
-FFMPEG_SUFFIXES = (
-    ".m4a",
-    ".m4b",
-    ".m4r",
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".aac",
-    ".webm",
-    ".weba",
-    ".mkv",
-    ".mka",
-    ".amr",
-    ".awb",
-    ".3gp",
-    ".3gpp",
-    ".3g2",
-    ".3ga",
-    ".qcp",
-    ".wma",
-    ".wmv",
-    ".asf",
-    ".avi",
-    ".flv",
-    ".mpg",
-    ".mpeg",
-    ".vob",
-    ".m2ts",
-    ".ogv",
-    ".ogx",
-    ".spx",
-    ".ac3",
-    ".eac3",
-    ".dts",
-    ".ape",
-    ".wv",
-    ".tta",
-    ".shn",
-    ".ra",
-    ".rm",
+FFMPEG_SUFFIXES = tuple(
+    f".{name}"
+    for name in (
+        "m4a m4b m4r mp4 m4v mov aac webm weba mkv mka amr awb 3gp 3gpp 3g2 3ga qcp wma wmv asf "
+        "avi flv mpg mpeg vob m2ts ogv ogx spx ac3 eac3 dts ape wv tta shn ra rm"
+    ).split()
 )
-"""Extensions, in small letters, of what ffmpeg reads where it is installed: the recordings of phones,
-and the sound of films."""
+"""Extensions, in small letters, of what ffmpeg reads where it is installed: the recordings of
+phones, and the sound of films."""
 
 ALL_SUFFIXES = SUFFIXES + FFMPEG_SUFFIXES
 """What is taken for a recording in a folder."""
