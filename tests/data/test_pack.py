@@ -137,7 +137,7 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot be made"):
         packed(corpus(tmp_path / "in", {"abe": 1}), tmp_path / "file")
 
 
