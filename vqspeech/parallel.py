@@ -4,7 +4,6 @@ number of threads before any library reads it."""
 import os
 import pickle
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -15,6 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TypeVar
 
+from vqspeech.endings import ENDING, signal_parents_end
 from vqspeech.errors import InputError
 from vqspeech.files import drop_unfinished
 
@@ -24,12 +24,6 @@ Out = TypeVar("Out")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 QUEUED_PER_WORKER = 8
 """Items in flight for each worker process: enough to keep it busy, few enough to hold in memory."""
-
-ENDING = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Signals that end a program: Ctrl-C, what `kill` sends, the terminal that closes."""
-_PR_SET_PDEATHSIG = 1
 
 
 def cores() -> int:
@@ -149,13 +143,3 @@ def _end_with(parent: Connection) -> None:
         parent.recv_bytes()
     drop_unfinished()
     os._exit(1)
-
-
-def signal_parents_end(number: int) -> None:
-    """Have the system send this process a signal when its parent ends, also if it is busy in
-    compiled code. Linux only; elsewhere nothing happens."""
-    if sys.platform == "linux":
-        import ctypes
-
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from vqspeech.endings import ENDING
 from vqspeech.files import drop_unfinished
-from vqspeech.parallel import ENDING
 
 GRACE_SECONDS = 5.0
 LOST_SECONDS = 0.05

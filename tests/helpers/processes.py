@@ -1,0 +1,21 @@
+"""Processes that work for ever, and which are still there (Linux)."""
+
+import os
+import time
+from pathlib import Path
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there, and no zombie that only waits to be noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def busy(how: str) -> None:
+    """Says who it is, and works for ever: with the interpreter's lock ("compiled"), or without."""
+    print(os.getpid(), flush=True)
+    if how == "compiled":
+        sum(range(10**14))
+    time.sleep(1000)
