@@ -9,7 +9,7 @@ from pathlib import Path
 
 import processes
 import pytest
-from processes import is_alive
+from processes import have_ended, is_alive
 
 from vqspeech.endings import ENDING
 from vqspeech.errors import InputError
@@ -145,7 +145,7 @@ def test_processes_end_with_a_parent_that_is_killed():
     assert all(map(is_alive, workers))
     parent.kill()
     parent.communicate(timeout=30)  # until nobody has its output open
-    assert not any(map(is_alive, workers))
+    assert have_ended(workers)
 
 
 def begun_and_busy(folder, n):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import is_alive
+from processes import have_ended
 
 from vqspeech.cli import signals
 from vqspeech.cli.main import main
@@ -184,5 +184,5 @@ def test_a_killed_folder_verb_ends_with_its_workers(make_audio, tiny_model, tmp_
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (143, b"vqspeech: interrupted\n")
-    assert len(workers) >= 2 and not any(map(is_alive, workers))
+    assert len(workers) >= 2 and have_ended(workers)
     assert not list((tmp_path / "out").glob(".*"))

@@ -4,6 +4,17 @@ import os
 import time
 from pathlib import Path
 
+PATIENCE_SECONDS = 30
+"""An ending process closes its files before it is gone, and the machine may be busy."""
+
+
+def have_ended(pids: list[int]) -> bool:
+    """Whether all of these processes end of themselves."""
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while any(map(is_alive, pids)) and time.monotonic() < limit:
+        time.sleep(0.01)
+    return not any(map(is_alive, pids))
+
 
 def is_alive(pid: int) -> bool:
     """Whether a process is there, and no zombie that only waits to be noticed."""
