@@ -1,7 +1,10 @@
 """Files opened, refused and written in one way by every room."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -9,9 +12,11 @@ from vqspeech.errors import InputError
 from vqspeech.files import (
     check_target,
     clear_partial,
+    drop_unfinished,
     make_folder,
     opened,
     output_file,
+    whole_file,
     whole_path,
     write_json,
     write_text,
@@ -125,10 +130,61 @@ def test_folders_are_made_with_their_parents_or_refused(tmp_path):
         make_folder(tmp_path / "file" / "b")
 
 
-def test_what_a_killed_process_left_is_cleared(tmp_path):
+def test_a_library_may_have_temporary_files_of_its_own(tmp_path):
+    os.umask(before := os.umask(0))
+    with whole_path(tmp_path / "a.x") as path:
+        assert path.suffix == ".x"
+        (path.parent / ".tmp").touch()
+        path.touch(0o600)
+    assert names(tmp_path) == ["a.x"]
+    assert stat.S_IMODE((tmp_path / "a.x").stat().st_mode) == 0o666 & ~before
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from vqspeech.files import whole_file, whole_path
+with whole_file(Path("file")) as file, whole_path(Path("other")) as path:
+    file.write(b"half")
+    path.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def with_leftovers(tmp_path):
+    """A folder that a killed process has written to."""
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path)
+    assert done.returncode == -signal.SIGKILL and len(names(tmp_path)) == 2
     (tmp_path / ".mine.partial").touch()
-    with pytest.raises(FileNotFoundError), whole_path(tmp_path / "a") as partial:
-        partial.touch()
-        assert len(names(tmp_path)) == 2
+    return tmp_path
+
+
+def test_what_a_killed_process_left_is_cleared(with_leftovers):
+    clear_partial(with_leftovers)
+    assert names(with_leftovers) == [".mine.partial"], "and nothing that is another's"
+
+
+def test_who_writes_to_a_folder_clears_it(with_leftovers):
+    write_text(with_leftovers / "a", "text")
+    assert names(with_leftovers) == [".mine.partial", "a"]
+
+
+def test_what_a_living_process_writes_is_not_cleared(tmp_path):
+    with whole_file(tmp_path / "a") as file, whole_path(tmp_path / "b") as path:
         clear_partial(tmp_path)
-        assert names(tmp_path) == [".mine.partial"], "and nothing that is another's"
+        path.write_bytes(b"whole")
+        file.write(b"whole")
+    assert names(tmp_path) == ["a", "b"]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"whole"
+
+
+def test_who_must_end_at_once_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError),
+        whole_path(tmp_path / "b") as path,
+        whole_file(tmp_path / "a"),
+    ):
+        path.touch()
+        drop_unfinished()
+        assert names(tmp_path) == []

@@ -7,16 +7,19 @@ do. What is written is there whole or not at all, whatever happens meanwhile.
 import json
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from vqspeech.errors import InputError
+from vqspeech.locks import held, remove_dead
 
 PARTIAL = ".vqspeech-{}.partial"
-"""Name of a file while it is written: short, as the final name may be as long as names can be."""
+"""Name of a file, or of a folder for it, while it is written: short, as the final name may be as
+long as names can be."""
 
 
 @contextmanager
@@ -76,23 +79,69 @@ def check_target(path: str | os.PathLike, suffixes: Sequence[str], what: str) ->
 
 @contextmanager
 def whole_path(target: Path) -> Iterator[Path]:
-    """A path to write to beside `target`, which gets that name when the block ends well.
+    """A path for a library to write to, which gets the name `target` when the block ends well.
 
-    Raises OSError.
+    It is in a folder of its own, as libraries have temporary files too. Raises OSError.
     """
-    partial = target.with_name(PARTIAL.format(secrets.token_hex(6)))
-    try:
-        yield partial
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _partial(target, Path.mkdir) as folder:
+        path = folder / target.name
+        yield path
+        os.chmod(path, stat.S_IMODE(folder.stat().st_mode) & 0o666)  # as the user's mask has it
+        os.replace(path, target)
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[BinaryIO]:
-    """`whole_path` as a new file open for writing. Raises OSError."""
-    with whole_path(target) as partial, open(partial, "x+b") as file:
-        yield file
+    """A new file open for writing, which gets the name `target` when the block ends well.
+
+    Raises OSError.
+    """
+    with _partial(target, lambda path: path.touch(exist_ok=False)) as path:
+        with open(path, "r+b") as file:
+            yield file
+        os.replace(path, target)
+
+
+@contextmanager
+def _partial(target: Path, make: Callable[[Path], object]) -> Iterator[Path]:
+    """Something beside `target` that `make` makes, gone when the block ends.
+
+    It is locked meanwhile, so that others can tell it from what a killed process left
+    (`clear_partial`); that is cleared away here, in every folder that this process writes to.
+    """
+    if target.parent not in _cleared:
+        _cleared.add(target.parent)
+        clear_partial(target.parent)
+    while True:
+        path = target.with_name(PARTIAL.format(secrets.token_hex(6)))
+        _begun.add(path)
+        try:
+            make(path)
+            with held(path) as ours:
+                if ours:
+                    yield path
+                    return
+        finally:
+            _remove(path)
+            _begun.discard(path)
+
+
+_begun: set[Path] = set()
+"""What this process is writing."""
+_cleared: set[Path] = set()
+
+
+def drop_unfinished() -> None:
+    """Remove all that this process is writing: for one that ends at once, from any thread."""
+    for path in list(_begun):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -130,9 +179,8 @@ def make_folder(path: str | os.PathLike) -> Path:
 
 
 def clear_partial(folder: Path) -> None:
-    """Remove what killed processes left half-written in `folder`. Raises OSError."""
-    for left in folder.glob(PARTIAL.format("*")):
-        left.unlink()
+    """Remove what killed processes left half-written in `folder`, not what living ones write."""
+    remove_dead(folder.glob(PARTIAL.format("*")))
 
 
 def unwritable(path: str | os.PathLike, error: Exception) -> InputError:

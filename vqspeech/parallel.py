@@ -4,14 +4,19 @@ number of threads before any library reads it."""
 import os
 import pickle
 import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TypeVar
 
+from vqspeech.endings import ENDING, signal_parents_end
 from vqspeech.errors import InputError
+from vqspeech.files import drop_unfinished
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -37,8 +42,13 @@ def mapped_ahead(
     yielded, so memory does not grow with their number. An exception of `call` comes out where its
     result would.
     """
+    waiting: deque = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="vqspeech") as pool:
-        yield from _in_order(pool, call, items, ahead or workers)
+        try:
+            yield from _in_order(pool, call, items, ahead or workers, waiting)
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def map_processes(
@@ -51,44 +61,85 @@ def map_processes(
 ) -> Generator[Out, None, None]:
     """`call` of each item, in order, in `workers` processes; 0: in this one.
 
-    Processes are spawned (a fork would break the threads of torch and numba) with one thread each,
-    and Ctrl-C is for the parent. call, start and items are pickled: functions of a module, or
-    `functools.partial` of them. start: called first in each process. Items are taken only as fast
-    as they are worked through, `queued` a worker. An exception of `call` comes out where its result
-    would. Raises InputError, with `advice` on what to do, if a process is killed.
+    Processes are spawned (a fork would break the threads of torch and numba) with one thread each.
+    Signals are for the parent: its processes end with it, whatever ends it, and at once where
+    this generator is closed or fails; what they have half-written is removed. call, start and items
+    are pickled: functions of a module, or `functools.partial` of them. start: called first in each
+    process. Items are taken only as fast as they are worked through, `queued` a worker. An
+    exception of `call` comes out where its result would. Raises InputError, with `advice` on what
+    to do, if a process is killed.
     """
     if workers < 1:
         if start is not None:
             start()
         yield from map(call, items)
         return
+    here, there = _Spawning().Pipe(duplex=False)
+    on_main_thread = threading.current_thread() is threading.main_thread()
     # Bytes, for the process to load what they name only once its threads are set.
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), _start_worker, (pickle.dumps(start),)
-    ) as pool:
+    about = (here, on_main_thread, pickle.dumps(start))
+    with here, there, ProcessPoolExecutor(workers, _Spawning(), _start_worker, about) as pool:
         try:
-            yield from _in_order(pool, call, items, workers * queued)
+            yield from _in_order(pool, call, items, workers * queued, deque())
         except BrokenProcessPool:
             raise InputError(f"a worker was killed (out of memory?); {advice}") from None
+        except BaseException:
+            there.close()  # which ends them; none of the futures is cancelled: the pool fails then
+            raise
 
 
-def _in_order(pool: Executor, call: Callable, items: Iterable, ahead: int) -> Generator:
-    waiting: deque = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(call, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
+def _in_order(
+    pool: Executor, call: Callable, items: Iterable, ahead: int, waiting: deque
+) -> Generator:
+    for item in items:
+        waiting.append(pool.submit(call, item))
+        if len(waiting) > ahead:
             yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+class _Process(SpawnProcess):
+    """Begins with all ENDING signals held back, until `_start_worker` ignores them."""
+
+    def start(self) -> None:
+        with _held_back():
+            super().start()
+
+
+class _Spawning(SpawnContext):
+    Process = _Process
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
     finally:
-        for future in waiting:
-            future.cancel()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(start: bytes) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_worker(parent: Connection, by_main_thread: bool, start: bytes) -> None:
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    threading.Thread(target=_end_with, args=(parent,), name="vqspeech-parent", daemon=True).start()
+    if by_main_thread:  # the system takes the end of the thread for the parent's
+        signal_parents_end(signal.SIGKILL)
     os.environ.update(dict.fromkeys(THREADS, "1"))
     begin = pickle.loads(start)
     if begin is not None:
         begin()
+
+
+def _end_with(parent: Connection) -> None:
+    """Wait for the parent's end of a pipe to be closed: it wants this process gone, or is dead."""
+    with suppress(EOFError, OSError):
+        parent.recv_bytes()
+    drop_unfinished()
+    os._exit(1)

@@ -99,7 +99,7 @@ def test_a_message_is_one_line_whatever_it_names(refused, monkeypatch):
 def test_interrupt(cli, monkeypatch):
     run_instead(monkeypatch, lambda: raise_(KeyboardInterrupt()))
     result = cli("speakers")
-    assert result.status == 130 and result.err == ["vqspeech: error: interrupted"]
+    assert result.status == 130 and result.err == ["vqspeech: interrupted"]
 
 
 def test_other_errors_are_not_hidden(cli, monkeypatch):

@@ -11,6 +11,7 @@ from vqspeech.data.corpus import Utterance
 from vqspeech.data.pack import pack
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
+from vqspeech.locks import sole_process
 
 
 def packed(utterances, out, **options):
@@ -137,8 +138,17 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot be made"):
         packed(corpus(tmp_path / "in", {"abe": 1}), tmp_path / "file")
+
+
+def test_only_one_process_packs_into_a_folder(tmp_path):
+    utterances, out = corpus(tmp_path / "in", {"abe": 1}), tmp_path / "out"
+    out.mkdir()
+    with sole_process(out), pytest.raises(InputError, match=f"out: process {os.getpid()} .*wait"):
+        packed(utterances, out)
+    packed(utterances, out)
+    assert not list(out.glob(".*"))
 
 
 def test_the_index_is_plain_json(tmp_path):

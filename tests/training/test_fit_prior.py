@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
@@ -15,9 +16,11 @@ from vqspeech.checkpoint.prior import load_prior
 from vqspeech.config.model import QuantizerConfig, from_dict
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
+from vqspeech.locks import sole_process
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CODES_FILE, CorpusCodes, corpus_codes
 from vqspeech.training.fit_prior import fit_prior
+from vqspeech.training.loop import train
 from vqspeech.training.prior_crops import CodeCrops, bits_per_code
 
 PRIOR = {"residual_channels": 8, "skip_channels": 8, "layers": 3, "cycle": 3, "speaker_dim": 4}
@@ -118,6 +121,24 @@ def test_what_cannot_be_fitted(runs, prior_config, config, whole_run, tmp_path, 
     about.write_text(about.read_text().replace("anna", "zoe"))
     with pytest.raises(InputError, match="other speakers"):
         fit_prior(prior_config, runs.options("has"))
+
+
+def test_only_one_process_trains_in_a_folder(runs, prior_config, config, whole_run, tmp_path):
+    shutil.copytree(whole_run / "model", tmp_path / "run" / "model")
+    with sole_process(tmp_path / "run"):
+        for train_it in (train, fit_prior):
+            with pytest.raises(InputError, match=f"run: process {os.getpid()} .*wait"):
+                train_it(prior_config, runs.options(resume=True))
+    assert os.listdir(tmp_path / "run") == ["model"]
+
+
+def test_a_fit_that_was_killed_once_it_had_its_model_goes_on(runs, prior_config, whole_run):
+    given, options = str(whole_run / "model"), runs.options("killed", resume=True)
+    shutil.copytree(given, options.out / "model")
+    (options.out / ".model.17.partial").mkdir()
+    fit_prior(prior_config, options, given)
+    assert (options.out / "model" / "prior.safetensors").exists()
+    assert not list(options.out.glob(".*"))
 
 
 def test_it_stops_once_nothing_gets_better(runs, prior_config, whole_run):

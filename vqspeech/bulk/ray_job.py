@@ -16,7 +16,10 @@ import hashlib
 import json
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -145,6 +148,7 @@ def _agree_on_plan(out: Path, recordings, fingerprint: str, shard_files: int) ->
 
 def _run(tasks: list[dict], options: dict, job: RayJob) -> Iterator:
     """The shards as they are finished, in any order."""
+    os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")  # it prints stacks at SIGTERM
     import ray
 
     _start(job.address, job.workers)
@@ -180,13 +184,25 @@ def _start(address: str | None, workers: int | None) -> None:
         options |= {"num_cpus": workers, "include_dashboard": False}
     for left in reversed(range(1 if address else STARTS)):
         try:
-            ray.init(**options)
+            with _own_signals():
+                ray.init(**options)
             return
         except Exception as error:  # of many kinds, plain Exception among them
             ray.shutdown()
             if not left:
                 where, reason = address or "this machine", " ".join(str(error).split())[:200]
                 raise InputError(f"Ray at {where} does not start: {reason}") from None
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Leave SIGTERM to whoever has it: Ray takes it for itself."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 class _Encoder:

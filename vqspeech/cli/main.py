@@ -1,8 +1,8 @@
 """`vqspeech VERB ...`: finds the verb, runs it, turns what the user did wrong into one line.
 
-Exit status: 0 done, 2 bad input, 130 interrupted, 141 nobody reads the output any more. A verb's
-module is imported only when it is the chosen one, and imports heavy packages only when it runs, so
-that help is there at once.
+Exit status: 0 done, 2 bad input, 130 interrupted (143: by SIGTERM, 129: by SIGHUP), 141 nobody
+reads the output any more. A verb's module is imported only when it is the chosen one, and imports
+heavy packages only when it runs, so that help is there at once.
 """
 
 import argparse
@@ -10,9 +10,11 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
-from vqspeech.cli.output import print_error
+from vqspeech.cli.output import print_error, say
+from vqspeech.cli.signals import ended_by_signals
 from vqspeech.errors import InputError
 
 VERBS = {
@@ -31,7 +33,7 @@ VERBS = {
 }
 """Each is a module of this folder; help in one line."""
 
-BAD_INPUT, INTERRUPTED, NO_READER = 2, 130, 141
+BAD_INPUT, NO_READER = 2, 141
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,15 +49,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A file or speaker name that the terminal's encoding lacks must not end the program.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    status = 0
+    with ended_by_signals(for_good=argv is None) as ending:
+        status = _status(sys.argv[1:] if argv is None else list(argv))
+    if ending is not None and ending.status is not None:
+        status = ending.status
+        with suppress(OSError):  # the terminal may be what has gone
+            say("interrupted")
+    return status
+
+
+def _status(arguments: list[str]) -> int:
+    """Run it; the exit status. What is wrong with the input is said."""
     try:
-        status = _run(sys.argv[1:] if argv is None else list(argv))
+        status = _run(arguments)
         sys.stdout.flush()
     except InputError as error:
         print_error(error)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print_error("interrupted")
-        return INTERRUPTED
     except BrokenPipeError:
         # What is still buffered would fail again when the interpreter closes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

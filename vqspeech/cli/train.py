@@ -5,11 +5,14 @@ Several processes or machines: `accelerate launch -m vqspeech train ...`.
 
 import argparse
 import dataclasses
+import os
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
 from vqspeech.cli.options import add_device, add_seed, names, real, whole
 from vqspeech.config.model import Config, load_preset
+from vqspeech.endings import signal_parents_end
 from vqspeech.errors import InputError
 
 PRECISIONS = ("auto", "no", "bf16")
@@ -20,6 +23,8 @@ LARGEST_SEED = 2**32 - 1
 """What NumPy's old random generator takes, which `accelerate` seeds too."""
 EXTRA = ("accelerate", "tensorboard")
 """What training needs beyond what encoding and decoding need."""
+LAUNCHED = "TORCHELASTIC_RUN_ID"
+"""What `accelerate launch` and `torchrun` set for the processes that they start."""
 PRIOR = "prior"
 """The stage that is none of the loop's: it fits another network to what the others made."""
 
@@ -87,6 +92,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    if LAUNCHED in os.environ:  # by a launcher that is this process's parent
+        signal_parents_end(signal.SIGTERM)
     config = with_steps(load_preset(args.config), dict(args.steps))
     with_prior = PRIOR in (args.stages or ())
     if with_prior and len(args.stages) > 1:

@@ -18,7 +18,8 @@ from vqspeech.data.corpus import Utterance
 from vqspeech.data.index import INDEX, VERSION, build_index, shard_name
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
-from vqspeech.files import unwritable
+from vqspeech.files import make_folder, unwritable
+from vqspeech.locks import sole_process
 from vqspeech.parallel import cores, map_processes
 
 SKIPPED = "skipped.tsv"
@@ -69,7 +70,8 @@ def pack(
     than `min_minutes` share the identity `other`. About `valid_fraction` of the utterances are for
     validation, chosen by a hash of their names. Does nothing if `out_dir` already holds the same
     files packed with the same options. The index is written last, so a broken run leaves none.
-    Raises InputError if no file can be used or `out_dir` cannot be written.
+    Raises InputError if no file can be used, `out_dir` cannot be written, or another process packs
+    into it.
     """
     out = Path(out_dir)
     if not utterances:
@@ -80,7 +82,7 @@ def pack(
         print(f"vqspeech: {out} already holds this corpus, nothing to do", file=sys.stderr)
         return found
     try:
-        with _scratch(out) as scratch:
+        with sole_process(make_folder(out)), _scratch(out) as scratch:
             kept, lengths, shards, skipped = _pack_audio(utterances, scratch, workers, progress)
             _write_skipped(scratch / SKIPPED, skipped)
             if not kept:

@@ -1,6 +1,7 @@
 """Serves the page: `launch`."""
 
 import os
+import threading
 from contextlib import ExitStack
 
 from vqspeech.demo.settings import Serving
@@ -84,7 +85,7 @@ def launch(
     if serving.host in OPEN_HOSTS or serving.share:
         say("anybody who can reach this address can use it")
     try:
-        page.block_thread()
+        threading.Event().wait()  # Gradio's own way of waiting takes Ctrl-C for itself
     finally:
         close()
     return None

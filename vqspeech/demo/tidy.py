@@ -8,6 +8,10 @@ import threading
 import time
 from pathlib import Path
 
+from vqspeech.locks import held, remove_dead
+
+PREFIX = "vqspeech-demo-"
+
 
 class Folder:
     """A temporary folder whose files vanish `age` seconds after they were last handed out.
@@ -16,7 +20,10 @@ class Folder:
     """
 
     def __init__(self, age: float, every: float):
-        self.path = Path(tempfile.mkdtemp(prefix="vqspeech-demo-"))
+        remove_dead(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))  # what a killed page left
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(held(self.path))
         self._age, self._every, self._kept = age, every, set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="vqspeech-tidy", daemon=True)
@@ -29,6 +36,7 @@ class Folder:
         self._stop.set()
         self._thread.join()
         shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
 
     def keep(self) -> None:
         """Spare the files that are there now."""

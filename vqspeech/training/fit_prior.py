@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import time
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -28,7 +29,7 @@ from vqspeech.nn.prior import Prior
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CorpusCodes, corpus_codes
-from vqspeech.training.folder import MODEL_FOLDER
+from vqspeech.training.folder import MODEL_FOLDER, run_folder
 from vqspeech.training.log import RunLog, every_quarter_minute
 from vqspeech.training.optimizer import adam, set_learning_rate
 from vqspeech.training.prior_crops import CodeBatch, CodeCrops, bits_per_code
@@ -49,16 +50,12 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
     if config.prior is None:
         raise InputError(f"the configuration '{config.name}' has no [prior]; add one")
     try:
-        loaded = _open_model(options, model)
-        if (loaded.folder / PRIOR_FILE).exists():
-            done = f"nothing to do: {loaded.folder} has a prior; remove it to fit another"
-            print(f"vqspeech: {done}", file=sys.stderr)
-            return
-        log = RunLog(options.out, options.quiet)
-        try:
-            _Fit(config.prior, options, loaded, log).run()
-        finally:
-            log.close()
+        # Before anything is made, as it may not be there.
+        given = None if model is None else load_checkpoint(model)
+        if given is None and not options.out.is_dir():
+            raise _untrained(options.out)
+        with run_folder(options.out):
+            _fit_prior(config.prior, options, _open_model(options, given))
     except (OSError, SafetensorError) as error:
         where = getattr(error, "filename", None) or options.out
         raise InputError(
@@ -66,29 +63,54 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
         ) from None
 
 
-def _open_model(options: Options, model: str | None) -> Checkpoint:
+def _fit_prior(config: PriorConfig, options: Options, loaded: Checkpoint) -> None:
+    if (loaded.folder / PRIOR_FILE).exists():
+        done = f"nothing to do: {loaded.folder} has a prior; remove it to fit another"
+        print(f"vqspeech: {done}", file=sys.stderr)
+        return
+    log = RunLog(options.out, options.quiet)
+    try:
+        _Fit(config, options, loaded, log).run()
+    finally:
+        log.close()
+
+
+def _open_model(options: Options, given: Checkpoint | None) -> Checkpoint:
+    """The model in the run's folder; `given` is copied there first.
+
+    If that was done before, by a run that was killed, --resume goes on.
+    """
     folder = options.out / MODEL_FOLDER
-    if model is None and not folder.is_dir():
-        raise InputError(
-            f"{options.out} has no trained model: train its codes there first, "
-            "or name a model with --model"
-        )
-    loaded = load_checkpoint(folder if model is None else model)
-    if model is not None and loaded.folder.resolve() != folder.resolve():
-        if folder.is_dir():
-            raise InputError(f"{folder} exists already; leave --model out, or choose another --out")
-        options.out.mkdir(parents=True, exist_ok=True)
-        partial = options.out / f".{MODEL_FOLDER}.{os.getpid()}.partial"
-        try:
-            shutil.copytree(loaded.folder, partial, ignore=lambda *_: [PRIOR_FILE])
-            os.replace(partial, folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    if not folder.is_dir():
+        if given is None:
+            raise _untrained(options.out)
+        _copy_model(given.folder, folder)
+        given = None
+    loaded = load_checkpoint(folder)
+    another = given is not None and given.folder.resolve() != folder.resolve()
+    if another and not (options.resume and given.about.fingerprint == loaded.about.fingerprint):
+        raise InputError(f"{folder} exists already; leave --model out, or choose another --out")
     if not loaded.model.quantizer.initialised:
         raise InputError(f"{loaded.folder}: its codes are not trained; train the stage 'codes'")
     if (folder / PRIOR_FILE).exists() and not options.resume:
         raise InputError(f"{folder} has a prior already; remove its {PRIOR_FILE} to fit another")
-    return loaded._replace(folder=folder)
+    return loaded
+
+
+def _copy_model(source: Path, folder: Path) -> None:
+    """Copy a model without its prior, whole or not at all."""
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    try:
+        shutil.copytree(source, partial, ignore=lambda *_: [PRIOR_FILE])
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _untrained(out: Path) -> InputError:
+    return InputError(
+        f"{out} has no trained model: train its codes there first, or name a model with --model"
+    )
 
 
 class _Fit:

@@ -1,13 +1,17 @@
-"""The folder of a run: that it can be written, and that what it holds already fits."""
+"""The folder of a run: that it can be written, by one process, and that what it holds fits."""
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from vqspeech.checkpoint.location import CONFIG_FILE
 from vqspeech.checkpoint.model import recover
 from vqspeech.config.model import Config, from_dict
 from vqspeech.errors import InputError
 from vqspeech.files import clear_partial, make_folder, unwritable, write_json
+from vqspeech.locks import sole_process
 from vqspeech.training.run import Options
 from vqspeech.training.state import Position, load_position
 
@@ -15,28 +19,35 @@ MODEL_FOLDER = "model"
 """Where in a run's folder the model to use stands."""
 
 
-def open_folder(config: Config, options: Options) -> Position | None:
-    """Make the run's folder and keep the configuration there; where the run stands, None if new.
+@contextmanager
+def run_folder(out: Path) -> Iterator[None]:
+    """Make the folder of a run, be the only one to train into it, and put right what a killed run
+    left half-written. Of several processes that train together the first does.
 
-    What a killed run left half-written is cleared away. Of several processes the first writes.
-    Raises InputError if it cannot be written, or holds a run that `options` do not continue.
+    Raises InputError if it cannot be written, or another process trains into it.
     """
-    out = options.out
     if not is_first_process():
-        position = load_position(out)
-        if position is not None:
-            _require_same_run(config, options, position)
-        return position
-    make_folder(out)
-    try:
-        recover(out / MODEL_FOLDER)
-        clear_partial(out)
-    except OSError as error:
-        raise unwritable(out, error) from None
-    position = load_position(out)
+        yield
+        return
+    with sole_process(make_folder(out)):
+        try:
+            recover(out / MODEL_FOLDER)
+            clear_partial(out)
+        except OSError as error:
+            raise unwritable(out, error) from None
+        yield
+
+
+def open_run(config: Config, options: Options) -> Position | None:
+    """Keep the configuration in the run's folder; where the run stands, None if new.
+
+    Raises InputError if it holds a run that `options` do not continue.
+    """
+    position = load_position(options.out)
     if position is not None:
         _require_same_run(config, options, position)
-    write_json(out / CONFIG_FILE, config.to_dict())
+    if is_first_process():
+        write_json(options.out / CONFIG_FILE, config.to_dict())
     return position
 
 

@@ -7,13 +7,13 @@ through the steps of one stage, and `StageRun.step` is one step.
 import sys
 import time
 
-from vqspeech.checkpoint.model import load_checkpoint
+from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.config.model import Config
 from vqspeech.config.training import StageConfig
 from vqspeech.data.crops import prefetch
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
-from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_folder
+from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_run, run_folder
 from vqspeech.training.inherit import inherit
 from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.run import Options, Run
@@ -38,31 +38,36 @@ def train(config: Config, options: Options) -> None:
         other = None  # looked for before anything is made, as it may not be there
         if options.init is not None and load_position(options.out) is None:
             other = load_checkpoint(None if options.init == SHIPPED else options.init)
-        position = open_folder(config, options)
-        if position is not None and not stages_left(config, chosen, position):
-            require_same_speakers(options.out, PackedCorpus(options.data).speakers)
-            if is_first_process():
-                done = f"nothing to do, all stages done: {options.out / MODEL_FOLDER}"
-                print(f"vqspeech: {done}", file=sys.stderr)
-            return
-        run = Run(config, options)
-        say = run.log.say
-        try:
-            run.require_agreement(position)
-            if other is not None:
-                say(inherit(run.model, run.corpus.speakers, other))
-            finished = train_stages(run, chosen, position)
-            if finished:
-                say(f"all stages done: {options.out / MODEL_FOLDER}")
-            else:
-                say(f"stopped for now; the same command with --resume goes on ({options.out})")
-        finally:
-            run.close()
+        with run_folder(options.out):
+            _train(config, options, chosen, other)
     except OSError as error:
         raise InputError(
             f"{error.filename or options.out}: cannot be read or written "
             f"({error.strerror or error}); put it right and continue with --resume"
         ) from None
+
+
+def _train(config: Config, options: Options, chosen: set[str], other: Checkpoint | None) -> None:
+    position = open_run(config, options)
+    if position is not None and not stages_left(config, chosen, position):
+        require_same_speakers(options.out, PackedCorpus(options.data).speakers)
+        if is_first_process():
+            done = f"nothing to do, all stages done: {options.out / MODEL_FOLDER}"
+            print(f"vqspeech: {done}", file=sys.stderr)
+        return
+    run = Run(config, options)
+    say = run.log.say
+    try:
+        run.require_agreement(position)
+        if other is not None:
+            say(inherit(run.model, run.corpus.speakers, other))
+        finished = train_stages(run, chosen, position)
+        if finished:
+            say(f"all stages done: {options.out / MODEL_FOLDER}")
+        else:
+            say(f"stopped for now; the same command with --resume goes on ({options.out})")
+    finally:
+        run.close()
 
 
 def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
