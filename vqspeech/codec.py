@@ -11,6 +11,7 @@ from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.vqs import Contents
 from vqspeech.errors import InputError
+from vqspeech.nn.surroundings import all_in_own_surroundings
 from vqspeech.synthesis.bitstreams import Bitstreams
 from vqspeech.synthesis.conversion import Converter
 from vqspeech.synthesis.encoding import RecordingEncoder
@@ -22,6 +23,7 @@ from vqspeech.synthesis.rendering import STREAMS, Renderer
 from vqspeech.synthesis.voices import VoiceName, Voices
 
 
+@all_in_own_surroundings
 class Codec:
     """A trained model, ready to encode and decode. Make one with `Codec.from_pretrained`.
 

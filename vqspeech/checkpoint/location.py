@@ -17,7 +17,7 @@ def resolve(name: str | os.PathLike | None) -> Path:
         return Path(str(resources.files("vqspeech") / "models" / "base"))
     text = os.fspath(name)
     if os.path.isdir(text):
-        return Path(text)
+        return Path(text).absolute()  # the working folder may be another one later
     if os.path.exists(text):
         raise InputError(f"{text}: is a file; give the folder that holds {WEIGHTS_FILE}")
     if text.count("/") == 1 and not text.startswith(("/", ".", "~")):

@@ -19,8 +19,9 @@ from vqspeech.checkpoint.about import About, read_about
 from vqspeech.checkpoint.identity import codes_identity, fingerprint
 from vqspeech.checkpoint.location import CARD_FILE, CONFIG_FILE, PRIOR_FILE, WEIGHTS_FILE, resolve
 from vqspeech.checkpoint.speakers import Speaker
-from vqspeech.checkpoint.tensors import checked_tensors, expected_of, opened
+from vqspeech.checkpoint.tensors import checked_tensors, expected_of, opened, unfilled
 from vqspeech.config.model import Config
+from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.nn.vqvae import VQVAE
 
 
@@ -107,6 +108,7 @@ def default_card(config: Config, speakers: list[Speaker]) -> str:
     )
 
 
+@in_own_surroundings
 def load_checkpoint(name: str | os.PathLike | None = None) -> Checkpoint:
     """Load a model by folder or hub name (None: the shipped one).
 
@@ -117,11 +119,8 @@ def load_checkpoint(name: str | os.PathLike | None = None) -> Checkpoint:
     about = read_about(folder)
     config, speakers = about.config, about.speakers
     path = folder / WEIGHTS_FILE
-    expected = expected_of(lambda: VQVAE(config, 1))
-    dim = config.conditioning.speaker_dim
-    expected["speakers.weight"] = (torch.Size((len(speakers), dim)), torch.float32)
+    model = unfilled(lambda: VQVAE(config, len(speakers)))
     with opened(path) as file:
-        _, weights = checked_tensors(path, file, expected)
-    model = VQVAE(config, len(speakers))
-    model.load_state_dict(weights)
+        _, weights = checked_tensors(path, file, expected_of(model))
+    model.load_state_dict(weights, assign=True)
     return Checkpoint(model.eval(), about, folder)

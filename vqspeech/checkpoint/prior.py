@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 from vqspeech.checkpoint.identity import codes_identity, fingerprint
 from vqspeech.checkpoint.location import PRIOR_FILE
-from vqspeech.checkpoint.tensors import checked_tensors, expected_of, opened
+from vqspeech.checkpoint.tensors import checked_tensors, expected_of, opened, unfilled
 from vqspeech.config.tables import build
 from vqspeech.config.training import PriorConfig
 from vqspeech.errors import InputError
@@ -96,11 +96,10 @@ def _load(path: Path, file, model: VQVAE) -> StoredPrior:
     if not isinstance(speakers, list) or not all(isinstance(name, str) for name in speakers):
         raise InputError(f"{path}: does not name its speakers; get the model again")
     quantizer = model.config.quantizer
-    expected = expected_of(lambda: Prior(config, quantizer, len(speakers)))
-    stored, weights = checked_tensors(path, file, expected)
+    prior = unfilled(lambda: Prior(config, quantizer, len(speakers)))
+    stored, weights = checked_tensors(path, file, expected_of(prior))
     name = fingerprint(stored)
     if name != about.get("fingerprint"):
         raise InputError(f"{path}: its weights are not those it names; get the model again")
-    prior = Prior(config, quantizer, len(speakers))
-    prior.load_state_dict(weights)
+    prior.load_state_dict(weights, assign=True)
     return StoredPrior(prior.eval(), speakers, name)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,18 +11,27 @@ from torch import nn
 
 from vqspeech.config.tables import shown
 from vqspeech.errors import InputError
+from vqspeech.nn.surroundings import plain_constants
 
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 DTYPES |= {"I64": torch.int64, "BOOL": torch.bool}
 
 
-def expected_of(make: Callable[[], nn.Module]) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    """Shape and type of each tensor of the module that `make` makes.
+Module = TypeVar("Module", bound=nn.Module)
 
-    Shapes only: no memory is taken for what a file may not hold.
+
+def unfilled(make: Callable[[], Module]) -> Module:
+    """The module that `make` makes, its weights shapes only, for `load_state_dict` to assign.
+
+    No memory is taken for what a file may not hold, and no random number is drawn.
     """
-    with torch.device("meta"):
-        return {name: (v.shape, v.dtype) for name, v in make().state_dict().items()}
+    with plain_constants(), torch.device("meta"):
+        return make()
+
+
+def expected_of(module: nn.Module) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Shape and type of each tensor of a module."""
+    return {name: (v.shape, v.dtype) for name, v in module.state_dict().items()}
 
 
 @contextmanager
@@ -41,7 +50,8 @@ def checked_tensors(
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """The tensors of an open safetensors file, as they are stored and as the model wants them.
 
-    expected: shape and type by name. Raises InputError for any other tensors than these.
+    The latter are copies, which what happens to the file does not move. expected: shape and type by
+    name. Raises InputError for any other tensors than these.
     """
     wanted, found = set(expected), set(file.keys())
     for problem, names in (("lacks", wanted - found), ("has unknown", found - wanted)):
@@ -65,7 +75,7 @@ def checked_tensors(
                 "get the model again"
             )
         stored[name] = file.get_tensor(name)
-        weights[name] = stored[name].to(dtype)
+        weights[name] = stored[name].to(dtype, copy=True)
         if dtype.is_floating_point and not bool(torch.isfinite(weights[name]).all()):
             raise InputError(
                 f"{path}: tensor {name} has NaN or infinite values; get the model again"

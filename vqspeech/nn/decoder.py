@@ -56,7 +56,7 @@ class WaveNetDecoder(nn.Module):
         with torch.autocast(wave.device.type, enabled=False):  # the target: 8 bits must be exact
             bands = self.bank.split(wave.float())
         x = (bands / self.scale[:, None]).clamp(-1, 1)
-        compressed = x.sign() * torch.log1p(MU * x.abs()) / torch.log1p(torch.tensor(float(MU)))
+        compressed = x.sign() * torch.log1p(MU * x.abs()) / torch.log1p(x.new_tensor(float(MU)))
         steps = torch.where(x < 0, MU_ZERO, MU_LEVELS - 1 - MU_ZERO)
         return (MU_ZERO + torch.round(compressed * steps)).long().transpose(1, 2)
 

@@ -46,7 +46,7 @@ class _Batch:
             torch.from_numpy(np.stack(parts)).to(device) for parts in arrays
         )
         self._steps_per_frame = self._inputs.shape[1] // self._conditioning.shape[1]
-        self._temperature = torch.tensor(temperatures, device=device)
+        self._temperature = torch.tensor(temperatures, dtype=torch.float32, device=device)
         self._out = torch.zeros(self._uniforms.shape, dtype=torch.uint8, device=device)
         self._at = torch.zeros(1, dtype=torch.long, device=device)
 

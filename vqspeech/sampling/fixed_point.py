@@ -10,13 +10,10 @@ tanh and exponential are tables. Sampling uses the same numbers as coding.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from vqspeech.sampling.compilation import kernel
 from vqspeech.sampling.fixed_point_tables import POWER_BITS, TANH_BITS, TANH_LIMIT, TANH_STEPS
 from vqspeech.sampling.prior_weights import FRACTION, LARGEST
-
-FLAGS = {"cache": True, "error_model": "numpy", "nogil": True}
-"""No fast-math: there is nothing but integers here, and nothing to be gained."""
 
 DOUBLE = 2 * FRACTION
 """Bits after the point of a product."""
@@ -34,7 +31,7 @@ PLAIN = 1 << 16
 """Inverse temperature 1, in units of 2^-16."""
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always")
 def tanh_fixed(x, table):
     """tanh of x (units of 2^-28) in units of 2^-20: a table with straight lines between."""
     size = min(abs(x), TOP)
@@ -44,7 +41,7 @@ def tanh_fixed(x, table):
     return value if x >= 0 else -value
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always")
 def add_product(x, w, out):
     """out int64 [O] += x int32 [I] @ w int32 [I, O], in units of 2^-28."""
     for i in range(len(x)):
@@ -53,13 +50,13 @@ def add_product(x, w, out):
             out[j] += a * row[j]
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always")
 def rounded(x):
     """Units of 2^-28 to units of 2^-14, rounded, within the range that sums were sized for."""
     return min(max((x + HALF) >> FRACTION, -LARGEST), LARGEST)
 
 
-@njit(**FLAGS)
+@kernel()
 def step(net, state, conditioning, logits):
     """Logits int64 [K] (units of 2^-28) of the code after `state.previous`.
 
@@ -99,7 +96,7 @@ def step(net, state, conditioning, logits):
     add_product(low, net.output[state.codebook[0]], logits)
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always")
 def observe(net, state, code):
     """What code the last `step` was about."""
     codebooks, codes = net.output_bias.shape
@@ -107,7 +104,7 @@ def observe(net, state, code):
     state.codebook[0] = (state.codebook[0] + 1) % codebooks
 
 
-@njit(**FLAGS)
+@kernel()
 def frequencies(logits, inverse, power, out):
     """Softmax: logits int64 [K] to out int64 [K], at least 1 each, 2^24 in all.
 
@@ -130,7 +127,7 @@ def frequencies(logits, inverse, power, out):
     out[best] += left
 
 
-@njit(**FLAGS)
+@kernel()
 def force(net, state, conditioning, codes, out):
     """Frequencies out int64 [F, K] of each of the given codes [F]; used where none are coded."""
     logits = np.empty(net.output_bias.shape[1], np.int64)
@@ -140,7 +137,7 @@ def force(net, state, conditioning, codes, out):
         observe(net, state, codes[n])
 
 
-@njit(**FLAGS)
+@kernel()
 def nucleus(found, kept):
     """Keep the likeliest codes of frequencies `found` int64 [K] that reach `kept` in all.
 
@@ -166,7 +163,7 @@ class Drawing(NamedTuple):
     kept: int
 
 
-@njit(**FLAGS)
+@kernel()
 def sample(net, state, conditioning, drawing, randoms, out):
     """Draw codes out [F]: one for each of `randoms` int64 [F] in 0 .. 2^31 - 1."""
     codes, (inverse, kept) = net.output_bias.shape[1], drawing

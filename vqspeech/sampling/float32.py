@@ -7,7 +7,6 @@ import numpy as np
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.parallel import mapped_ahead
 from vqspeech.sampling import float32_kernels
-from vqspeech.sampling.compilation import announce_compilation
 from vqspeech.sampling.float32_weights import Float32State, new_state, pack_wavenet
 from vqspeech.sampling.work import Work
 
@@ -24,7 +23,6 @@ class Float32Backend:
 
     def sample(self, work: Sequence[Work], threads: int) -> list[np.ndarray]:
         """As in `Backend`."""
-        announce_compilation(float32_kernels.run)
         return list(mapped_ahead(self._sampled, work, threads))
 
     def _sampled(self, work: Work) -> np.ndarray:

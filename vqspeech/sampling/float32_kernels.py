@@ -8,8 +8,8 @@ stored once for four of them.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from vqspeech.sampling.compilation import kernel
 from vqspeech.sampling.maths import FLAGS, copy, draw_bands, embed, gated32
 
 
@@ -23,7 +23,7 @@ class Space(NamedTuple):
     top: np.ndarray
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def add_product(x, w, out):
     """out [O] += x [I] @ w [I, O]."""
     inputs, outputs = w.shape
@@ -39,7 +39,7 @@ def add_product(x, w, out):
             out[j] += a * p[j]
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def step(net, state, conditioning, inputs, space, logits):
     """One step of the network: reads `state.previous`, fills logits [bands * 256].
 
@@ -76,7 +76,7 @@ def step(net, state, conditioning, inputs, space, logits):
     add_product(top, net.output, logits)
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def run(net, work, forced, out, logits):
     """Sample freely, or with `forced` follow the samples that `out` holds.
 

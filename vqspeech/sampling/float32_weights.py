@@ -58,7 +58,8 @@ def pack_wavenet(decoder: WaveNetDecoder) -> Float32WaveNet:
     """Copy a decoder's weights into kernel order."""
     stack = decoder.stack
     width = stack.residual_channels
-    last = torch.zeros(width, width), torch.zeros(width)
+    zeros = decoder.embedding.new_zeros
+    last = zeros(width, width), zeros(width)
     residual = [(layer.weight, layer.bias) for layer in stack.residual] + [last]
     skip = _inputs_first(stack.skip.weight)
     return Float32WaveNet(

@@ -8,7 +8,6 @@ import numpy as np
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.parallel import mapped_ahead
 from vqspeech.sampling import int8_kernels, int8_weights
-from vqspeech.sampling.compilation import announce_compilation
 from vqspeech.sampling.float32_weights import pack_wavenet
 from vqspeech.sampling.work import Work
 
@@ -29,7 +28,6 @@ class Int8Backend:
 
     def sample(self, work: Sequence[Work], threads: int) -> list[np.ndarray]:
         """As in `Backend`."""
-        announce_compilation(int8_kernels.run)
         # The longest first: at any step the streams that still run are the first ones.
         order = sorted(range(len(work)), key=lambda i: -len(work[i].inputs))
         each = max(1, min(TOGETHER, -(-len(order) // threads)))

@@ -10,8 +10,8 @@ there are: a stream gives the same samples alone, in any batch and on any number
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from vqspeech.sampling.compilation import kernel
 from vqspeech.sampling.elementwise import add_residual, gate, rectify, to_int16
 from vqspeech.sampling.int8_weights import Int8State
 from vqspeech.sampling.maths import FLAGS, copy, draw_bands, embed, full_vectors, largest_magnitude
@@ -54,12 +54,12 @@ class Space(NamedTuple):
     past_sums: np.ndarray
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def padded(size):
     return (size + GROUP - 1) // GROUP * GROUP
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def add_scaled(sums, scale, input_scale, bias, out):
     """out = bias + scaled integer sums."""
     full_vectors()
@@ -67,7 +67,7 @@ def add_scaled(sums, scale, input_scale, bias, out):
         out[i] = bias[i] + input_scale * scale[i] * np.float32(sums[i])
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def new_space(net, streams):
     width, channels = net.embedding.shape[2], len(net.skip_bias)
     widest = max(padded(len(net.output_bias)), padded(2 * width), padded(channels))
@@ -87,7 +87,7 @@ def new_space(net, streams):
 
 
 # Inlined, as a call would count the references to every array of its arguments, at each step.
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def run_layers(net, batch, n, active, space):
     """Step n through the layers: `space.x` to all of `space.z`. Returns where the weights go on."""
     state, x, peaks, z = batch.state, space.x, space.peaks, space.z
@@ -122,7 +122,7 @@ def run_layers(net, batch, n, active, space):
     return at
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def run_head(net, at, active, space):
     """From all of `space.z` to the sums of the logits, over inputs of scale `present_scale`."""
     skip, above, peaks, sums, z = space.skip, space.above, space.peaks, space.sums, space.z
@@ -151,7 +151,7 @@ def run_head(net, at, active, space):
     product(net.weights, at, (channels, outputs), above, active, sums)
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def run(net, batch, forced, out, logits):
     """Sample freely, or with `forced` let the streams follow the samples that `out` holds.
 

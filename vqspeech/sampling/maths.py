@@ -9,12 +9,13 @@ samples that a step begins with and those that it ends with.
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from vqspeech.sampling.compilation import kernel
 from vqspeech.sampling.inverse_cdf import BLOCK, find_block
 
-FLAGS = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
+FLAGS = {"fastmath": {"contract"}}
 LEVELS = 256
 SMALLEST = np.float32(2**-25)
 """Half the step of a uniform float32 random number."""
@@ -77,7 +78,7 @@ def float_of(typing, bits):
     return types.float32(types.int32), generate
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def exp32(x):
     """exp of x <= 0 in float32."""
     x = max(x, LOWEST)
@@ -88,13 +89,13 @@ def exp32(x):
     return float_of(bits_of(p) + np.int32(bits_of(shifted) << MANTISSA))
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def ordered(bits):
     """The bits of a float32 to an int32 that is ordered as the floats are, and back."""
     return np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & MAGNITUDE))
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def largest(x):
     """The largest of x [N]; by integers, which vectorise where floats do not, for their NaNs."""
     full_vectors()
@@ -104,7 +105,7 @@ def largest(x):
     return float_of(ordered(peak))
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def largest_magnitude(x):
     """The largest |x| of x [N]."""
     full_vectors()
@@ -114,7 +115,7 @@ def largest_magnitude(x):
     return float_of(peak)
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def gated32(a, b):
     """tanh(a) sigmoid(b) in float32, with one division."""
     a, b = min(max(a, -LIMIT), LIMIT), min(max(HALF * b, -LIMIT), LIMIT)
@@ -126,14 +127,14 @@ def gated32(a, b):
     return p * (HALF * (u + v)) / (q * v)
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def copy(source, out):
     """out = source, without the intermediate copy that numba makes of an assigned slice."""
     for i in range(len(out)):
         out[i] = source[i]
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def embed(table, previous, inputs, x):
     """x [R] = inputs [R] + sum over bands of the rows of the previous samples."""
     copy(inputs, x)
@@ -143,7 +144,7 @@ def embed(table, previous, inputs, x):
             x[i] += row[i]
 
 
-@njit(**FLAGS)
+@kernel(**FLAGS)
 def draw(logits, uniform, temperature):
     """An index from logits [256] by inverse CDF at `uniform`; temperature 0: the most likely.
 
@@ -168,7 +169,7 @@ def draw(logits, uniform, temperature):
     return last  # rounding: the target lies a hair beyond the sum of the last block
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always", **FLAGS)
 def draw_bands(logits, uniforms, temperature, out):
     """`draw` of every band: logits [bands * 256], uniforms and out [bands]."""
     for band in range(len(out)):

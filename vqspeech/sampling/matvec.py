@@ -16,9 +16,11 @@ which every processor that numba knows can run; only the choice of instructions 
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from vqspeech.sampling.compilation import kernel
 
 LANES = 16
 """32-bit sums in a vector (512 bits; halved by LLVM where registers are narrower)."""
@@ -131,7 +133,7 @@ def _group_product(streams: int, chains: int):
 _one, _two, _four = _group_product(1, 2), _group_product(2, 1), _group_product(4, 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def product(weights, start, shape, x, streams, sums):
     """sums [streams, outputs] (int32) = x [streams, inputs] (int16) @ matrix (int8).
 

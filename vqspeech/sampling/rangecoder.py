@@ -7,9 +7,9 @@ the last interval; a decoder reads zeros after it.
 """
 
 import numpy as np
-from numba import njit
 
-from vqspeech.sampling.fixed_point import FLAGS, FREQUENCY_BITS, PLAIN, frequencies, observe, step
+from vqspeech.sampling.compilation import kernel
+from vqspeech.sampling.fixed_point import FREQUENCY_BITS, PLAIN, frequencies, observe, step
 
 BITS = 48
 FULL, BOTTOM = 1 << BITS, 1 << (BITS - 8)
@@ -19,7 +19,7 @@ BYTES_A_CODE = FREQUENCY_BITS // 8 + 1
 """More than the rarest code can take."""
 
 
-@njit(inline="always", **FLAGS)
+@kernel(inline="always")
 def put(coder, byte, out):
     """Append a byte of `low` (0 to 511: the ninth bit is a carry into what was kept back).
 
@@ -39,7 +39,7 @@ def put(coder, byte, out):
     coder[1] = byte & 255
 
 
-@njit(**FLAGS)
+@kernel()
 def finish(coder, low, size, out):
     """Write the shortest end: the number in [low, low + size) with the fewest bytes."""
     count = value = np.int64(0)
@@ -59,7 +59,7 @@ def finish(coder, low, size, out):
     return length
 
 
-@njit(**FLAGS)
+@kernel()
 def encode(net, state, conditioning, codes, out):
     """Codes int64 [F] to bytes in `out` uint8 [F * BYTES_A_CODE + 16]; returns their number.
 
@@ -84,7 +84,7 @@ def encode(net, state, conditioning, codes, out):
     return finish(coder, low, size, out)
 
 
-@njit(**FLAGS)
+@kernel()
 def decode(net, state, conditioning, data, out):
     """Bytes `data` uint8 [N] to codes out [F]. Any bytes give some codes: a checksum must tell."""
     number = net.output_bias.shape[1]

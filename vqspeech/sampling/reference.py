@@ -73,7 +73,7 @@ class ReferenceBackend:
         """A stream that has seen nothing, B = 1."""
         stack = self._decoder.stack
         return State(
-            torch.zeros(1, sum(stack.dilations), stack.residual_channels, device=self._device),
+            self._decoder.embedding.new_zeros(1, sum(stack.dilations), stack.residual_channels),
             torch.zeros(1, dtype=torch.long, device=self._device),
             torch.full((1, self._decoder.bands), MU_ZERO, device=self._device),
         )
@@ -91,7 +91,7 @@ class ReferenceBackend:
         """Samples [N, bands], drawn if none are given, and their logits [N, bands, 256]."""
         state, *arrays, temperature = work
         conditioning, inputs, uniforms = (torch.from_numpy(a).to(self._device) for a in arrays)
-        heat = torch.tensor([temperature], device=self._device)
+        heat = torch.tensor([temperature], dtype=torch.float32, device=self._device)
         steps_per_frame = len(inputs) // len(conditioning)
         found, logits = [], []
         for n in range(len(inputs)):

@@ -10,6 +10,7 @@ from torch import Tensor
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.excitation import PhaseWalk
 from vqspeech.nn.subbands import TAPS, FilterBank
+from vqspeech.nn.surroundings import one_thread, threads
 from vqspeech.sampling.backend import backend_for
 from vqspeech.sampling.work import Work
 
@@ -24,7 +25,7 @@ class BandJoiner:
 
     def __init__(self, bank: FilterBank):
         self._bank = bank
-        self._tail = torch.zeros(1, TAPS + 1 - bank.bands)  # moves to the device of the bands
+        self._tail = torch.zeros(1, TAPS + 1 - bank.bands, dtype=torch.float32)  # moves to the device of the bands
         self._skip = TAPS // 2  # the response begins this early
 
     def add(self, bands: Tensor) -> np.ndarray:
@@ -62,20 +63,23 @@ class WaveNetStream:
 
         f0: [1, n], a frame for every 10 ms of them, Hz, 0 unvoiced; for a decoder with excitation.
         """
-        conditioning = to_numpy(self._decoder.conditioning(hidden)[0])
+        with one_thread:
+            conditioning = to_numpy(self._decoder.conditioning(hidden)[0])
         steps = len(conditioning) * steps_per_frame
         if self._walk is None or self._decoder.excitation is None:
             inputs = np.zeros((steps, self._decoder.stack.residual_channels), np.float32)
         else:
             assert f0 is not None, "a decoder with excitation follows an F0"
-            inputs = to_numpy(self._decoder.excitation(self._walk(f0))[0])
+            with one_thread:
+                inputs = to_numpy(self._decoder.excitation(self._walk(f0))[0])
         uniforms = self._random.random((steps, self._decoder.bands), dtype=np.float32)
         return Work(self.state, conditioning, inputs, uniforms, self.temperature)
 
     def join(self, indices: np.ndarray) -> np.ndarray:
         """The next mu-law indices [N, bands] to the samples that are now final, float32."""
         given = torch.from_numpy(indices.astype(np.int64))[None].to(self._decoder.embedding.device)
-        return self._joiner.add(self._decoder.bands_of(given))
+        with one_thread:
+            return self._joiner.add(self._decoder.bands_of(given))
 
     def finish(self) -> np.ndarray:
         """The last samples, once all frames are in."""
@@ -113,7 +117,7 @@ class WaveNetSampler:
             one.work(frames, self._steps_per_frame, pitch)
             for one, frames, pitch in zip(streams, hidden, f0, strict=True)
         ]
-        found = self._backend.sample(work, torch.get_num_threads())
+        found = self._backend.sample(work, threads())
         return [one.join(indices) for one, indices in zip(streams, found, strict=True)]
 
     def together(

@@ -21,6 +21,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
+from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.synthesis.encoding import RecordingEncoder, levelled_blocks
 from vqspeech.synthesis.hidden import PITCH_SECONDS
 from vqspeech.synthesis.loaded import LoadedModel
@@ -67,6 +68,7 @@ class HeldOut(NamedTuple):
         return self.nats < self.nearest_nats
 
 
+@in_own_surroundings
 def enroll(
     loaded: LoadedModel,
     name: str,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
-import torch
 
 from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.nn.filter_banks import FFT, LOG_FLOOR, WINDOW, LogMel
+from vqspeech.nn.surroundings import plain_constants, threads
 from vqspeech.parallel import mapped_ahead
 
 NNLS_ROUNDS, PHASE_ROUNDS = 32, 16
@@ -22,7 +22,8 @@ FADE_SECONDS = 0.04
 @lru_cache(maxsize=4)
 def mel_filters(mels: int) -> np.ndarray:
     """Mel filters [mels, FFT // 2 + 1]."""
-    return np.ascontiguousarray(LogMel(mels).get_buffer("filters").numpy().T)
+    with plain_constants():
+        return np.ascontiguousarray(LogMel(mels).get_buffer("filters").numpy().T)
 
 
 def mel_to_magnitude(log_mel: np.ndarray) -> np.ndarray:
@@ -93,8 +94,7 @@ def griffin_lim_pieces(log_mels: Iterable[np.ndarray], seed: int = 0) -> Iterato
             before = log_mel[:, -fade:]
 
     last = None
-    threads = torch.get_num_threads()
-    for wave in mapped_ahead(lambda mel: griffin_lim(mel, seed), overlapping(), threads):
+    for wave in mapped_ahead(lambda mel: griffin_lim(mel, seed), overlapping(), threads()):
         # Each piece starts with the end of the one before it, and fades over there.
         if last is not None:
             wave[: len(ramp)] = wave[: len(ramp)] * ramp + last * ramp[::-1]

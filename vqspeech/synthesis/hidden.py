@@ -8,6 +8,7 @@ import torch
 
 from vqspeech.codes.codes import Codes
 from vqspeech.nn.guidance import guided
+from vqspeech.nn.surroundings import one_thread
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import NO_CHANGE, Change
 
@@ -48,18 +49,22 @@ class HiddenFrames:
         if with_mel and change.guidance:
             average = self._loaded.model.speakers.weight.mean(0, keepdim=True)
             voices = torch.cat([voices, average])
-        conditioning, f0 = self._loaded.model.conditioning, None
         for hidden in self._hidden(codes, voices, frames):
-            own, log_mel = hidden[:1], None
-            if self._loaded.predicts_pitch:
-                f0 = conditioning.pitch(own).f0() * 2 ** (change.semitones / 12)
-            if with_mel:
-                found = conditioning.log_mel(hidden)
-                log_mel = (
-                    guided(found[0], found[1], change.guidance) if change.guidance else found[0]
-                )
-                log_mel = log_mel.cpu().numpy()
-            yield Predicted(own, f0, log_mel)
+            with one_thread:
+                predicted = self._predicted(hidden, change, with_mel)
+            yield predicted
+
+    def _predicted(self, hidden: torch.Tensor, change: Change, with_mel: bool) -> Predicted:
+        """What is predicted from hidden frames [N, H, F], of the average voice too with guidance."""
+        conditioning, f0, log_mel = self._loaded.model.conditioning, None, None
+        own = hidden[:1]
+        if self._loaded.predicts_pitch:
+            f0 = conditioning.pitch(own).f0() * 2 ** (change.semitones / 12)
+        if with_mel:
+            found = conditioning.log_mel(hidden)
+            log_mel = guided(found[0], found[1], change.guidance) if change.guidance else found[0]
+            log_mel = log_mel.cpu().numpy()
+        return Predicted(own, f0, log_mel)
 
     def _hidden(self, codes: Codes, voices: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
         """Hidden frames [N, H, <= frames] of N voices [N, S]."""
@@ -69,7 +74,9 @@ class HiddenFrames:
         for start in range(0, codes.frames, frames):
             left = max(0, start - context) // books * books  # the first codebook's turn
             part = indices[None, left : start + frames + context].to(self._loaded.device)
-            yield model.hidden(part, voices)[..., start - left : start - left + frames]
+            with one_thread:
+                hidden = model.hidden(part, voices)
+            yield hidden[..., start - left : start - left + frames]
 
     def median_f0(self, codes: Codes, vector: torch.Tensor) -> float:
         """Median F0 in Hz that the codes' first minute has in the voice of `vector` [1, S].

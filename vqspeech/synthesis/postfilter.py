@@ -21,6 +21,7 @@ from torch import Tensor
 from vqspeech.audio.signal import FILTER_BANK_HOP
 from vqspeech.config.model import PostFilterConfig
 from vqspeech.nn.filter_banks import FFT, WINDOW
+from vqspeech.nn.surroundings import one_thread
 from vqspeech.synthesis.griffin_lim import between_frames, mel_filters
 
 ONSET_SPREAD, ONSET_REACH = 1.5, 4
@@ -56,7 +57,7 @@ def _bands(mels: int) -> tuple[Tensor, Tensor]:
 
 @lru_cache(maxsize=1)
 def _window() -> Tensor:
-    return torch.hann_window(WINDOW)
+    return torch.hann_window(WINDOW, dtype=torch.float32)
 
 
 def _analyse(wave: Tensor) -> Tensor:
@@ -91,7 +92,7 @@ def with_contrast(log_mel: Tensor, config: PostFilterConfig) -> Tensor:
 def with_onsets(log_mel: Tensor, gain: float) -> Tensor:
     """A predicted log-mel [mels, n] with its onsets `gain` times once more: the prediction blurs
     what the codes leave open, and blurred onsets cost a recogniser, and an ear, its consonants."""
-    places = torch.arange(-ONSET_REACH, ONSET_REACH + 1)
+    places = torch.arange(-ONSET_REACH, ONSET_REACH + 1, dtype=torch.float32)
     weights = torch.exp(-0.5 * (places / ONSET_SPREAD) ** 2)
     padded = F.pad(log_mel[:, None], (ONSET_REACH, ONSET_REACH), mode="replicate")
     around = F.conv1d(padded, (weights / weights.sum())[None, None])[:, 0]
@@ -163,7 +164,8 @@ class PostFilter:
         wave = self._wave[: log_mel.shape[1] * FILTER_BANK_HOP]
         log_mel = log_mel[:, : len(wave) // FILTER_BANK_HOP]
         begin = (self._done - self._first) * FILTER_BANK_HOP
-        made = postfilter(wave, log_mel, self._config)
+        with one_thread:
+            made = postfilter(wave, log_mel, self._config)
         made = made[begin : (end - self._first) * FILTER_BANK_HOP]
         self._done = end
         old = max(0, end - self._margin) - self._first
