@@ -59,13 +59,39 @@ def test_ranks_split_the_same_list(packed):
     assert equal(whole[:2], [np.concatenate([p[i] for p in parts]) for i in range(2)])
 
 
-def test_ranks_split_f0_and_phonemes_too(packed, tracks):
-    whole = Crops(packed, "train", BatchShape(640, 6), seed=0, tracks=tracks).batch_at(11)
-    parts = [
-        Crops(packed, "train", BatchShape(640, 2, rank, 3), 0, tracks=tracks).batch_at(11)
-        for rank in range(3)
-    ]
+def test_ranks_split_tracks_and_references_too(packed, tracks):
+    whole = Crops(packed, "train", BatchShape(640, 6, reference=900), 0, tracks).batch_at(11)
+    shapes = [BatchShape(640, 2, rank, 3, 900) for rank in range(3)]
+    parts = [Crops(packed, "train", shape, 0, tracks).batch_at(11) for shape in shapes]
     assert equal(whole, [np.concatenate(part) for part in zip(*parts, strict=True)])
+
+
+def test_a_reference_is_other_speech_of_the_same_speaker(packed):
+    batch = Crops(packed, "train", BatchShape(1000, 24, reference=1500), seed=0).batch_at(2)
+    assert (batch.reference.shape, batch.reference.dtype) == ((24, 1500), np.int16)
+    starts = set()
+    for crop, reference, speaker in zip(batch.wave, batch.reference, batch.speaker, strict=True):
+        row, start = place_of(packed, reference)
+        assert packed.index["utterances"]["speaker"][row] == speaker
+        assert row != place_of(packed, crop)[0]
+        starts.add(start)
+    assert len(starts) > 12, "it begins anywhere"
+
+
+def test_a_reference_changes_none_of_the_crops(packed):
+    plain = Crops(packed, "train", BatchShape(640, 6), seed=0).batch_at(5)
+    heard = Crops(packed, "train", BatchShape(640, 6, reference=900), seed=0).batch_at(5)
+    assert equal(plain[:2], heard[:2])
+
+
+def test_a_reference_longer_than_any_utterance_is_repeated(packed):
+    batch = Crops(packed, "train", BatchShape(640, 3, reference=20_000), seed=0).batch_at(0)
+    for reference in batch.reference:
+        row, start = place_of(packed, reference[:6000])
+        assert start == 0
+        length = len(packed.audio(row))
+        again = reference[length : 2 * length]
+        assert len(again) and np.array_equal(again, reference[: len(again)])
 
 
 def place_of(packed, crop):

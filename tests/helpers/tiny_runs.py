@@ -46,6 +46,7 @@ EVERYTHING = CONFIG | {
     "conditioning": CONFIG["conditioning"]
     | {"pitch_head": True, "phoneme_head": True, "film": True},
     "decoder": CONFIG["decoder"] | {"harmonics": 2},
+    "speaker_encoder": {"channels": 8, "dilations": [1], "reference_seconds": 0.2},
 }
 """With every term of the loss there is."""
 

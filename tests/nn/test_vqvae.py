@@ -1,6 +1,7 @@
 """The training graph: which terms there are, what they are, and what freezing means."""
 
 import copy
+import dataclasses
 import math
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from vqspeech.audio import read
 from vqspeech.checkpoint.model import load_checkpoint
+from vqspeech.config.model import SpeakerEncoderConfig
 from vqspeech.nn import vqvae
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.phonemes import UNKNOWN
@@ -261,3 +263,45 @@ def test_nats_per_step_of_pieces_are_those_of_the_whole(preset, request):
         hidden = model.hidden(indices[only], voices[only])
         whole = model.nats(batch.wave[only], hidden, (0, frames), f0)
         assert float(one) == pytest.approx(bands * float(whole), rel=1e-5)
+
+
+def with_speaker_encoder(config, **changes):
+    part = SpeakerEncoderConfig(channels=8, dilations=(1,), **changes)
+    return dataclasses.replace(config, speaker_encoder=part)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_in_training_a_share_of_the_crops_is_given_the_speaker_encoders_vector(narrow_base, share):
+    model = ready(with_speaker_encoder(narrow_base, share=share))
+    batch = crops(model.config)._replace(reference=0.1 * torch.randn(2, 3200))
+    losses = model(batch, with_decoder=False)
+    (losses.mel + losses.pitch).backward()
+    identities, heard = model.speakers.weight.grad, model.speaker_encoder.stem.linear.weight.grad
+    assert bool((identities != 0).any()) == (share == 0)
+    assert bool((heard != 0).any()) == (share == 1)
+
+
+def test_of_an_invented_voice_the_codes_say_nothing_and_its_pitch_follows(narrow_base):
+    model = ready(with_speaker_encoder(narrow_base, share=1.0, invented=0.3)).eval()
+    batch = crops(model.config)._replace(reference=0.1 * torch.randn(2, 3200))
+    plain = model(batch, with_decoder=False)
+    assert torch.equal(model._told(batch, False)[1], model.target_mel(batch.wave))
+    model.train()
+    vectors, target, f0 = model._told(batch, False)
+    scale = f0[batch.f0 > 0] / batch.f0[batch.f0 > 0]
+    assert not torch.equal(target, model.target_mel(batch.wave))
+    assert bool((scale.log().abs() <= 0.3001).all()) and scale.unique().numel() > 1
+    assert torch.equal(model._told(batch, True)[1], model.target_mel(batch.wave))
+    assert plain.mel.isfinite() and vectors.shape == model.speakers(batch.speaker).shape
+
+
+def test_without_a_reference_the_identities_are_trained_as_ever(narrow_base):
+    model = ready(with_speaker_encoder(narrow_base, share=1.0))
+    model(crops(model.config), with_decoder=False).mel.backward()
+    assert model.speaker_encoder.stem.linear.weight.grad is None
+
+
+def test_a_voice_is_the_speaker_encoders_vector_of_its_log_mel(narrow_base):
+    model = ready(with_speaker_encoder(narrow_base)).eval()
+    wave = 0.1 * torch.randn(2, 4800)
+    assert torch.equal(model.voice(wave), model.speaker_encoder(model.target_mel(wave)))

@@ -20,16 +20,22 @@ def parts_of(names):
     return {name.split(".")[0] for name in names}
 
 
+CROPS = 12
+"""Enough that some have the speaker's identity and some the speaker encoder's vector."""
+
+
 def batch_for(config, phonemes=True):
     """Crops with whatever the model of `config` is trained on, half of it voiced and known."""
-    wave, f0, labels = 0.1 * torch.randn(2, 20 * config.hop), None, None
+    wave, f0, labels, reference = 0.1 * torch.randn(CROPS, 20 * config.hop), None, None, None
     if config.conditioning.pitch_head:
-        f0 = torch.empty(2, wave.shape[1] // 160).uniform_(80, 300)
+        f0 = torch.empty(CROPS, wave.shape[1] // 160).uniform_(80, 300)
         f0[:, ::2] = 0
     if config.conditioning.phoneme_head and phonemes:
-        labels = torch.randint(0, 40, (2, 20))
+        labels = torch.randint(0, 40, (CROPS, 20))
         labels[:, ::2] = -1
-    return Batch(wave, torch.tensor([0, 1]), f0, labels)
+    if config.speaker_encoder is not None:
+        reference = 0.1 * torch.randn(CROPS, config.reference_samples)
+    return Batch(wave, torch.arange(CROPS) % 2, f0, labels, reference)
 
 
 def assert_gradients_reach_exactly_what_is_trained(config, name, phonemes=True):
@@ -63,6 +69,7 @@ def test_gradients_reach_exactly_the_trained_parameters(kind, name, update, requ
     expected |= {"decoder"} if name != "codes" else set()
     expected |= {"quantizer"} if name != "waveform" and update == "gradient" else set()
     expected |= {"phoneme_head"} if name != "waveform" and kind == "everything" else set()
+    expected |= {"speaker_encoder"} if kind == "everything" else set()
     assert assert_gradients_reach_exactly_what_is_trained(config, name) == expected
 
 
@@ -76,7 +83,7 @@ def test_without_phonemes_what_reads_them_is_frozen(everything, name):
 def test_the_new_terms_reach_what_they_are_for(everything):
     """Each alone: pitch the whole way to the encoder, phonemes all but the speaker's side."""
     for term, expected in (
-        ("pitch", {"encoder", "conditioning", "speakers"}),
+        ("pitch", {"encoder", "conditioning", "speakers", "speaker_encoder"}),
         ("phonemes", {"encoder", "phoneme_head"}),
     ):
         model, batch = VQVAE(everything, 2).train(), batch_for(everything)

@@ -122,6 +122,23 @@ class ConditioningConfig(Table, table="conditioning"):
 
 
 @dataclass(frozen=True)
+class SpeakerEncoderConfig(Table, table="speaker_encoder"):
+    """A voice vector from some seconds of anybody's speech (`nn.speaker_encoder`).
+
+    share: of the training crops in which its vector stands in the identity's place.
+    reference_seconds: of the same speaker's speech that it then hears. invented: in half of these,
+    in the stage "codes", the frequencies of both are scaled by up to exp(+-invented), which makes
+    another voice.
+    """
+
+    channels: int = within(1, 4096, 192)
+    dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4, 8))
+    share: float = within(0.0, 1.0, 0.5)
+    reference_seconds: float = within(0.1, 60.0, 3.0)
+    invented: float = within(0.0, 0.5, 0.12)
+
+
+@dataclass(frozen=True)
 class DecoderConfig(Table, table="decoder"):
     """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network.
 
@@ -186,6 +203,7 @@ class Config(Table, table="model"):
     postfilter: PostFilterConfig = field(default_factory=PostFilterConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     prior: PriorConfig | None = None
+    speaker_encoder: SpeakerEncoderConfig | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -264,6 +282,14 @@ class Config(Table, table="model"):
     def crop_frames(self, stage: StageConfig) -> int:
         """Code frames in a training crop of `stage`: whole ones, at least one."""
         return max(1, round(stage.crop_seconds * self.frame_rate))
+
+    @property
+    def reference_samples(self) -> int:
+        """Samples of the same speaker that the speaker encoder hears with a crop; 0 without one."""
+        if self.speaker_encoder is None:
+            return 0
+        frames = round(self.speaker_encoder.reference_seconds * SAMPLE_RATE / FILTER_BANK_HOP)
+        return frames * FILTER_BANK_HOP
 
     def decoder_window(self, stage: StageConfig) -> tuple[int, int]:
         """First and last + 1 frame, in the middle of a crop, on which the WaveNet is trained."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vqspeech.audio.signal import FILTER_BANK_HOP
+from vqspeech.data.index import OTHER
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import F0Track, PhonemeTrack
 from vqspeech.errors import InputError
@@ -19,24 +20,27 @@ class CropBatch(NamedTuple):
 
     wave: int16 [B, T]. speaker: rows, int64 [B]. f0: float32 [B, T / 160], Hz at the middle of each
     10 ms, 0 unvoiced. phonemes: int64 [B, T / hop] at the middle of each code frame, -1 unknown.
-    None: not asked for.
+    reference: int16 [B, R], other speech of the same speakers. None: not asked for.
     """
 
     wave: np.ndarray
     speaker: np.ndarray
     f0: np.ndarray | None = None
     phonemes: np.ndarray | None = None
+    reference: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class BatchShape:
     """A batch: crops of so many samples; the share that process `rank` of `world` gets of the
-    `crops * world` that all of them draw together."""
+    `crops * world` that all of them draw together. reference: samples of the same speaker that come
+    with each crop; 0: none."""
 
     samples: int
     crops: int
     rank: int = 0
     world: int = 1
+    reference: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Crops:
         if not len(self._rows):
             raise InputError(f"{corpus.folder}: has no audio for {split}; prepare a larger corpus")
         self._ends = np.cumsum(corpus.index["utterances"]["samples"][self._rows])
+        self._of_speaker = self._group() if shape.reference else {}
 
     def batch_at(self, step: int) -> CropBatch:
         """The crops of training step `step`.
@@ -78,10 +83,11 @@ class Crops:
         Utterances shorter than the crop are followed by zeros.
         """
         rng = np.random.default_rng([self._seed, step])
-        samples, batch, rank, world = astuple(self.shape)
+        samples, batch, rank, world, reference = astuple(self.shape)
         count = batch * world
         picks = np.searchsorted(self._ends, rng.integers(self._ends[-1], size=count), side="right")
         places = rng.random(count)
+        others = rng.random((2, count)) if reference else places[None]
         mine = slice(rank * batch, (rank + 1) * batch)
         out = np.zeros((batch, samples), np.int16)
         rows = self._rows[picks[mine]]
@@ -94,7 +100,34 @@ class Crops:
             starts.append(start)
         f0 = self._along(self._tracks.f0, FILTER_BANK_HOP, rows, starts)
         phonemes = self._along(self._tracks.phonemes, self._tracks.hop, rows, starts)
-        return CropBatch(out, self._corpus.index["utterances"]["speaker"][rows], f0, phonemes)
+        heard = None
+        if reference:
+            chosen = zip(rows, *others[:, mine], strict=True)
+            heard = np.stack([self._other_speech(*one, reference) for one in chosen])
+        speakers = self._corpus.index["utterances"]["speaker"][rows]
+        return CropBatch(out, speakers, f0, phonemes, heard)
+
+    def _group(self) -> dict[int, np.ndarray]:
+        """The split's rows of each speaker; `other` is many people, so it has none."""
+        speakers = self._corpus.index["utterances"]["speaker"][self._rows]
+        return {
+            int(number): self._rows[speakers == number]
+            for number in np.unique(speakers)
+            if self._corpus.speakers[number] != OTHER
+        }
+
+    def _other_speech(self, row: int, choice: float, place: float, samples: int) -> np.ndarray:
+        """Speech of who speaks utterance `row`: int16 [samples].
+
+        Of another utterance of theirs, if there is one; an utterance that is shorter is repeated.
+        """
+        rows = self._of_speaker.get(int(self._corpus.index["utterances"]["speaker"][row]))
+        if rows is not None and len(rows) > 1:
+            here = int(np.searchsorted(rows, row))
+            row = rows[(here + 1 + int(choice * (len(rows) - 1))) % len(rows)]
+        audio = self._corpus.audio(row)
+        start = int(place * (max(0, len(audio) - samples) + 1))
+        return np.resize(audio[start : start + samples], samples)
 
     def _along(self, track, hop: int, rows, starts) -> np.ndarray | None:
         """A track, if there is one, at the middle of every `hop` samples of the crops."""

@@ -15,6 +15,7 @@ from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.heads import CepstralDistance, PhonemeHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
+from vqspeech.nn.speaker_encoder import SpeakerEncoder, draw_heard, in_voice
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
@@ -43,12 +44,15 @@ class Batch(NamedTuple):
 
     wave: [B, T], T a multiple of hop. speaker: [B] rows. f0: [B, T / 160] in Hz, 0 where unvoiced,
     for a model that predicts pitch. phonemes: [B, F] (`nn.phonemes`), None where not known.
+    reference: [B, R], R a multiple of 160: other speech of the same speakers, for a model with a
+    speaker encoder; None: of none is it asked.
     """
 
     wave: Tensor
     speaker: Tensor
     f0: Tensor | None = None
     phonemes: Tensor | None = None
+    reference: Tensor | None = None
 
 
 class VQVAE(nn.Module):
@@ -68,6 +72,10 @@ class VQVAE(nn.Module):
         self.phoneme_head = None
         if config.conditioning.phoneme_head:
             self.phoneme_head = PhonemeHead(dim, books, config.conditioning.dropout)
+        self.speaker_encoder = None
+        if config.speaker_encoder is not None:
+            width = config.conditioning.speaker_dim
+            self.speaker_encoder = SpeakerEncoder(config.speaker_encoder, mels, width)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -82,6 +90,11 @@ class VQVAE(nn.Module):
     def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
         """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
         return self.conditioning(self.quantizer.lookup(indices), speaker)
+
+    def voice(self, wave: Tensor) -> Tensor:
+        """Speaker vectors [B, S] of waveforms [B, n * 160]; of a model with a speaker encoder."""
+        assert self.speaker_encoder is not None
+        return self.speaker_encoder(self.target_mel(wave))
 
     def forward(
         self,
@@ -107,14 +120,15 @@ class VQVAE(nn.Module):
                 quantized = self.quantizer(self.encoder(wave))
         else:
             quantized = self.quantizer(self.encoder(wave))
-        hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker))
+        vectors, target, f0 = self._told(batch, with_decoder)
+        hidden = self.conditioning(quantized.z_q, vectors)
         mel = cepstra = pitch = phonemes = nats = None
         if self.conditioning.log_mel_head is not None:
-            off = self.conditioning.log_mel(hidden).float() - self.target_mel(wave)
+            off = self.conditioning.log_mel(hidden).float() - target
             mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
         if self.conditioning.pitch_head is not None:
-            assert batch.f0 is not None
-            pitch = self.conditioning.pitch(hidden).loss(batch.f0)
+            assert f0 is not None
+            pitch = self.conditioning.pitch(hidden).loss(f0)
         if self.phoneme_head is not None and batch.phonemes is not None:
             phonemes = self.phoneme_head.loss(quantized.z_q, batch.phonemes)
         if with_decoder:
@@ -122,6 +136,25 @@ class VQVAE(nn.Module):
         codebook, commitment = quantized.codebook_loss, quantized.commitment_loss
         auxiliary = (mel, cepstra, pitch, phonemes)
         return Losses(nats, codebook, commitment, *auxiliary, quantized.usage)
+
+    def _told(self, batch: Batch, with_decoder: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Speaker vectors [B, S], and the log-mel and the F0 that crops are to have.
+
+        In training some vectors are the speaker encoder's, and, where no decoder has to say the
+        samples themselves, some of their voices are invented.
+        """
+        vectors, target, f0 = self.speakers(batch.speaker), self.target_mel(batch.wave), batch.f0
+        if not self.training or self.speaker_encoder is None or batch.reference is None:
+            return vectors, target, f0
+        assert self.config.speaker_encoder is not None
+        count, device = len(vectors), vectors.device
+        heard = draw_heard(self.config.speaker_encoder, count, device, not with_decoder)
+        centres = self.target_mel.centres()
+        reference = in_voice(self.target_mel(batch.reference), centres, heard)
+        own = self.speaker_encoder(reference)
+        vectors = torch.where(heard.given[:, None], own, vectors)
+        f0 = None if f0 is None else f0 * heard.scale[:, None]
+        return vectors, in_voice(target, centres, heard), f0
 
     def nats(
         self, wave: Tensor, hidden: Tensor, window: tuple[int, int], f0: Tensor | None = None

@@ -37,7 +37,7 @@ def trained_parameters(
     """
     parts = {
         "codes": tuple(part for name, part in model.named_children() if name != "decoder"),
-        "waveform": (model.speakers, model.conditioning, model.decoder),
+        "waveform": (model.speakers, model.conditioning, model.decoder, model.speaker_encoder),
         "joint": (model,),
     }[stage.name]
     frozen = set()
@@ -50,7 +50,7 @@ def trained_parameters(
     if model.phoneme_head is not None and not phonemes:  # processes would wait for its gradient
         frozen.update(model.phoneme_head.parameters())
     model.requires_grad_(False)
-    chosen = [x for part in parts for x in part.parameters() if x not in frozen]
+    chosen = [x for part in parts if part is not None for x in part.parameters() if x not in frozen]
     for parameter in chosen:
         parameter.requires_grad_(True)
     return chosen

@@ -152,7 +152,9 @@ class Run:
 
     def crops(self, stage: StageConfig, split: str, seed: int, batch: int | None = None) -> Crops:
         """Crops of whole frames: this process's share, or `batch` that are the same in each."""
-        shape = BatchShape(self.config.crop_frames(stage) * self.config.hop, batch or stage.batch)
+        samples = self.config.crop_frames(stage) * self.config.hop
+        reference = self.config.reference_samples
+        shape = BatchShape(samples, batch or stage.batch, reference=reference)
         if batch is None:
             shape = replace(
                 shape, rank=self.accelerator.process_index, world=self.accelerator.num_processes
@@ -182,5 +184,8 @@ def to_batch(run: Run, crops: CropBatch) -> Batch:
     """Crops to tensors on the device, samples in [-1, 1]."""
     device = run.accelerator.device
     wave, speaker = (torch.from_numpy(part).to(device) for part in crops[:2])
-    f0, phonemes = (p if p is None else torch.from_numpy(p).to(device) for p in crops[2:])
-    return Batch(wave.float() / 32768, speaker, f0, phonemes)
+    f0, phonemes, reference = (
+        part if part is None else torch.from_numpy(part).to(device) for part in crops[2:]
+    )
+    reference = None if reference is None else reference.float() / 32768
+    return Batch(wave.float() / 32768, speaker, f0, phonemes, reference)

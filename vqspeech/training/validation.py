@@ -37,12 +37,20 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
                 found["nats_per_step"] = losses.nats * bands
                 shuffled = shuffled_nats(model, batch, window)
                 found["nats_per_step_shuffled"] = shuffled * bands
+            if batch.reference is not None and losses.mel is not None:
+                found["mel_heard"] = heard_mel(model, batch)
         usage += losses.usage.cpu()
         for name, value in found.items():
             if value is not None:
                 totals[name] = totals.get(name, 0.0) + float(value) / BATCHES
     used = {"perplexity": float(perplexity(usage)), "codes_used": float((usage > 0).sum())}
     return totals | used
+
+
+def heard_mel(model, batch: Batch) -> torch.Tensor:
+    """Log-mel L1 in nats with the speaker encoder's vectors in place of the identities."""
+    hidden = model.hidden(model.encode(batch.wave), model.voice(batch.reference))
+    return (model.conditioning.log_mel(hidden).float() - model.target_mel(batch.wave)).abs().mean()
 
 
 def shuffled_nats(model, batch: Batch, window) -> torch.Tensor:
