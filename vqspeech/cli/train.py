@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vqspeech.cli.options import add_device, add_seed, names, real, whole
+from vqspeech.cli.overwriting import check_outputs
 from vqspeech.config.model import Config, load_preset
 from vqspeech.errors import InputError
 
@@ -22,6 +23,9 @@ EXTRA = ("accelerate", "tensorboard")
 """What training needs beyond what encoding and decoding need."""
 PRIOR = "prior"
 """The stage that is none of the loop's: it fits another network to what the others made."""
+
+OWN = ("config.json", "model/config.json")
+"""Of OUT: files that say that the folder is a run's, and its part a model."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,6 +107,7 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.training.loop import train
     from vqspeech.training.run import Options
 
+    check_outputs([Path(args.out, name) for name in OWN])
     options = Options(
         data=Path(args.data),
         out=Path(args.out),
