@@ -8,6 +8,7 @@ import dataclasses
 from importlib.util import find_spec
 from pathlib import Path
 
+from vqspeech.checkpoint.location import CONFIG_FILE
 from vqspeech.cli.options import add_device, add_seed, names, real, whole
 from vqspeech.cli.overwriting import check_outputs
 from vqspeech.config.model import Config, load_preset
@@ -23,9 +24,6 @@ EXTRA = ("accelerate", "tensorboard")
 """What training needs beyond what encoding and decoding need."""
 PRIOR = "prior"
 """The stage that is none of the loop's: it fits another network to what the others made."""
-
-OWN = ("config.json", "model/config.json")
-"""Of OUT: files that say that the folder is a run's, and its part a model."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,10 +102,13 @@ def run(args: argparse.Namespace) -> None:
             config.training.stage(stage)
     if any(find_spec(package) is None for package in EXTRA):
         raise InputError("training needs the extra: pip install 'vqspeech[train]'")
+    from vqspeech.checkpoint.model import check_replaceable
+    from vqspeech.training.folder import MODEL_FOLDER
     from vqspeech.training.loop import train
     from vqspeech.training.run import Options
 
-    check_outputs([Path(args.out, name) for name in OWN])
+    check_outputs([Path(args.out, CONFIG_FILE)])
+    check_replaceable(Path(args.out, MODEL_FOLDER))
     options = Options(
         data=Path(args.data),
         out=Path(args.out),
