@@ -10,6 +10,8 @@ import pytest
 
 from vqspeech.errors import InputError
 from vqspeech.files import (
+    below,
+    check_apart,
     check_target,
     clear_partial,
     drop_unfinished,
@@ -188,3 +190,76 @@ def test_who_must_end_at_once_leaves_nothing(tmp_path):
         path.touch()
         drop_unfinished()
         assert names(tmp_path) == []
+        assert names(tmp_path) == [".mine.partial"], "and nothing that is another's"
+
+
+@pytest.mark.parametrize(
+    ("names", "suffix", "found"),
+    [
+        (("anna", "one"), ".npy", "anna/one.npy"),
+        (("anna", "book/2.wav"), ".npy", "anna/book/2.wav.npy"),
+        (("anna..b", "...a"), "", "anna..b/...a"),
+        (("ä b", "-x"), ".wav", "ä b/-x.wav"),
+        (("x" * 251,), ".npy", "x" * 251 + ".npy"),
+    ],
+)
+def test_names_of_data_below_a_folder(tmp_path, names, suffix, found):
+    assert below(tmp_path / "out", *names, suffix=suffix) == tmp_path / "out" / found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "..",
+        ".",
+        "a/./b",
+        "",
+        " ",
+        "a//b",
+        "a/",
+        "a\0b",
+        "C:\\x",
+        "c:x",
+        "\\\\host\\share\\x",
+        "a\\..\\..\\x",
+        "x" * 252,
+        "ä" * 126,
+        "a/" + "x" * 256 + "/b",
+        "\ud800",
+    ],
+)
+def test_names_of_data_that_lead_out_of_it(tmp_path, name):
+    for names in ((name,), ("anna", name)):
+        with pytest.raises(InputError, match="cannot name an output in .*rename it") as caught:
+            below(tmp_path, *names, suffix=".npy")
+        assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
+def test_links_that_lead_out_of_a_folder(tmp_path):
+    out, away = tmp_path / "out", tmp_path / "away"
+    for folder in (out / "real", away):
+        folder.mkdir(parents=True)
+    (out / "alias").symlink_to("real")
+    (out / "escape").symlink_to(away)
+    (out / "real" / "a.npy").symlink_to(away / "a.npy")
+    (tmp_path / "link").symlink_to(out)
+    assert below(out, "alias", "b") == out / "alias" / "b"
+    assert below(tmp_path / "link", "real", "b") == tmp_path / "link" / "real" / "b"
+    for name in ("escape/b", "escape/none/b", "real/a.npy", "alias/a.npy"):
+        with pytest.raises(InputError, match="a link leads it out of"):
+            below(out, name)
+
+
+def test_a_target_that_is_the_source(tmp_path):
+    (tmp_path / "a").write_text("x")
+    (tmp_path / "b").write_text("x")
+    (tmp_path / "soft").symlink_to("a")
+    os.link(tmp_path / "a", tmp_path / "hard")
+    for name in ("a", "soft", "hard", "./a"):
+        with pytest.raises(InputError, match="is the source itself"):
+            check_apart(tmp_path / "a", f"{tmp_path}/{name}")
+    for name in ("b", "none", "x" * 300, "a\0"):
+        check_apart(tmp_path / "a", tmp_path / name)

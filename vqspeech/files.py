@@ -6,12 +6,13 @@ do. What is written is there whole or not at all, whatever happens meanwhile.
 
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO
 
 from vqspeech.errors import InputError
@@ -20,6 +21,10 @@ from vqspeech.locks import held, remove_dead
 PARTIAL = ".vqspeech-{}.partial"
 """Name of a file, or of a folder for it, while it is written: short, as the final name may be as
 long as names can be."""
+
+
+LONGEST_NAME = 255
+"""Bytes of a file's name that file systems take."""
 
 
 @contextmanager
@@ -75,6 +80,67 @@ def check_target(path: str | os.PathLike, suffixes: Sequence[str], what: str) ->
     if not os.path.isdir(target.parent):
         raise InputError(f"{path}: folder {target.parent} does not exist; create it")
     return target
+
+
+def below(folder: str | os.PathLike, *names: str, suffix: str = "") -> Path:
+    """The path of an output in `folder`, under names that come from data: a manifest, a shard.
+
+    names: each of one or several parts with / between them, the last without the extension
+    `suffix`. Raises InputError for a name that could leave the folder, or that no file can have:
+    an absolute one, `..`, empty parts, a drive letter, NUL, a part too long, a link in the folder
+    that leads out of it.
+    """
+    for number, name in enumerate(names, 1):
+        problem = _unfit(name, suffix if number == len(names) else "")
+        if problem:
+            shown = repr(name if len(name) < 100 else f"{name[:97]}...")
+            raise InputError(f"{shown} cannot name an output in {folder}: it {problem}; rename it")
+    return inside(folder, Path(folder, *names[:-1], names[-1] + suffix))
+
+
+def _unfit(name: str, suffix: str) -> str | None:
+    """What keeps a name of data from naming a file in a folder."""
+    if "\0" in name:
+        return "has a NUL"
+    if name.startswith(("/", "\\")) or PureWindowsPath(name).drive:
+        return "is an absolute path"
+    parts = name.split("/")
+    if ".." in re.split(r"[/\\]", name) or "." in parts:
+        return "has a part `.` or `..`"
+    if not all(part.strip() for part in parts):
+        return "has an empty part"
+    try:
+        sizes = [len(os.fsencode(part)) for part in (*parts[:-1], parts[-1] + suffix)]
+    except UnicodeEncodeError:
+        return "has characters that no file's name can have"
+    return f"has a part of more than {LONGEST_NAME} bytes" if max(sizes) > LONGEST_NAME else None
+
+
+def inside(folder: str | os.PathLike, path: Path) -> Path:
+    """`path`, which stands in `folder`. Raises InputError where a link there leads out of it."""
+    root, real = os.path.realpath(folder), os.path.realpath(path)
+    if os.path.commonpath([root, real]) != root:
+        raise InputError(
+            f"{path}: a link leads it out of {folder}, to {real}; remove the link, or name the "
+            "folder that it leads to"
+        )
+    return path
+
+
+def identity(path: str | os.PathLike) -> tuple[int, int] | None:
+    """What is the same for all names of one file or folder, links followed; None: not there."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def check_apart(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Refuse a target that is the source, by whatever name. Raises InputError."""
+    there = identity(target)
+    if there is not None and there == identity(source):
+        raise InputError(f"{target}: is the source itself; name another output")
 
 
 @contextmanager

@@ -115,8 +115,14 @@ def test_weights_change_the_samples(cli, anna, codes, tmp_path):
     assert len(made[0]) == len(made[1])
 
 
-def test_recordings_beside_the_codes_are_not_overwritten(refused, anna, codes, tmp_path):
-    refused(["decode", tmp_path, tmp_path / ".", *anna], "overwritten", "another folder")
+def test_recordings_beside_the_codes_are_not_overwritten(refused, cli, anna, codes, make_audio):
+    folder = codes.parent
+    (folder / "wav").mkdir()
+    arguments = ["decode", folder, folder, *anna, "--preview"]
+    assert cli(*arguments).status == 0 and (folder / "codes.wav").exists()
+    assert cli(*arguments).status == 0, "again: what is there is its own"
+    make_audio("codes.wav").replace(folder / "wav" / "codes.wav")
+    refused(["decode", folder, folder / "wav", *anna], "codes.wav: is there already", "--force")
 
 
 def test_clipping_is_said(cli, anna, codes, tmp_path, monkeypatch):

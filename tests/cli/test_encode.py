@@ -47,7 +47,11 @@ def test_a_folder_is_mirrored(cli, model, tmp_path, make_audio):
     out = tmp_path / "new" / "out"
     result = cli("encode", tmp_path / "in", out, *model)
     assert result.status == 0
-    assert result.err == [f"vqspeech: wrote 2 files to {out} (1.00 s, 100 bit/s)"]
+    assert result.err == [
+        f"vqspeech: {tmp_path / 'in'}: left out 1 of other kinds (notes.txt), "
+        "2 hidden (.d.wav, .hidden)",
+        f"vqspeech: wrote 2 files to {out} (1.00 s, 100 bit/s)",
+    ]
     files = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
     assert files == ["a.npy", "deep/er/b.npy"]
 

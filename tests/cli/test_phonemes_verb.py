@@ -65,8 +65,8 @@ def test_transcripts_are_aligned(cli, start, corpus, tmp_path):
 def test_bad_input_is_one_line(refused, start, corpus, tmp_path):
     lab = tmp_path / "lab"
     refused(start, "no transcripts", "--alignments")
-    (corpus / "m.tsv").write_text("speaker\tfile\nanna\tanna/1.wav\n")
-    refused([*start, "--manifest", "m.tsv"], "m.tsv", "no transcripts")
+    (tmp_path / "m.tsv").write_text("speaker\tfile\nanna\tcorpus/anna/1.wav\n")
+    refused([*start, "--manifest", tmp_path / "m.tsv"], "m.tsv", "no transcripts")
     refused([*start, "--alignments", tmp_path / "nowhere"], "nowhere", "no such folder")
     refused([*start, "--alignments", tmp_path / "corpus"], "none of 4 recordings", "TextGrid")
     refused([*start, "--alignments", lab, "--limit", 1], "too few")

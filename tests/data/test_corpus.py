@@ -118,3 +118,49 @@ def test_manifest_errors(tmp_path, content, splits, message):
 def test_missing_manifest(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         find_utterances("", tmp_path / "no.tsv")
+
+
+def test_what_is_left_out_of_a_corpus_is_said(tmp_path):
+    tree(tmp_path, "abe/1.wav", "abe/1.txt", "abe/.2.wav", "loose.flac", "README", ".git/x")
+    said = []
+    assert names(find_utterances(tmp_path, say=said.append)) == [("abe", "1")]
+    assert said == [
+        f"{tmp_path}: left out 1 in no speaker's folder (loose.flac), "
+        "2 of other kinds (README, 1.txt), 2 hidden (.git, .2.wav)"
+    ]
+
+
+def test_linked_speakers_and_linked_folders_are_read(tmp_path):
+    tree(tmp_path, "away/1.wav", "in/abe/2.sph", "in/abe/3.m4a")
+    (tmp_path / "in/zoe").symlink_to(tmp_path / "away")
+    (tmp_path / "in/abe/more").symlink_to(tmp_path / "away")
+    (tmp_path / "in/abe/loop").symlink_to(".")
+    found = find_utterances(tmp_path / "in")
+    assert names(found) == [("abe", "2"), ("abe", "3"), ("abe", "more/1"), ("zoe", "1")]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("wav/a.b.flac", "wav/a.b"),
+        ("./wav/a.flac", "wav/a"),
+        ("{root}/wav/a.flac", "wav/a"),
+        ("../wav/a.flac", "wav/a"),
+        ("{root}/lists/a.flac", "lists/a"),
+        ("/data/../data/x/a.flac", "data/x/a"),
+    ],
+)
+def test_a_row_without_a_name_is_named_by_its_file(tmp_path, file, name):
+    (tmp_path / "lists").mkdir()
+    manifest = tmp_path / "lists" / "m.tsv"
+    file = file.format(root=tmp_path)
+    manifest.write_text(f"speaker\tfile\nabe\t{file}\n")
+    [found] = find_utterances(tmp_path, manifest)
+    assert found == Utterance("abe", name, manifest.parent / file)
+
+
+@pytest.mark.parametrize("file", ["..", ".", "/", "a/.."])
+def test_a_row_that_names_no_file(tmp_path, file):
+    (tmp_path / "m.tsv").write_text(f"speaker\tfile\nabe\t{file}\n")
+    with pytest.raises(InputError, match="names no file"):
+        find_utterances(tmp_path, tmp_path / "m.tsv")

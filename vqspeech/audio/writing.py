@@ -14,6 +14,10 @@ from vqspeech.files import check_target, output_file, unwritable
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 
+SOFTWARE = "vqspeech"
+"""What the file says of who made it (ISFT in WAV, `software` in FLAC), so that it can be told from
+a recording."""
+
 MAX_WAV_SAMPLES = (1 << 31) - 1024
 """16-bit samples that the 32-bit sizes of a WAV header can count."""
 
@@ -41,6 +45,7 @@ class Writer:
             what = (file.fileno(), "w", self.rate, 1, "PCM_16")
             try:
                 self._sound = soundfile.SoundFile(*what, format=self._format, closefd=False)
+                self._sound.software = SOFTWARE
             except soundfile.LibsndfileError as error:
                 raise unwritable(self.path, error) from None
             stack.push(self._close)

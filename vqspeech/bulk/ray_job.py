@@ -16,6 +16,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -26,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.errors import InputError
-from vqspeech.files import make_folder, whole_file, write_json, write_text
+from vqspeech.files import below, make_folder, whole_file, write_json, write_text
 
 PLAN, FAILED = "plan.json", "failed.tsv"
+_MADE = re.compile(r"codes-\d+-of-\d+\.parquet|failed(-\d+-of-\d+)?\.tsv")
 SHARD_FILES = 256
 """Recordings in a shard: minutes of work, megabytes of codes."""
 
@@ -83,7 +85,7 @@ def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any 
 
     progress: wraps the iterator of finished shards. A worker that dies is replaced and its shard
     done again. Raises InputError: without Ray, a cluster that does not answer, `out` of another
-    job or unwritable.
+    job or unwritable, a name that could not be one of a file below `out`.
     """
     missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
     if missing:
@@ -92,6 +94,8 @@ def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any 
     from vqspeech.checkpoint.location import resolve
 
     out, shard_files, folder = job.out, job.shard_files, resolve(job.model)
+    for recording in recordings:  # whoever unpacks the shards will write under these
+        below(out, recording.name)
     fingerprint = read_about(folder).fingerprint
     shards = [recordings[i : i + shard_files] for i in range(0, len(recordings), shard_files)]
     _agree_on_plan(out, recordings, fingerprint, shard_files)
@@ -143,6 +147,9 @@ def _agree_on_plan(out: Path, recordings, fingerprint: str, shard_files: int) ->
             "name another folder"
         )
     if before is None:
+        foreign = next((one for one in out.iterdir() if _MADE.fullmatch(one.name)), None)
+        if foreign is not None:
+            raise InputError(f"{foreign}: stands there without a {PLAN}; name another folder")
         write_json(path, plan)
 
 

@@ -21,6 +21,7 @@ from vqspeech.checkpoint.location import CARD_FILE, CONFIG_FILE, PRIOR_FILE, WEI
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.checkpoint.tensors import checked_tensors, expected_of, opened, unfilled
 from vqspeech.config.model import Config
+from vqspeech.errors import InputError
 from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.nn.vqvae import VQVAE
 
@@ -41,12 +42,14 @@ def save_checkpoint(
     card: str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write the folder whole or not at all; an older checkpoint of that name is replaced.
+    """Write the folder whole or not at all; an older checkpoint of that name is replaced, any other
+    folder is refused (InputError).
 
     speakers: in the order of the rows. trained: steps done in each stage, by its name. card: text
     of README.md. Raises OSError if it cannot be written.
     """
     folder = Path(folder)
+    check_replaceable(folder)
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     old = folder.with_name(f".{folder.name}.old")
     tensors = {
@@ -68,6 +71,14 @@ def save_checkpoint(
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raises InputError where `folder` is there, and holds other files than a model's."""
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / WEIGHTS_FILE).is_file()):
+        raise InputError(f"{folder}: is no model, and would be replaced by one; name another place")
 
 
 def _carry_prior(old: Path, new: Path, codes: str) -> None:

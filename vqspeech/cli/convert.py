@@ -5,13 +5,13 @@ whose owners agreed. --preview hears the codes through Griffin-Lim instead of th
 """
 
 import argparse
-import os
 from pathlib import Path
 
+from vqspeech.audio.kinds import ALL_SUFFIXES
 from vqspeech.cli import options
-from vqspeech.cli.encode import AUDIO
-from vqspeech.cli.folders import plan_of, work_through
+from vqspeech.cli.folders import check_overwriting, plan_of, work_through
 from vqspeech.cli.output import seconds_bar
+from vqspeech.cli.overwriting import add_force
 from vqspeech.errors import InputError
 from vqspeech.synthesis.options import GUIDANCE, MOST_GUIDANCE, Conversion
 
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_synthesis(parser)
     options.add_format(parser)
+    add_force(parser)
     options.add_model(parser)
     options.add_device(parser)
 
@@ -82,10 +83,9 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
             "(see `vqspeech convert --help`)"
         )
     options.check_synthesis(args)
-    both = os.path.exists(args.output) and os.path.exists(args.input)
-    if both and os.path.samefile(args.input, args.output):
-        raise InputError(f"{args.output}: is the source itself; name another output")
-    return plan_of(args, AUDIO, options.SOUND_FORMATS)
+    jobs = plan_of(args, ALL_SUFFIXES, options.SOUND_FORMATS)
+    check_overwriting(args, jobs)
+    return jobs
 
 
 def _pitch(text: str) -> str | float:

@@ -7,15 +7,15 @@ the codes at once instead, through Griffin-Lim, at a lower quality.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli import options
-from vqspeech.cli.folders import plan_of, work_through
+from vqspeech.cli.folders import check_overwriting, plan_of, work_through
 from vqspeech.cli.output import say, seconds_bar
+from vqspeech.cli.overwriting import add_force
 from vqspeech.codes.vqs import SUFFIX, is_vqs
 from vqspeech.errors import InputError
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="files of a folder that are decoded side by side (default: 16)",
     )
     options.add_format(parser)
+    add_force(parser)
     add("--salvage", action="store_true", help="keep the intact blocks of a damaged .vqs file")
     options.add_model(parser)
     options.add_device(parser)
@@ -68,13 +69,9 @@ def run(args: argparse.Namespace) -> None:
 def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The files of a folder, None for a single file; refuses options that would do nothing."""
     options.check_synthesis(args)
-    folders = os.path.isdir(args.input) and os.path.isdir(args.output)
-    if folders and os.path.samefile(args.input, args.output):
-        raise InputError(
-            f"{args.output}: also holds the codes, and maybe the recordings they come from, which "
-            "would be overwritten; name another folder"
-        )
-    return plan_of(args, (".npy", SUFFIX), options.SOUND_FORMATS)
+    jobs = plan_of(args, (".npy", SUFFIX), options.SOUND_FORMATS)
+    check_overwriting(args, jobs)
+    return jobs
 
 
 def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path) -> float:

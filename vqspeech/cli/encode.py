@@ -3,26 +3,25 @@
 A .npy file holds the plain codes; a .vqs file also the length, the model and the speaker, in fewer
 bits: its codes are range-coded with the probabilities that the model's prior gives them. Any
 file that libsndfile reads is welcome, at any rate and with any number of channels. A folder's tree
-is mirrored; hidden files are skipped. With --ray the codes go into shards (Parquet) instead, for
-corpora of any size: see docs/corpora.md.
+is mirrored, links to folders are followed; hidden files are left out. With --ray the codes go into
+shards (Parquet) instead, for corpora of any size: see docs/corpora.md.
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from vqspeech.cli.folders import plan_of, total, work_through
+from vqspeech.audio.kinds import ALL_SUFFIXES
+from vqspeech.cli.folders import check_overwriting, distinct, plan_of, total, work_through
 from vqspeech.cli.options import add_device, add_model, find_manifest, names, whole
 from vqspeech.cli.output import files_bar, say
+from vqspeech.cli.overwriting import add_force, is_own
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import check_vqs_target, is_vqs
 from vqspeech.errors import InputError
-from vqspeech.files import make_folder
+from vqspeech.files import below, make_folder
 
 FORMATS = ("npy", "vqs")
-
-AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64")
-"""Files of a folder that are encoded; a file named by itself may be called anything."""
 MAX_WORKERS = 4096
 MAX_SHARD_FILES = 10**6
 
@@ -46,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--splits", type=names, metavar="A,B", help="only these splits of the manifest")
     add("--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)")
     add("--resume", action="store_true", help="leave out files that have their codes already")
+    add_force(parser)
     add("--ray", action="store_true", help="as a Ray job, into shards in OUT")
     add("--address", metavar="ADDRESS", help="of a Ray cluster (default: a Ray of this machine)")
     add(
@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> None:
     for option in ("speaker", "packed"):
         if getattr(args, option) and not vqs:
             raise InputError(f"--{option} is for .vqs files; a .npy file holds plain codes only")
+    check_overwriting(args, jobs)
     from vqspeech.bulk.processes import save_codes
     from vqspeech.codec import Codec
 
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
         return
     found = len(jobs)
     if args.resume:
-        jobs = [job for job in jobs if not job[1].exists()]
+        jobs = [job for job in jobs if not is_own(job[1])]
     seconds = _encode_all(args, codec, jobs)
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs)
     done = f", {found - len(jobs)} were done before" if args.resume else ""
@@ -109,10 +110,14 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
 
         manifest = find_manifest(args.input, args.manifest)
         found = find_utterances(args.input, manifest, args.splits)
-        return [(u.path, Path(args.output, u.speaker, f"{u.name}{suffix}")) for u in found]
+        try:
+            jobs = ((u.path, below(args.output, u.speaker, u.name, suffix=suffix)) for u in found)
+            return distinct(jobs)
+        except InputError as error:
+            raise InputError(f"{manifest}: {error}") from None
     if args.splits:
         raise InputError("--splits needs a manifest that has them: add --manifest FILE")
-    if (jobs := plan_of(args, AUDIO, FORMATS)) is not None:
+    if (jobs := plan_of(args, ALL_SUFFIXES, FORMATS)) is not None:
         return jobs
     if args.ray or args.workers or args.resume:
         raise InputError(

@@ -10,6 +10,7 @@ import argparse
 
 from vqspeech.cli import options
 from vqspeech.cli.output import files_bar, say
+from vqspeech.cli.overwriting import add_force, check_outputs
 
 MAX_JOBS = 1024
 MAX_SEEDS = 64
@@ -68,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that compute metrics; 0: none beside the decoder's (default: 2)",
     )
     add("--out", metavar="DIR", help="folder for the three files of the report")
+    add_force(parser)
     options.add_model(parser)
     options.add_device(parser)
     options.add_seed(parser)
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.evaluation.metrics.table import GROUPS
     from vqspeech.evaluation.plan import Corpus, Plan
     from vqspeech.evaluation.report.markdown import markdown
-    from vqspeech.evaluation.report.save import save
+    from vqspeech.evaluation.report.save import FILES, save
     from vqspeech.evaluation.runner import evaluate
     from vqspeech.evaluation.transcripts import read_transcripts
     from vqspeech.files import make_folder
@@ -96,7 +98,8 @@ def run(args: argparse.Namespace) -> None:
         args.seeds,
     )
     if args.out is not None:
-        make_folder(args.out)  # refused before the work, not after it
+        folder = make_folder(args.out)  # refused before the work, not after it
+        check_outputs([folder / name for name in FILES], force=args.force)
     from vqspeech.codec import Codec
 
     report = evaluate(

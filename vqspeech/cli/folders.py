@@ -5,30 +5,47 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from vqspeech.cli.output import files_bar, print_error
+from vqspeech.cli.output import files_bar, print_error, say
+from vqspeech.cli.overwriting import check_outputs
+from vqspeech.data.listing import Listing, listed, require_files
 from vqspeech.errors import InputError
-from vqspeech.files import make_folder
+from vqspeech.files import inside, make_folder
 
 
 def plan(source: str, target: str, kinds: Sequence[str], suffix: str) -> list[tuple[Path, Path]]:
     """(file in `source`, file to write in `target`), the tree mirrored, sorted.
 
-    Files with an extension in `kinds` count; hidden ones do not. Raises InputError: nothing to do,
-    a file where `target` should be, a folder that cannot be read, two files with the same output.
+    Files with an extension in `kinds` count, hidden ones and those below `target` do not; what is
+    left out is said. Raises InputError: nothing to do, a file where `target` should be, a folder
+    that cannot be read, two files with the same output, a link in `target` that leads out of it.
     """
     if os.path.exists(target) and not os.path.isdir(target):
         raise InputError(
             f"{target}: is a file, but {source} is a folder; name a folder to write to"
         )
+    listing = listed(source, kinds, target)
+    require_files(listing, source, kinds)
+    outs = (path.relative_to(source).with_suffix(suffix) for path in listing.files)
+    pairs = zip(listing.files, outs, strict=True)
+    jobs = distinct((path, inside(target, Path(target, out))) for path, out in pairs)
+    say_left_out(source, listing)
+    return jobs
+
+
+def distinct(jobs: Iterable[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """`jobs`, no two of which write the same file. Raises InputError."""
     found: dict[Path, Path] = {}
-    for path in _files(source, kinds):
-        out = (Path(target) / path.relative_to(source)).with_suffix(suffix)
+    for path, out in jobs:
         if out in found:
             raise InputError(f"{path}: would overwrite what {found[out]} makes; rename one of them")
         found[out] = path
-    if not found:
-        raise InputError(f"{source}: has no files to read ({', '.join(kinds)}); check the folder")
     return [(path, out) for out, path in found.items()]
+
+
+def say_left_out(source: str | os.PathLike, listing: Listing) -> None:
+    """One line about the files of a folder that are not read, if there are any."""
+    if what := listing.left_out():
+        say(f"{source}: left out {what}")
 
 
 def plan_of(
@@ -43,18 +60,11 @@ def plan_of(
     return None
 
 
-def _files(source: str, kinds: Sequence[str]) -> list[Path]:
-    def refuse(error: OSError):
-        raise InputError(
-            f"{error.filename}: cannot be read ({error.strerror}); check its permissions"
-        ) from None
-
-    found = []
-    for here, folders, files in os.walk(source, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(here, name) for name in files if not name.startswith("."))
-        found += [path for path in paths if path.suffix.lower() in kinds]
-    return sorted(found)
+def check_overwriting(args: argparse.Namespace, jobs: Sequence[tuple[Path, Path]] | None) -> None:
+    """Refuse what the outputs of IN, or of the files of a folder, would destroy: see
+    `check_outputs`. Raises InputError."""
+    pairs = [(args.input, args.output)] if jobs is None else jobs
+    check_outputs([out for _, out in pairs], [path for path, _ in pairs], args.force)
 
 
 def work_through(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], float]) -> float:

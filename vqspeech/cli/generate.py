@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vqspeech.cli import options
 from vqspeech.cli.output import say, seconds_bar
+from vqspeech.cli.overwriting import add_force, check_outputs
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.errors import InputError
 from vqspeech.synthesis.options import LARGEST_SEED, Generation
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how much of its start is kept (default: {PROMPT_SECONDS:g})",
     )
     add("--codes", metavar="NPY", help="also write the codes (.npy)")
+    add_force(parser)
     options.add_preview(parser)
     options.add_seed(parser, LARGEST_SEED - MOST)
     options.add_model(parser)
@@ -81,6 +83,8 @@ def run(args: argparse.Namespace) -> None:
         Writer(output)  # refuses what cannot be written before the work begins
         if codes is not None:
             check_npy_target(codes)
+    read = [args.prompt] if args.prompt is not None else []
+    check_outputs([*outputs, *filter(None, lists)], read, args.force)
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
+from vqspeech.cli.arguments import Parser
 from vqspeech.cli.output import print_error, say
 from vqspeech.cli.signals import ended_by_signals
 from vqspeech.errors import InputError
@@ -34,13 +35,6 @@ VERBS = {
 """Each is a module of this folder; help in one line."""
 
 BAD_INPUT, NO_READER = 2, 141
-
-
-class _Parser(argparse.ArgumentParser):
-    """Wrong arguments are bad input like any other: one line, no page of usage."""
-
-    def error(self, message: str):
-        raise InputError(f"{message}; see `{self.prog} --help`")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,17 +69,23 @@ def _status(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    verb = next((word for word in arguments if not word.startswith("-")), "")
     try:
-        options = _parser(verb).parse_args(arguments)
+        if not arguments or arguments[0] not in VERBS:
+            _check_no_verb(arguments)
+            return 0
+        module = import_module(f"vqspeech.cli.{arguments[0]}")
+        prog = f"vqspeech {arguments[0]}"
+        parser = Parser(prog=prog, description=module.__doc__, allow_abbrev=False)
+        module.add_arguments(parser)
+        options = parser.parse(arguments[1:])
     except SystemExit:  # --help or --version, which have printed what was asked for
         return 0
-    return options.run(options) or 0
+    return module.run(options) or 0
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    """The parser, with the arguments of the verb `chosen` only."""
-    parser = _Parser(
+def _check_no_verb(arguments: list[str]) -> None:
+    """Say what is asked for of the program itself. Raises SystemExit then, else InputError."""
+    parser = Parser(
         prog="vqspeech",
         description="Speech at a few hundred bits a second: a VQ-VAE with a WaveNet decoder.",
         epilog="`vqspeech VERB --help` says more about each.",
@@ -94,14 +94,8 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True)
     for name, text in VERBS.items():
-        if name != chosen:
-            verbs.add_parser(name, help=text)
-            continue
-        module = import_module(f"vqspeech.cli.{name}")
-        verb = verbs.add_parser(name, help=text, description=module.__doc__, allow_abbrev=False)
-        module.add_arguments(verb)
-        verb.set_defaults(run=module.run)
-    return parser
+        verbs.add_parser(name, help=text)
+    parser.parse_args(arguments)
 
 
 class _Version(argparse.Action):

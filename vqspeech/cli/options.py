@@ -128,7 +128,7 @@ def corpus(args: argparse.Namespace) -> tuple[str | Path | None, list["Utterance
     from vqspeech.data.corpus import find_utterances
 
     manifest = find_manifest(args.data, args.manifest)
-    found = find_utterances(args.data, manifest, args.splits)
+    found = find_utterances(args.data, manifest, args.splits, say=say)
     if args.limit is not None and args.limit < len(found):
         found = [found[i * len(found) // args.limit] for i in range(args.limit)]
     return manifest, found

@@ -7,11 +7,17 @@ DIR/phonemes.md and DIR/phonemes.json.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vqspeech.cli.options import add_corpus, add_device, add_model, add_seed, corpus
 from vqspeech.cli.output import files_bar, say
+from vqspeech.cli.overwriting import add_force, check_outputs
 from vqspeech.errors import InputError
+
+if TYPE_CHECKING:
+    from vqspeech.data.corpus import Utterance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for phonemes.md, phonemes.json and, where they were made, alignments/",
     )
+    add_force(parser)
     add_model(parser)
     add_device(parser)
     add_seed(parser)
@@ -37,6 +44,8 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.files import make_folder
 
     manifest, found = corpus(args)
+    if args.out is not None:
+        _check_outputs(args, found)
     align = _aligner(args, manifest)
     if args.out is not None:
         make_folder(args.out)  # refused before the work, not after it
@@ -50,6 +59,22 @@ def run(args: argparse.Namespace) -> None:
     print(report.to_markdown(), end="")
     for path in report.save(args.out) if args.out is not None else ():
         say(f"wrote {path}")
+
+
+def _check_outputs(args: argparse.Namespace, found: Sequence["Utterance"]) -> None:
+    """Raises InputError before any work is begun."""
+    from vqspeech.evaluation.phonemes.alignment import saved_alignment
+    from vqspeech.evaluation.phonemes.report import JSON_FILE, MARKDOWN_FILE
+
+    outputs = [Path(args.out, name) for name in (MARKDOWN_FILE, JSON_FILE)]
+    if args.alignments is None:
+        outputs += [saved_alignment(_alignments(args), utterance) for utterance in found]
+    check_outputs(outputs, [utterance.path for utterance in found], args.force)
+
+
+def _alignments(args: argparse.Namespace) -> Path:
+    """Where alignments that are made here are kept."""
+    return Path(args.out, "alignments")
 
 
 def _aligner(args: argparse.Namespace, manifest: str | Path | None):
@@ -67,5 +92,5 @@ def _aligner(args: argparse.Namespace, manifest: str | Path | None):
             f"{manifest or args.data}: has no transcripts to align; name a --manifest with the "
             "column transcript, or a folder of --alignments"
         )
-    keep = None if args.out is None else Path(args.out, "alignments")
+    keep = None if args.out is None else _alignments(args)
     return TranscriptAligner(transcripts, keep)

@@ -1,4 +1,4 @@
-"""Pack a corpus for training: ROOT/<speaker>/*.{wav,flac,mp3,ogg,opus}, or the rows of a manifest.
+"""Pack a corpus for training: the recordings in ROOT/<speaker>/, or the rows of a manifest.
 
 Each recording is brought to 16 kHz mono and one level, and its outer silence is trimmed. Unreadable
 files are listed in OUT/skipped.tsv. Running it again on the same files does nothing.
@@ -6,9 +6,11 @@ files are listed in OUT/skipped.tsv. Running it again on the same files does not
 
 import argparse
 import sys
+from pathlib import Path
 
 from vqspeech.cli.options import find_manifest, names, real, whole
 from vqspeech.cli.output import say
+from vqspeech.cli.overwriting import add_force, check_outputs
 
 MAX_WORKERS = 1024
 LONGEST_MINIMUM = 1e6
@@ -25,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TSV or CSV with columns speaker and file (relative to it), and maybe utterance, "
         "gender and split; a path from here or from ROOT",
     )
+    add_force(parser)
     add("--splits", type=names, metavar="A,B", help="only these splits of the manifest")
     add("--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)")
     add(
@@ -45,10 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
-    from vqspeech.data.pack import pack
+    from vqspeech.data.index import INDEX
+    from vqspeech.data.pack import SKIPPED, pack
 
+    manifest = find_manifest(args.root, args.manifest)
+    found = find_utterances(args.root, manifest, args.splits, say=say)
+    check_outputs([Path(args.out, name) for name in (INDEX, SKIPPED)], force=args.force)
     report = pack(
-        find_utterances(args.root, find_manifest(args.root, args.manifest), args.splits),
+        found,
         args.out,
         workers=args.workers,
         valid_fraction=args.valid,

@@ -10,7 +10,9 @@ import signal
 from importlib.util import find_spec
 from pathlib import Path
 
+from vqspeech.checkpoint.location import CONFIG_FILE
 from vqspeech.cli.options import add_device, add_seed, names, real, whole
+from vqspeech.cli.overwriting import check_outputs
 from vqspeech.config.model import Config, load_preset
 from vqspeech.endings import signal_parents_end
 from vqspeech.errors import InputError
@@ -107,9 +109,13 @@ def run(args: argparse.Namespace) -> None:
             config.training.stage(stage)
     if any(find_spec(package) is None for package in EXTRA):
         raise InputError("training needs the extra: pip install 'vqspeech[train]'")
+    from vqspeech.checkpoint.model import check_replaceable
+    from vqspeech.training.folder import MODEL_FOLDER
     from vqspeech.training.loop import train
     from vqspeech.training.run import Options
 
+    check_outputs([Path(args.out, CONFIG_FILE)])
+    check_replaceable(Path(args.out, MODEL_FOLDER))
     options = Options(
         data=Path(args.data),
         out=Path(args.out),

@@ -1,17 +1,18 @@
 """Finds the utterances of a corpus: speaker folders, or a manifest."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from vqspeech.audio.kinds import ALL_SUFFIXES, is_recording
 from vqspeech.checkpoint.speakers import gender_of
+from vqspeech.data.listing import Listing, listed
 from vqspeech.data.manifest import read_rows
 from vqspeech.errors import InputError
 
-EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg", ".opus")
-LAYOUT = "ROOT/<speaker>/*.{wav,flac,mp3,ogg,opus}"
+LAYOUT = "ROOT/<speaker>/*.wav (or .flac, .mp3, ...)"
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,25 @@ def find_utterances(
     root: str | os.PathLike,
     manifest: str | os.PathLike | None = None,
     splits: str | Iterable[str] | None = None,
+    say: Callable[[str], object] = lambda line: None,
 ) -> list[Utterance]:
     """The utterances under `root`, sorted by (speaker, name).
 
-    Without `manifest`: every audio file below `root/<speaker>/`, named by its path below that
-    folder without the extension; hidden files and folders are skipped. With it: the rows of a TSV
-    or CSV file with a header that has at least `speaker` and `file` (relative to the manifest's
-    folder; `root` is not used), optionally `utterance`, `gender`, and `split`, filtered by `splits`
-    (comma-separated, or names). Raises InputError.
+    Without `manifest`: every recording (`audio.kinds`) below `root/<speaker>/`, named by its path
+    below that folder without the extension; hidden files and folders are left out, links to folders
+    are followed. With it: the rows of a TSV or CSV file with a header that has at least `speaker`
+    and `file` (relative to the manifest's folder), optionally `utterance`, `gender`, and `split`,
+    filtered by `splits` (comma-separated, or names). A row without `utterance` is named by its
+    file: see `name_of`. say: called with a line about what is left out. Raises InputError.
     """
     if manifest is not None:
         wanted = splits.split(",") if isinstance(splits, str) else splits
         names = None if wanted is None else [name.strip() for name in wanted]
-        found = _from_manifest(Path(manifest), names)
+        found = _from_manifest(Path(manifest), names, root)
     elif splits is not None:
         raise InputError(f"{root}: splits need a manifest that has them; name one")
     else:
-        found = _from_folders(Path(root))
+        found = _from_folders(Path(root), say)
     found.sort(key=lambda utterance: (utterance.speaker, utterance.name))
     for one, two in pairwise(found):
         if (one.speaker, one.name) == (two.speaker, two.name):
@@ -55,41 +58,43 @@ def find_utterances(
     return found
 
 
-def _from_folders(root: Path) -> list[Utterance]:
+def _from_folders(root: Path, say: Callable[[str], object]) -> list[Utterance]:
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; expected the layout {LAYOUT}")
     try:
-        folders = sorted(path for path in root.iterdir() if path.is_dir() and _visible(path.name))
+        inside = sorted(root.iterdir())
     except OSError as error:
         raise InputError(f"{root}: cannot be read ({error.strerror}); check it") from None
-    found = [utterance for folder in folders for utterance in _of_speaker(folder)]
+    left = Listing(hidden=[path for path in inside if path.name.startswith(".")])
+    visible = [path for path in inside if not path.name.startswith(".")]
+    folders = [path for path in visible if path.is_dir()]
+    for path in visible:
+        if not path.is_dir():
+            (left.loose if is_recording(path) else left.others).append(path)
+    found = []
+    for folder in folders:
+        listing = listed(folder, ALL_SUFFIXES)
+        found += [_of_speaker(folder, path) for path in listing.files]
+        left.others += listing.others
+        left.hidden += listing.hidden
     if not found:
-        loose = sum(path.suffix.lower() in EXTENSIONS for path in root.iterdir())
         raise InputError(
-            f"{root}: no audio files in speaker folders; expected {LAYOUT}, found "
-            f"{len(folders)} folders without audio and {loose} audio files outside of any; "
+            f"{root}: no audio files in speaker folders; expected {LAYOUT}, found {len(folders)} "
+            f"folders without audio and {len(left.loose)} audio files outside of any; "
             "move each speaker's files into a folder of that name"
         )
+    if what := left.left_out():
+        say(f"{root}: left out {what}")
     return found
 
 
-def _of_speaker(folder: Path) -> list[Utterance]:
-    found = []
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(filter(_visible, folders))
-        for file in sorted(filter(_visible, files)):
-            path = Path(here, file)
-            if path.suffix.lower() in EXTENSIONS:
-                name = path.relative_to(folder).with_suffix("").as_posix()
-                found.append(Utterance(folder.name, name, path))
-    return found
+def _of_speaker(folder: Path, path: Path) -> Utterance:
+    return Utterance(folder.name, path.relative_to(folder).with_suffix("").as_posix(), path)
 
 
-def _visible(name: str) -> bool:
-    return not name.startswith(".")
-
-
-def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
+def _from_manifest(
+    manifest: Path, splits: list[str] | None, root: str | os.PathLike
+) -> list[Utterance]:
     rows, columns = read_rows(manifest)
     missing = [name for name in ("speaker", "file") if name not in columns]
     if splits is not None and "split" not in columns:
@@ -113,8 +118,25 @@ def _from_manifest(manifest: Path, splits: list[str] | None) -> list[Utterance]:
     for row in rows:
         if not row["speaker"] or not row["file"]:
             raise InputError(f"{manifest}: a line lacks its speaker or file; complete or remove it")
-        name = row.get("utterance") or Path(row["file"]).with_suffix("").as_posix()
+        name = row.get("utterance") or name_of(row["file"], manifest, root)
         path = manifest.parent / row["file"]
         gender = gender_of(row.get("gender") or "")
         found.append(Utterance(row["speaker"], name, path, gender))
     return found
+
+
+def name_of(file: str, manifest: Path, root: str | os.PathLike) -> str:
+    """The name of an utterance that has none: its file's path as the manifest has it, without the
+    extension. Where that is absolute or has `..`: the path below `root`, else below the manifest's
+    folder, else below `/`, so that no name leads out of the folder it is used in. Raises
+    InputError for what names no file.
+    """
+    path = PurePath(file)
+    if not path.name or path.name == "..":
+        raise InputError(f"{manifest}: {file!r} names no file; correct the line")
+    if path.is_absolute() or ".." in path.parts:
+        path = PurePath(os.path.abspath(manifest.parent / path))
+        bases = [os.path.abspath(base) for base in (root, manifest.parent) if os.fspath(base)]
+        base = next((base for base in bases if path.is_relative_to(base)), path.anchor)
+        path = path.relative_to(base)
+    return path.with_suffix("").as_posix()

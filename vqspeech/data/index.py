@@ -21,6 +21,8 @@ from vqspeech.config.tables import build
 from vqspeech.errors import InputError
 
 INDEX = "index.json"
+SHARDS = "audio-" + 5 * "[0-9]" + ".bin"
+"""Glob of all names of `shard_name`."""
 VERSION = 1
 OTHER = "other"
 SPLITS = ("train", "valid")

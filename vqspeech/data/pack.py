@@ -15,7 +15,7 @@ import numpy as np
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.condition import conditioned
 from vqspeech.data.corpus import Utterance
-from vqspeech.data.index import INDEX, VERSION, build_index, shard_name
+from vqspeech.data.index import INDEX, SHARDS, VERSION, build_index, shard_name
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.files import make_folder, unwritable
@@ -178,7 +178,7 @@ def _scratch(out: Path) -> Iterator[Path]:
 
 def _publish(scratch: Path, out: Path, shards: int) -> None:
     (out / INDEX).unlink(missing_ok=True)
-    for old in out.glob("audio-*.bin"):
+    for old in out.glob(SHARDS):
         old.unlink()
     for name in [*map(shard_name, range(shards)), SKIPPED, INDEX]:
         os.replace(scratch / name, out / name)

@@ -41,7 +41,9 @@ class FilterBank(nn.Module):
         if bands > 1:
             analysis, synthesis = filters(bands)
             # conv1d correlates: flipped, it convolves. On the meta device values would be lost.
-            flipped = torch.tensor(analysis[:, None, ::-1].copy(), dtype=torch.float32, device="cpu")
+            flipped = torch.tensor(
+                analysis[:, None, ::-1].copy(), dtype=torch.float32, device="cpu"
+            )
             upsampled = torch.tensor(synthesis[:, None] * bands, dtype=torch.float32, device="cpu")
             self.register_buffer("analysis", flipped, persistent=False)
             self.register_buffer("synthesis", upsampled, persistent=False)

@@ -20,6 +20,7 @@ from vqspeech.audio.pitch import median_f0
 from vqspeech.audio.psola import transposed_blocks
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
+from vqspeech.files import check_apart
 from vqspeech.synthesis.encoding import RecordingEncoder, as_mono
 from vqspeech.synthesis.hidden import PITCH_SECONDS, Spoken
 from vqspeech.synthesis.options import LARGEST_SEMITONES, Change, Conversion, chosen
@@ -165,8 +166,10 @@ class Converter:
         **changes,
     ) -> int:
         """`wave` of an audio file to a 16-bit WAV or FLAC file, in memory that its length does not
-        move; returns the samples written. progress: called with the seconds done so far.
+        move; returns the samples written. progress: called with the seconds done so far. Raises
+        InputError, also where `path` is the source.
         """
+        check_apart(source, path)
         how = chosen(Conversion, options, changes)
         vector, target = self._voices.vector(speaker), self._voices.f0(speaker)
         level = audio.measure_level(source)

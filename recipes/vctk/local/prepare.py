@@ -71,6 +71,7 @@ def prepare(
 ) -> str:
     """Write the manifests into `out`, whole or not at all; a line about them. Raises InputError."""
     layout = find_layout(corpus)
+    _check_replaceable(out)
     source = source_hash(layout.root, [VERSION, CONF.read_text(), mic, wanted, partial])
     old = _summary(out)
     if old.get("source") == source:
@@ -95,6 +96,13 @@ def prepare(
     return "\n".join([f"wrote {out}: {line}", *(f"note: {note}" for note in found.notes)])
 
 
+def _check_replaceable(out: Path) -> None:
+    """What is written replaces the folder: it must be one that was made here, or hold nothing.
+    Raises InputError."""
+    if out.exists() and not _summary(out) and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: holds something else, which would be lost; name another folder")
+
+
 def source_hash(root: Path, options: list) -> str:
     """Names, sizes and times of all files of the corpus, and everything else that decides."""
     digest = hashlib.blake2b(repr([os.path.abspath(root), *options]).encode(), digest_size=16)
@@ -109,9 +117,10 @@ def source_hash(root: Path, options: list) -> str:
 
 def _summary(out: Path) -> dict:
     try:
-        return json.loads((out / SUMMARY).read_text())
+        found = json.loads((out / SUMMARY).read_text())
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) and "source" in found else {}
 
 
 def _rows(found: Vctk, splits: Sequence[str], wanted: tuple[int, float] | None) -> list[Row]:

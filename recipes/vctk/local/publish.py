@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from vqspeech.checkpoint.location import CARD_FILE
-from vqspeech.checkpoint.model import load_checkpoint
+from vqspeech.checkpoint.model import check_replaceable, load_checkpoint
 from vqspeech.checkpoint.model import save_checkpoint as save
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE
@@ -58,6 +58,7 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
     )
     if (out / CARD_FILE).is_file() and (out / CARD_FILE).read_text() == card:
         return f"nothing to do: {out} was made from this model"
+    check_replaceable(out)
     partial = out.with_name(f".{out.name}.new")
     shutil.rmtree(partial, ignore_errors=True)
     save(model, about.speakers, partial, about.trained, card, torch.float16)

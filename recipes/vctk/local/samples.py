@@ -15,6 +15,7 @@ from vqspeech.audio.reading import read
 from vqspeech.audio.writing import write
 from vqspeech.data.corpus import Utterance, find_utterances
 from vqspeech.errors import InputError
+from vqspeech.files import below, make_folder
 
 LIST = "samples.tsv"
 SPLITS = ("eval-seen", "eval-unseen")
@@ -64,12 +65,16 @@ def write_samples(codec: Codec, utterances: list[Utterance], out: Path) -> str:
         own = codec.speakers[row]
         other = codec.speakers[(row + len(codec.speakers) // 2) % len(codec.speakers)]
         codes = codec.encode_file(utterance.path)
-        name = out / utterance.name
-        write(f"{name}-original.wav", read(utterance.path, quiet=True))
-        codec.decode_file(codes, f"{name}-as-{own}.wav", own)
-        codec.decode_file(codes, f"{name}-as-{own}-preview.wav", own, preview=True)
+
+        def place(kind: str, name: str = utterance.name) -> Path:
+            return below(out, name, suffix=f"-{kind}.wav")
+
+        make_folder(place("original").parent)
+        write(place("original"), read(utterance.path, quiet=True))
+        codec.decode_file(codes, place(f"as-{own}"), own)
+        codec.decode_file(codes, place(f"as-{own}-preview"), own, preview=True)
         if other != own:
-            codec.decode_file(codes, f"{name}-as-{other}.wav", other)
+            codec.decode_file(codes, place(f"as-{other}"), other)
     listed.write_text(content)
     return f"wrote samples of {len(utterances)} utterances to {out}"
 

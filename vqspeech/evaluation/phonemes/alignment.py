@@ -15,7 +15,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.corpus import Utterance
 from vqspeech.errors import InputError
 from vqspeech.evaluation.phonemes.textgrid import Interval, parse_textgrid
-from vqspeech.files import make_folder, write_text
+from vqspeech.files import below, make_folder, write_text
 from vqspeech.nn.phonemes import SILENCE
 
 SUFFIXES = (".TextGrid", ".textgrid", ".phn", ".PHN", ".lab")
@@ -134,10 +134,15 @@ class AlignmentFolder:
         raise NotAligned(f"no <speaker>/<utterance>.TextGrid, .phn or .lab in {self.folder}")
 
 
+def saved_alignment(folder: Path, utterance: Utterance) -> Path:
+    """Where `save_alignment` writes. Raises InputError for a name that leads out of `folder`."""
+    return below(folder, utterance.speaker, utterance.name, suffix=".lab")
+
+
 def save_alignment(alignment: Alignment, folder: Path, utterance: Utterance) -> None:
     """Write folder/speaker/name.lab, in seconds, for AlignmentFolder. Raises InputError."""
     rows = zip(alignment.starts, alignment.ends, alignment.labels, strict=True)
     text = "".join(f"{start:.4f} {end:.4f} {label}\n" for start, end, label in rows)
-    path = folder / f"{Path(utterance.speaker, utterance.name)}.lab"
+    path = saved_alignment(folder, utterance)
     make_folder(path.parent)
     write_text(path, text)

@@ -10,6 +10,8 @@ from vqspeech.evaluation.report.page import page
 from vqspeech.evaluation.report.report import Report
 from vqspeech.files import make_folder, write_text
 
+FILES = ("report.md", "report.json", "report.html")
+
 
 def save(report: Report, folder: str | os.PathLike) -> list[Path]:
     """Write report.md, report.json and report.html, each whole or not at all.
@@ -17,8 +19,7 @@ def save(report: Report, folder: str | os.PathLike) -> list[Path]:
     Raises InputError if one cannot be written.
     """
     text = json.dumps(to_dict(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    files = {"report.md": markdown(report), "report.json": text, "report.html": page(report)}
-    return write_all(folder, files)
+    return write_all(folder, dict(zip(FILES, (markdown(report), text, page(report)), strict=True)))
 
 
 def write_all(folder: str | os.PathLike, files: dict[str, str]) -> list[Path]:
