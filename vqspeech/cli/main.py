@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from vqspeech.cli.output import print_error
-from vqspeech.errors import InputError
+from vqspeech.cli.output import print_error, say
+from vqspeech.errors import InputError, warnings_told
 
 VERBS = {
     "encode": "speech files to codes",
@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = _run(sys.argv[1:] if argv is None else list(argv))
+        with warnings_told(say):
+            status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
     except InputError as error:
         print_error(error)

@@ -3,16 +3,13 @@
 import json
 import os
 
-from vqspeech.checkpoint.location import CONFIG_FILE
+from vqspeech.checkpoint.location import CONFIG_FILE, MODEL_FOLDER
 from vqspeech.checkpoint.model import recover
 from vqspeech.config.model import Config, from_dict
 from vqspeech.errors import InputError
 from vqspeech.files import clear_partial, make_folder, unwritable, write_json
 from vqspeech.training.run import Options
 from vqspeech.training.state import Position, load_position
-
-MODEL_FOLDER = "model"
-"""Where in a run's folder the model to use stands."""
 
 
 def open_folder(config: Config, options: Options) -> Position | None:
