@@ -1,7 +1,7 @@
 """Codes: what the encoder makes and the decoder needs."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -137,18 +137,19 @@ class Codes:
         return round(seconds * self.rate / self.hop / self.codebooks) * self.codebooks
 
     @staticmethod
-    def join(parts: Sequence["Codes"]) -> "Codes":
+    def join(parts: Iterable["Codes"]) -> "Codes":
         """Codes one behind the other, of one model.
 
         Each part but the last counts whole rounds of the codebooks: one that ends within a round
         (of two codebooks: has an odd number of codes) is filled up with its last code of each
         codebook that is missing, and its last code's samples are whole. Raises InputError.
         """
-        parts = list(parts)
+        several = isinstance(parts, Iterable) and not isinstance(parts, Codes)
+        parts = list(parts) if several else []
         if not parts or not all(isinstance(part, Codes) for part in parts):
-            raise InputError(f"Codes.join takes a list of Codes, not {shown(parts)}")
+            raise InputError("Codes.join takes a list of Codes, and at least one")
         first = parts[0]
-        models = {part.model for part in parts} - {None}
+        models = {part.model for part in parts if part.model is not None}
         if len(models) > 1 or any(part.hop != first.hop for part in parts):
             raise InputError(
                 "codes of different models cannot be joined "
@@ -162,7 +163,8 @@ class Codes:
         before = sum(map(len, pieces))
         indices = np.concatenate([*pieces, parts[-1].indices])
         samples = before * first.hop + parts[-1].samples
-        return Codes(indices, samples, first.hop, models.pop() if models else None, books)
+        model = first.model if all(part.model == first.model for part in parts) else None
+        return Codes(indices, samples, first.hop, model, books)
 
     def save_npy(self, path: str | os.PathLike | BinaryIO) -> None:
         """Write the indices to `path` (.npy, or a binary file object), whole or not at all.
