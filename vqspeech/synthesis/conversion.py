@@ -129,15 +129,7 @@ class Converter:
 
     def spoken(self, wave: np.ndarray, speaker: VoiceName, options: Conversion) -> Spoken:
         """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`. Raises InputError."""
-        return self._spoken(wave, heard(wave), speaker, options)
-
-    def _spoken(
-        self, wave: np.ndarray, level: LevelMeter, speaker: VoiceName, options: Conversion
-    ) -> Spoken:
-        move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
-        gain = gain_of(level, "the recording")
-        codes = self._encoder.blocks(transposed_blocks([wave], move.step), gain)
-        return self._changed(Spoken(codes, self._voices.vector(speaker)), move, options)
+        return self._planned(Recording("the recording", wave, SAMPLE_RATE), speaker, options)[1]
 
     def _changed(self, plain: Spoken, move: Move, options: Conversion) -> Spoken:
         predicted = self._renderer.hidden.median_f0(plain.codes, plain.vector)
@@ -188,7 +180,10 @@ class Converter:
         """(the level of a recording, what it is to become)."""
         wave = np.concatenate(list(audio.resample_blocks([source.wave], source.rate)))
         level = heard(wave)
-        return level, self._spoken(wave, level, speaker, options)
+        move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
+        gain = gain_of(level, source.name)
+        codes = self._encoder.blocks(transposed_blocks([wave], move.step), gain)
+        return level, self._changed(Spoken(codes, self._voices.vector(speaker)), move, options)
 
     def file(
         self,

@@ -49,6 +49,8 @@ class RecordingEncoder:
         for block in levelled_blocks(blocks, gain):
             samples += len(block)
             indices += chunks.add(block)
+        if not samples:
+            raise InputError("the recording has no samples; give at least one")
         return self._codes(np.concatenate(indices + chunks.finish()), samples)
 
     def waves(self, waves: Sequence[Any], rates: Any = SAMPLE_RATE) -> list[Codes]:
@@ -161,9 +163,12 @@ def gain_of(meter: LevelMeter, name: str | os.PathLike) -> float:
 
 
 def levelled_blocks(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]:
-    """Blocks of a recording as the encoder is given them: times `gain`, without rumble."""
+    """Blocks of a recording as the encoder is given them: times `gain`, without rumble.
+
+    Empty ones are left out.
+    """
     high_pass = HighPass()
-    for block in blocks:
+    for block in filter(len, blocks):
         yield high_pass(block * np.float32(gain))
 
 

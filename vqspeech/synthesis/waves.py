@@ -27,6 +27,8 @@ def as_mono(wave: Any) -> np.ndarray:
     tensor, float, or int16, int32 and uint8 as files have them. Raises InputError for other
     shapes and types, no samples, NaN and infinity.
     """
+    if isinstance(wave, bytes | bytearray):
+        raise InputError("the recording is bytes; give numpy.frombuffer(data, numpy.int16)")
     if is_path(wave):
         raise InputError(
             f"the recording is the name {shown(wave)}; give its samples, or the name to "
@@ -37,7 +39,10 @@ def as_mono(wave: Any) -> np.ndarray:
             "the recording is a pair (samples, rate); give them as two arguments, as in "
             "encode(*soundfile.read(path))"
         )
-    given = _by_sample(plain_array("the recording", wave))
+    given = plain_array("the recording", wave)
+    if given.ndim == 0:
+        raise InputError(f"a recording must be an array of samples [T], not {shown(wave)}")
+    given = _by_sample(given)
     with np.errstate(over="ignore"):  # of a float64 beyond float32, which is refused below
         found = _scaled(given)
     found = found.mean(1) if found.ndim == 2 else found
