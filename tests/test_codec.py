@@ -99,7 +99,7 @@ def test_recordings_side_by_side_are_recordings_alone(codec, weights):
 
 def test_impossible_numbers_of_streams_are_refused(codec):
     codes = codec.encode(noise(1000))
-    for streams, message in ((0, "at least one"), (10**12, "memory")):
+    for streams, message in ((0, "whole"), (1.5, "whole"), ("a", "whole"), (10**12, "memory")):
         with pytest.raises(InputError, match=message):
             codec.decode_many([codes], ["anna"], streams=streams)
 

@@ -22,11 +22,12 @@ LAYERS = (
     {"codes"},
     {"config"},
     {"audio"},
-    {"parallel", "files", "locks", "endings", "errors"},
+    {"arguments", "parallel", "files", "locks", "endings", "notices", "errors"},
 )
 """Rooms and root modules from the top down; those of one layer may use each other."""
 
-ROOT_MODULES = {"__init__", "__main__", "codec", "endings", "errors", "files", "locks", "parallel"}
+ROOT_MODULES = {"__init__", "__main__", "arguments", "codec", "endings", "errors", "files"}
+ROOT_MODULES |= {"locks", "notices", "parallel"}
 
 Edge = tuple[str, str]
 

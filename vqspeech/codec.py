@@ -2,19 +2,22 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 
+from vqspeech.arguments import for_each, is_path, shown
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.codes.codes import Codes
-from vqspeech.codes.vqs import Contents
-from vqspeech.errors import InputError
+from vqspeech.codes.vqs import Contents, Named
+from vqspeech.errors import InputError, named
 from vqspeech.nn.surroundings import all_in_own_surroundings
 from vqspeech.synthesis.bitstreams import Bitstreams
 from vqspeech.synthesis.conversion import Converter
-from vqspeech.synthesis.encoding import RecordingEncoder
+from vqspeech.synthesis.encoding import RecordingEncoder, recordings
 from vqspeech.synthesis.generation import Generator
 from vqspeech.synthesis.hidden import Spoken
 from vqspeech.synthesis.loaded import LoadedModel
@@ -27,18 +30,20 @@ from vqspeech.synthesis.voices import VoiceName, Voices
 class Codec:
     """A trained model, ready to encode and decode. Make one with `Codec.from_pretrained`.
 
-    A `speaker` is one of `speakers`, or a file of `vqspeech enroll`. Options may be given as one
-    object (`Synthesis`, `Conversion`, `Generation`), by name, or both. All methods raise
-    InputError for what cannot be done; it says what to do instead.
+    A `speaker` is one of `speakers`, or a file of `vqspeech enroll`. `codes` are `Codes`, or whole
+    numbers [F] in an array, list or tensor (`as_codes`). A `wave` is an array, list or tensor of
+    samples (`encode`). Options may be given as one object (`Synthesis`, `Conversion`,
+    `Generation`), by name, or both. All methods raise InputError for what cannot be done; it says
+    what to do instead. A codec can be pickled and copied.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto"):
+    def __init__(self, checkpoint: Checkpoint, device: str | torch.device = "auto"):
         self.loaded = loaded = LoadedModel.of(checkpoint, device)
         self.model, self.config, self.device = loaded.model, loaded.config, loaded.device
         self.folder, self.fingerprint = loaded.folder, loaded.fingerprint
         self.trained = loaded.about.trained
         """Steps done in each stage of training."""
-        self.check_decodable, self.check_codes = loaded.check_decodable, loaded.check_codes
+        self.check_decodable, self.as_codes = loaded.check_decodable, loaded.as_codes
         self.voices = voices = Voices(loaded)
         self.speakers, self.speaker_table = voices.names, voices.table
         self.speaker_row, self.speaker_vector = voices.row, voices.vector
@@ -50,11 +55,11 @@ class Codec:
 
     @classmethod
     def from_pretrained(
-        cls, name: str | os.PathLike | None = None, device: str = "auto"
+        cls, name: str | os.PathLike | None = None, device: str | torch.device = "auto"
     ) -> "Codec":
         """Load a model by folder or hub name; None loads the one inside the package.
 
-        device: "auto" (a GPU if there is one), "cpu" or "cuda". Raises InputError.
+        device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1". Raises InputError.
         """
         return cls(load_checkpoint(name), device)
 
@@ -79,9 +84,10 @@ class Codec:
         """Codes that a frame has to choose from."""
         return self.config.quantizer.codebook_size
 
-    def codebook_rows(self, codes: Codes) -> np.ndarray:
+    def codebook_rows(self, codes: Any) -> np.ndarray:
         """Each frame's row, int64 [F], in the table of all codebooks, of `config.quantizer.entries`
         rows: its index, and which codebook's turn it is."""
+        codes = self.as_codes(codes)
         return self.config.quantizer.rows(codes.indices, np.arange(codes.frames))
 
     @property
@@ -106,12 +112,14 @@ class Codec:
 
     # Encoding
 
-    def encode(self, wave: np.ndarray, rate: int = SAMPLE_RATE) -> Codes:
+    def encode(self, wave: Any, rate: int = SAMPLE_RATE) -> Codes:
         """Encode one recording.
 
-        wave: [T] or [T, channels] (averaged), float in [-1, 1] or int16, at `rate` Hz.
+        wave: [T] or [T, channels] (averaged), or [1, T] or [2, T] as torchaudio gives them, float
+        in [-1, 1] or the int16, int32 or uint8 of files, at `rate` Hz.
         The level is brought to the one that the model was trained at, so a decoded recording has
-        that level too. Empty, NaN or infinite input is refused.
+        that level too; a level that speech hardly has is warned of. Empty, NaN or infinite input is
+        refused.
         """
         return self.encoder.wave(wave, rate)
 
@@ -120,7 +128,7 @@ class Codec:
         return self.encoder.file(path)
 
     def encode_many(
-        self, waves: Sequence[np.ndarray], rates: int | Sequence[int] = SAMPLE_RATE
+        self, waves: Sequence[Any], rates: int | Sequence[int] = SAMPLE_RATE
     ) -> list[Codes]:
         """Recordings of any lengths, several in one forward pass: each as `encode` gives it alone.
 
@@ -136,7 +144,7 @@ class Codec:
     # Decoding
 
     def decode(
-        self, codes: Codes, speaker: VoiceName = None, options: Synthesis | None = None, **changes
+        self, codes: Any, speaker: VoiceName = None, options: Synthesis | None = None, **changes
     ) -> np.ndarray:
         """Codes to a waveform, float32 [codes.samples] at 16 kHz, always free-running.
 
@@ -146,7 +154,7 @@ class Codec:
 
     def decode_blocks(
         self,
-        codes: Codes,
+        codes: Any,
         speaker: VoiceName = None,
         options: Synthesis | None = None,
         *,
@@ -157,12 +165,12 @@ class Codec:
 
         change: what a conversion adds.
         """
-        spoken = Spoken(codes, self.voices.vector(speaker), change)
+        spoken = Spoken(self.as_codes(codes), self.voices.vector(speaker), change)
         return self.renderer.blocks(spoken, chosen(Synthesis, options, changes))
 
     def decode_file(
         self,
-        codes: Codes,
+        codes: Any,
         path: str | os.PathLike,
         speaker: VoiceName = None,
         options: Synthesis | None = None,
@@ -184,8 +192,8 @@ class Codec:
 
     def decode_many(
         self,
-        codes: Sequence[Codes],
-        speakers: Sequence[VoiceName],
+        codes: Sequence[Any],
+        speakers: VoiceName | Sequence[VoiceName] = None,
         options: Synthesis | None = None,
         *,
         streams: int = STREAMS,
@@ -193,10 +201,12 @@ class Codec:
     ) -> list[np.ndarray]:
         """Several recordings side by side: each as `decode` gives it alone, in less time.
 
-        speakers: one for each. streams: how many are sampled at once. No previews: `decode` makes
-        them quickly.
+        speakers: one for all, or one for each. streams: how many are sampled at once.
         """
-        jobs = list(zip(codes, speakers, strict=True))
+        if isinstance(codes, Codes) or is_path(codes) or getattr(codes, "ndim", 2) == 1:
+            raise InputError(f"several codes are wanted, not {shown(codes)}; give a list of them")
+        codes = list(codes)
+        jobs = list(zip(codes, for_each("speakers", speakers, len(codes)), strict=True))
         parts: list[list[np.ndarray]] = [[] for _ in jobs]
         for number, block in self.decode_many_blocks(jobs, options, streams=streams, **changes):
             if block is not None:
@@ -205,28 +215,32 @@ class Codec:
 
     def decode_many_blocks(
         self,
-        jobs: Iterable[tuple[Codes, VoiceName]],
+        jobs: Iterable[tuple[Any, VoiceName]],
         options: Synthesis | None = None,
         *,
         streams: int = STREAMS,
         **changes,
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """`decode_many` in blocks: (number of the job, its next samples; None: its end)."""
-        spoken = [Spoken(codes, self.voices.vector(speaker)) for codes, speaker in jobs]
+        spoken = []
+        for number, (codes, speaker) in enumerate(jobs):
+            codes = self.as_codes(codes, name := f"codes {number}")
+            with named(name):
+                spoken.append(Spoken(codes, self.voices.vector(speaker)))
         return self.renderer.together(spoken, chosen(Synthesis, options, changes), streams)
 
-    def predicted_f0(self, codes: Codes, speaker: VoiceName = None) -> float:
+    def predicted_f0(self, codes: Any, speaker: VoiceName = None) -> float:
         """Median F0 in Hz that the codes' first minute has as this speaker.
 
         NaN where no voice is predicted, or the model predicts no pitch.
         """
-        return self.renderer.hidden.median_f0(codes, self.voices.vector(speaker))
+        return self.renderer.hidden.median_f0(self.as_codes(codes), self.voices.vector(speaker))
 
     # Converting
 
     def convert(
         self,
-        wave: np.ndarray,
+        wave: Any,
         rate: int = SAMPLE_RATE,
         speaker: VoiceName = None,
         options: Conversion | None = None,
@@ -254,9 +268,27 @@ class Codec:
         how = {"progress": progress, **changes}
         return self.converter.file(source, path, speaker, options, **how)
 
+    def convert_many(
+        self,
+        waves: Sequence[Any],
+        rates: int | Sequence[int] = SAMPLE_RATE,
+        speakers: VoiceName | Sequence[VoiceName] = None,
+        options: Conversion | None = None,
+        *,
+        streams: int = STREAMS,
+        **changes,
+    ) -> list[np.ndarray]:
+        """Several recordings side by side: each as `convert` gives it alone, in less time.
+
+        waves: as in `encode`. rates, speakers: one for all, or one for each. streams: how many are
+        sampled at once.
+        """
+        how = chosen(Conversion, options, changes)
+        return self.converter.waves(recordings(waves, rates), speakers, how, streams)
+
     # With the prior
 
-    def bits_per_code(self, codes: Codes, speaker: str | None = None) -> float:
+    def bits_per_code(self, codes: Any, speaker: VoiceName = None) -> float:
         """-log2 p of a code under the prior, the mean; no speaker: under "any speaker".
 
         With what `VQVAE.nats_per_step` says it gives the paper's log p(x) ≈ log p(x | z_q) +
@@ -266,30 +298,30 @@ class Codec:
 
     def save_vqs(
         self,
-        codes: Codes,
-        path: str | os.PathLike,
+        codes: Any,
+        path: Named,
         speaker: str | None = None,
         packed: bool = False,
     ) -> int:
-        """Write codes as a `.vqs` file, range-coded by the prior; returns its bytes.
+        """Write codes as a `.vqs` file (a binary file object too), range-coded by the prior;
+        returns its bytes.
 
         speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
         plain indices instead, as for a model without a prior.
         """
         return self.bitstreams.save(codes, path, speaker, packed)
 
-    def load_vqs(
-        self, path: str | os.PathLike, salvage: bool = False
-    ) -> tuple[Codes, str | None, Contents]:
+    def load_vqs(self, path: Named, salvage: bool = False) -> tuple[Codes, str | None, Contents]:
         """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
 
+        path: a binary file object too.
         salvage: keep the intact blocks of a damaged file.
         """
         return self.bitstreams.load(path, salvage)
 
     def generate_codes(
         self,
-        speaker: str | None = None,
+        speaker: VoiceName = None,
         seconds: float = 4.0,
         options: Generation | None = None,
         **changes,
@@ -302,7 +334,7 @@ class Codec:
 
     def generate(
         self,
-        speaker: str | None = None,
+        speaker: VoiceName = None,
         seconds: float = 4.0,
         options: Generation | None = None,
         *,
@@ -311,6 +343,6 @@ class Codec:
     ) -> np.ndarray:
         """Invent speech, float32 [T] at 16 kHz: `generate_codes`, decoded as `decode` does."""
         drawn = chosen(Generation, options, changes)
-        name = self.voices.known(speaker) or self.voices.any(drawn.seed)
-        codes = self.generate_codes(name, seconds, drawn)
-        return self.decode(codes, name, seed=drawn.seed, preview=preview)
+        speaker = self.voices.any(drawn.seed) if speaker is None else speaker
+        codes = self.generate_codes(speaker, seconds, drawn)
+        return self.decode(codes, speaker, seed=drawn.seed, preview=preview)

@@ -1,4 +1,10 @@
-"""The one exception that means "the input is wrong", not "the program is wrong"."""
+"""The one exception that means "the input is wrong", not "the program is wrong"; and its small
+sister, a warning where the input is taken, but hardly what was meant."""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -7,3 +13,40 @@ class InputError(ValueError):
     The message is one line that names the thing, says what is wrong with it and what to do.
     The command line prints it without a traceback and exits with status 2.
     """
+
+
+class InputWarning(UserWarning):
+    """Input that is taken, but from which little good can come. One line, as of `InputError`."""
+
+
+def warn_of(message: str) -> None:
+    """Warn (`InputWarning`) where the caller's own code calls the package."""
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("vqspeech."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, InputWarning, stacklevel=level)
+
+
+@contextmanager
+def warnings_told(say: Callable[[object], object]) -> Iterator[None]:
+    """Inside, each `InputWarning` is told by `say` in place of Python's two lines."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def tell(message, category, *where, **more) -> None:
+            if issubclass(category, InputWarning):
+                say(message)
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = tell
+        yield
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Errors of the input inside say first what it was; "" for nothing."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: {error}" if what else str(error)) from None

@@ -4,6 +4,7 @@ What is read may be missing, a folder, a device or empty, and is refused in a li
 do. What is written is there whole or not at all, whatever happens meanwhile.
 """
 
+import io
 import json
 import os
 import re
@@ -60,6 +61,30 @@ def opened(path: str | os.PathLike, what: str, buffering: int = -1) -> Iterator[
 def file_size(file: BinaryIO) -> int:
     """Bytes of an open file."""
     return os.fstat(file.fileno()).st_size
+
+
+@contextmanager
+def opened_or_given(source: Any, what: str) -> Iterator[tuple[str, BinaryIO, int]]:
+    """(what messages call it, a file open for reading, its bytes) of a name or a file object.
+
+    A file object is read to its end at once. Raises InputError as `opened` does.
+    """
+    if isinstance(source, str | os.PathLike):
+        with opened(source, what) as file:
+            yield os.fspath(source), file, file_size(file)
+        return
+    if not hasattr(source, "read"):
+        raise InputError(f"{source!r:.60} is no name of a file, and no file; give {what}")
+    name = str(getattr(source, "name", "the file object"))
+    try:
+        data = source.read()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name}: cannot be read ({reason(error)}); open it again") from None
+    if not isinstance(data, bytes):
+        raise InputError(f"{name}: gives text; open it in mode 'rb'")
+    if not data:
+        raise InputError(f"{name}: is empty, or was read to its end; seek(0) goes back")
+    yield name, io.BytesIO(data), len(data)
 
 
 def check_target(path: str | os.PathLike, suffixes: Sequence[str], what: str) -> Path:
@@ -218,6 +243,27 @@ def output_file(path: str | os.PathLike, target: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+@contextmanager
+def written(target: Any, check: Callable[[str | os.PathLike], Path]) -> Iterator[BinaryIO]:
+    """`output_file` of a name, whose real path `check` gives; or of a file object, which gets all
+    that was written, at the end of the block. Raises InputError."""
+    if isinstance(target, str | os.PathLike):
+        with output_file(target, check(target)) as file:
+            yield file
+        return
+    if not hasattr(target, "write"):
+        raise InputError(f"{target!r:.60} is no name of a file, and no file; name the output")
+    whole = io.BytesIO()
+    yield whole
+    try:
+        target.write(whole.getvalue())
+    except (OSError, TypeError, ValueError) as error:
+        name = getattr(target, "name", "the file object")
+        raise InputError(
+            f"{name}: cannot be written ({reason(error)}); open it in mode 'wb'"
+        ) from None
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqspeech.audio.level import LEVEL_DB, LevelMeter, level_gain
+from vqspeech.audio.level import LEVEL_DB, LevelMeter, heard, level_gain
 
 RATE = 16_000
 
@@ -37,9 +37,28 @@ def test_active_level_ignores_the_pauses(level_db, rate):
     assert 20 * np.log10(meter.gain()) == pytest.approx(LEVEL_DB - level_db, abs=1.0)
 
 
-def test_gain_is_limited_to_30_db():
+def test_nothing_is_raised_by_more_than_30_db():
     assert level_gain(bursts(level_db=-70)) == pytest.approx(10**1.5)
-    assert level_gain(bursts(level_db=40)) == pytest.approx(10**-1.5)
+    assert level_gain(bursts(level_db=40)) == pytest.approx(10 ** (-66 / 20), rel=0.1)
+
+
+def test_a_level_that_speech_has_not_is_remarked_on():
+    def remark(x):
+        return heard(x).judged()[1]
+
+    for level_db in (-55, -40, -26, -3, 3):
+        assert remark(bursts(level_db=level_db)) == ""
+    assert "very quiet" in remark(bursts(level_db=-58)) and "30 dB" in remark(bursts(level_db=-70))
+    assert "far beyond full scale" in remark(bursts(level_db=5))
+    assert "far beyond full scale" in remark(bursts() * np.float32(32768))
+    assert "nothing but silence" in remark(bursts(level_db=-85))
+    assert "nothing but silence" in remark(bursts() / np.float32(32768) ** 2)
+    # Of silence itself, and of what is too short to tell, there is nothing to say.
+    assert remark(np.zeros(RATE, np.float32)) == remark(np.zeros(0, np.float32)) == ""
+    assert remark(bursts(level_db=-85)[:2000]) == ""
+    clicked = bursts()
+    clicked[1000] = 1e5
+    assert remark(clicked) == ""
 
 
 @pytest.mark.parametrize(
@@ -58,7 +77,8 @@ def test_silence_is_left_alone(x):
 
 
 def test_absurd_values_are_only_very_loud():
-    assert level_gain(bursts() * np.float32(1e38)) == pytest.approx(10**-1.5)
+    meter = heard(bursts() * np.float32(1e38))
+    assert meter.peak > 1e36 and meter.gain() == pytest.approx(1e-7, rel=0.5)
 
 
 def test_an_offset_does_not_count():

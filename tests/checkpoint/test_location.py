@@ -1,5 +1,6 @@
 """Where a model is: a folder, a name on the hub, or the shipped one."""
 
+import shutil
 import sys
 
 import pytest
@@ -21,6 +22,21 @@ def test_folders(tiny_model, tmp_path):
     assert resolve(tiny_model) == resolve(str(tiny_model)) == tiny_model
     refused(tmp_path / "none", "no such model folder", "--model")
     refused(tiny_model / "config.json", "is a file")
+
+
+def test_the_folder_of_a_run(tiny_model, tmp_path):
+    (tmp_path / "run").mkdir()
+    assert resolve(tmp_path / "run") == tmp_path / "run"
+    shutil.copytree(tiny_model, tmp_path / "run" / "model")
+    assert resolve(tmp_path / "run") == resolve(f"{tmp_path}/run/") == tmp_path / "run" / "model"
+    (tmp_path / "run" / "config.json").write_text("{}")  # a model that has a folder of that name
+    assert resolve(tmp_path / "run") == tmp_path / "run"
+
+
+@pytest.mark.parametrize("name", [3, b"run", ["run"], 1.5, True])
+def test_what_is_no_name(name):
+    with pytest.raises(InputError, match="named by its folder"):
+        resolve(name)
 
 
 def test_a_hub_name(tiny_model, monkeypatch):

@@ -97,7 +97,8 @@ def test_a_failed_save_leaves_the_old_checkpoint(folder, monkeypatch):
 
 def test_places_that_hold_no_model(folder, tmp_path):
     refused(tmp_path / "none", "no such model folder")
-    refused(tmp_path, "is not a model", "config.json")
+    (tmp_path / "other").mkdir()
+    refused(tmp_path / "other", "is not a model", "config.json")
     refused(folder / "model.safetensors", "is a file")
     refused(tmp_path / ("x" * 300), "no such model folder")
     (folder / "model.safetensors").unlink()

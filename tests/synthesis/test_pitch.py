@@ -164,4 +164,4 @@ def test_predicted_f0_is_nan_without_a_voice_or_a_head(codec, codes, tiny_model)
             head.bias.copy_(before)
     assert codec.predicts_pitch
     plain = Codec.from_pretrained(tiny_model, device="cpu")
-    assert not plain.predicts_pitch and np.isnan(plain.predicted_f0(codes, "anna"))
+    assert not plain.predicts_pitch and np.isnan(plain.predicted_f0(codes.indices, "anna"))

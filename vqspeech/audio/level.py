@@ -16,6 +16,11 @@ LEVEL_DB = -26.0
 measurements are usually normalised)."""
 
 MAX_GAIN_DB = 30.0
+"""Nothing is raised by more, which would raise its noise to speech."""
+LOUDEST_DB = LEVEL_DB + 30.0
+"""Active speech above this was scaled otherwise than to +-1."""
+LARGEST = 1e6
+"""Samples beyond this are cut for the measurement, so that squares stay finite."""
 SILENCE_DB = -75.0
 """Below this loudest level a recording is silence (8-bit noise is louder) and is left as it is."""
 
@@ -23,8 +28,6 @@ ACTIVE_RANGE_DB = 35.0
 """Frames this far below the loud ones still count as speech."""
 
 FRAME_SECONDS = 0.02
-_LARGEST = 1e6
-"""Samples of float files beyond this are cut for the measurement, so that squares stay finite."""
 
 _LOWEST_DB, _HIGHEST_DB, _BINS_PER_DB = -110.0, 120.0, 50
 
@@ -55,10 +58,14 @@ class LevelMeter:
         self._frame = max(1, round(rate * FRAME_SECONDS))
         self._rest = np.zeros(0, np.float32)
         self._counts = np.zeros(round((_HIGHEST_DB - _LOWEST_DB) * _BINS_PER_DB), np.int64)
+        self.peak = 0.0
+        """Largest magnitude so far."""
 
     def add(self, block: np.ndarray) -> None:
         """Take in the next samples (float32 [N], any N)."""
-        x = np.concatenate([self._rest, np.clip(block, -_LARGEST, _LARGEST, dtype=np.float32)])
+        if len(block):
+            self.peak = max(self.peak, float(block.max()), -float(block.min()))
+        x = np.concatenate([self._rest, np.clip(block, -LARGEST, LARGEST, dtype=np.float32)])
         used = len(x) // self._frame * self._frame
         self._rest = x[used:]
         self._counts += self._histogram(frame_powers(x, self._frame))
@@ -100,18 +107,47 @@ class LevelMeter:
         return self._levels()[1]
 
     def gain(self) -> float:
-        """Linear gain to LEVEL_DB, within +-30 dB; 1.0 for silence."""
+        """Linear gain to LEVEL_DB, at most +30 dB; 1.0 for silence."""
+        return self.judged()[0]
+
+    def judged(self) -> tuple[float, str]:
+        """(the gain, what is to be said of the level: "" where it is that of speech).
+
+        Nothing is said of samples that are all zero, or too few to judge by.
+        """
         loud, active = self._levels()
+        enough = self.peak > 0 and self._counts.sum() * FRAME_SECONDS >= MIN_SECONDS
         if loud < SILENCE_DB:
-            return 1.0
-        return float(10 ** (np.clip(LEVEL_DB - active, -MAX_GAIN_DB, MAX_GAIN_DB) / 20))
+            remark = (
+                f"is nothing but silence (at most {loud:.0f} dB re full scale), and so are its "
+                "codes; record it louder, or scale its samples to +-1"
+            )
+            return 1.0, remark if enough else ""
+        step, remark = LEVEL_DB - active, ""
+        if step > MAX_GAIN_DB:
+            remark = (
+                f"is very quiet ({active:.0f} dB re full scale): raised by no more than "
+                f"{MAX_GAIN_DB:g} dB, it loses speech in its codes; record it louder, or scale its "
+                "samples to +-1"
+            )
+        if active > LOUDEST_DB:
+            remark = (
+                f"goes far beyond full scale ({active:+.0f} dB): brought down to speech; scale its "
+                "samples to +-1"
+            )
+        return float(10 ** (min(step, MAX_GAIN_DB) / 20)), remark if enough else ""
 
 
 def level_gain(x: np.ndarray, rate: int = SAMPLE_RATE) -> float:
     """The gain of `LevelMeter.gain` for one whole recording `x` [T]."""
+    return heard(x, rate).gain()
+
+
+def heard(x: np.ndarray, rate: int = SAMPLE_RATE) -> LevelMeter:
+    """A LevelMeter that has heard one whole recording `x` [T]."""
     meter = LevelMeter(rate)
     meter.add(x)
-    return meter.gain()
+    return meter
 
 
 def rms(x: np.ndarray) -> float:

@@ -10,14 +10,23 @@ CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "READ
 PRIOR_FILE = "prior.safetensors"
 FILES = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, PRIOR_FILE]
 
+MODEL_FOLDER = "model"
+"""Where in a training run's folder the model to use stands."""
+
 
 def resolve(name: str | os.PathLike | None) -> Path:
-    """The folder of a model: the shipped one (None), a folder, or a name on the hub."""
+    """The folder of a model: the shipped one (None), a folder, that of a run of `vqspeech train`,
+    or a name on the hub. Raises InputError."""
     if name is None:
         return Path(str(resources.files("vqspeech") / "models" / "base"))
+    if not isinstance(name, str | os.PathLike):
+        raise InputError(f"a model is named by its folder or its name on the hub, not {name!r:.60}")
     text = os.fspath(name)
     if os.path.isdir(text):
-        return Path(text).absolute()  # the working folder may be another one later
+        trained = Path(text, MODEL_FOLDER)  # of a folder of `vqspeech train --out`
+        below = (trained / CONFIG_FILE).exists() and not Path(text, CONFIG_FILE).exists()
+        # absolute: the working folder may be another one later
+        return (trained if below else Path(text)).absolute()
     if os.path.exists(text):
         raise InputError(f"{text}: is a file; give the folder that holds {WEIGHTS_FILE}")
     if text.count("/") == 1 and not text.startswith(("/", ".", "~")):

@@ -91,7 +91,6 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
     def load(path: Path, out: Path) -> float:
         codes, speaker = _load(codec, args, path)
         codec.speaker_vector(speaker)
-        codec.check_codes(codes)
         loaded[out] = codes, speaker
         return codes.seconds
 
@@ -148,7 +147,8 @@ def _load(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes"
     if not is_vqs(path):
         if args.salvage:
             raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
-        return load_npy(path, codec.hop, codec.codebook_size), args.speaker
+        codes = load_npy(path, codec.hop, codec.codebook_size)
+        return codec.as_codes(codes, str(path)), args.speaker
     codes, named, contents = codec.load_vqs(path, args.salvage)
     if contents.lost:
         say(

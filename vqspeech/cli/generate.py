@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
     codec = Codec.from_pretrained(args.model, device=args.device)
     codec.check_decodable(args.preview)
     if args.speaker is not None:
-        codec.speaker_row(args.speaker)
+        codec.speaker_vector(args.speaker)
     prompt = _prompt(codec, args) if args.prompt is not None else None
     for i, files in enumerate(zip(outputs, lists, strict=True)):
         drawing = Generation(args.seed + i, args.temperature, args.top_p, prompt)
@@ -106,13 +106,10 @@ def _numbered(name: str, number: int, count: int) -> Path:
 
 
 def _prompt(codec: "Codec", args: argparse.Namespace) -> "Codes":
-    """Codes of the start of the recording, whole ones."""
-    from vqspeech.codes.codes import Codes
-
+    """Codes of the start of the recording."""
     codes = codec.encode_file(args.prompt)
     seconds = PROMPT_SECONDS if args.prompt_seconds is None else args.prompt_seconds
-    kept = codes.indices[: max(1, round(seconds * codec.frame_rate))]
-    return Codes(kept, len(kept) * codec.hop, codec.hop, codes.model)
+    return codes[: max(1, round(seconds * codec.frame_rate))]
 
 
 def _one(codec, args, drawing: Generation, output: Path, codes_out: Path | None) -> None:

@@ -16,7 +16,7 @@ from importlib import import_module
 from vqspeech.cli.arguments import Parser
 from vqspeech.cli.output import print_error, say
 from vqspeech.cli.signals import ended_by_signals
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, warnings_told
 
 VERBS = {
     "encode": "speech files to codes",
@@ -56,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _status(arguments: list[str]) -> int:
     """Run it; the exit status. What is wrong with the input is said."""
     try:
-        status = _run(arguments)
+        with warnings_told(say):
+            status = _run(arguments)
         sys.stdout.flush()
     except InputError as error:
         print_error(error)

@@ -1,20 +1,28 @@
 """Codes: what the encoder makes and the decoder needs."""
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from vqspeech.arguments import plain_array, real, shown, whole
 from vqspeech.audio.signal import SAMPLE_RATE, frames_for
-from vqspeech.errors import InputError
-from vqspeech.files import check_target, output_file
+from vqspeech.errors import InputError, named
+from vqspeech.files import check_target, written
 
 MAX_CODEBOOK = 1 << 16
 """Codes that a uint16 can name."""
 
 MAX_FRAMES = 1 << 28
 """Longest file of codes: 62 days at 50 codes/s, 512 MB of uint16."""
+
+MOST_CODEBOOKS = 2
+"""That frames of any model take in turn."""
+
+LARGEST = 1 << 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,22 +31,29 @@ class Codes:
 
     indices: uint16 [F] (other whole numbers are converted). samples: length of the recording at
     16 kHz, so F = ceil(samples / hop). hop: samples a code. model: name of the model that made
-    them, None if unknown. Raises InputError if these do not fit together.
+    them, None if unknown. codebooks: how many the frames take in turn, the first one's turn first:
+    where codes can be cut; the default is right for every model. Raises InputError if these do not
+    fit together.
+
+    `codes[a:b]` are codes too, and `Codes.join` puts codes one behind the other.
     """
 
     indices: np.ndarray
     samples: int
     hop: int
     model: str | None = None
+    codebooks: int = MOST_CODEBOOKS
 
     def __post_init__(self):
-        indices = np.asarray(self.indices)
+        indices = plain_array("codes", self.indices)
         if indices.ndim != 1 or indices.dtype.kind not in "iu":
             raise InputError(
                 f"codes must be whole numbers [F], not {indices.dtype} {list(indices.shape)}; "
                 "give one recording's indices"
             )
-        if self.hop < 1 or not len(indices) or frames_for(self.samples, self.hop) != len(indices):
+        for name, low in (("samples", 0), ("hop", 1), ("codebooks", 1)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), low, LARGEST))
+        if not len(indices) or frames_for(self.samples, self.hop) != len(indices):
             raise InputError(
                 f"{len(indices)} codes of {self.hop} samples do not make {self.samples} samples; "
                 "give ceil(samples / hop) codes, at least one"
@@ -65,14 +80,114 @@ class Codes:
         """bit/s of plain indices into `codebook_size` codes: log2, rounded up, for each frame."""
         return self.rate / self.hop * (codebook_size - 1).bit_length()
 
-    def save_npy(self, path: str | os.PathLike) -> None:
-        """Write the indices to `path` (.npy), whole or not at all.
+    def __len__(self) -> int:
+        return self.frames
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices.tolist())
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        """The indices, for NumPy."""
+        return np.array(self.indices, dtype or np.uint16)
+
+    def __getitem__(self, part: slice | int) -> "Codes":
+        """The codes of frames a to b: `codes[a:b]`.
+
+        `a` must be a turn of the first codebook (a multiple of `codebooks`), or all that follows
+        would be looked up in the wrong ones. Raises InputError.
+        """
+        try:
+            if not isinstance(part, slice):
+                raise TypeError
+            start, stop, step = part.indices(self.frames)
+        except TypeError:
+            raise InputError(
+                f"codes are cut at whole frames, as in codes[100:200], not {shown(part)}; "
+                "codes.indices is the plain array"
+            ) from None
+        if step != 1 or start >= stop:
+            raise InputError(
+                f"codes[{_text(part)}] of {self.frames} leaves none; cut out a stretch"
+            )
+        if start % self.codebooks:
+            before = start - start % self.codebooks
+            raise InputError(
+                f"codes cannot be cut at frame {start}: {self.codebooks} codebooks take turns, so "
+                f"cut at {before} or {before + self.codebooks}, or with codes.cut(seconds, seconds)"
+            )
+        samples = min(self.samples, stop * self.hop) - start * self.hop
+        return Codes(self.indices[start:stop], samples, self.hop, self.model, self.codebooks)
+
+    def cut(self, start: float = 0.0, end: float | None = None) -> "Codes":
+        """From `start` to `end` (None: the end) in seconds, each moved to the nearest place where
+        codes can be cut. Raises InputError where nothing is left."""
+        first = self._place(real("start", start, 0, self.seconds))
+        last = self.frames
+        if end is not None and (end := real("end", end, 0, float("inf"))) < self.seconds:
+            last = self._place(end)
+        if first >= last:
+            raise InputError(
+                f"{shown(start)} to {shown(end)} s leaves no codes; they are "
+                f"{self.codebooks * self.hop / self.rate:g} s apart where they can be cut"
+            )
+        return self[first:last]
+
+    def _place(self, seconds: float) -> int:
+        """The frame nearest to `seconds` that is a turn of the first codebook."""
+        return round(seconds * self.rate / self.hop / self.codebooks) * self.codebooks
+
+    @staticmethod
+    def join(parts: Iterable["Codes"]) -> "Codes":
+        """Codes one behind the other, of one model.
+
+        Each part but the last counts whole rounds of the codebooks: one that ends within a round
+        (of two codebooks: has an odd number of codes) is filled up with its last code of each
+        codebook that is missing, and its last code's samples are whole. Raises InputError.
+        """
+        several = isinstance(parts, Iterable) and not isinstance(parts, Codes)
+        parts = list(parts) if several else []
+        if not parts or not all(isinstance(part, Codes) for part in parts):
+            raise InputError("Codes.join takes a list of Codes, and at least one")
+        first = parts[0]
+        models = {part.model for part in parts if part.model is not None}
+        if len(models) > 1 or any(part.hop != first.hop for part in parts):
+            raise InputError(
+                "codes of different models cannot be joined "
+                f"({', '.join(sorted(models)) or 'their hops differ'}); encode all with one"
+            )
+        books = max(part.codebooks for part in parts)
+        pieces = []
+        for number, part in enumerate(parts[:-1]):
+            with named(f"part {number}"):
+                pieces.append(_filled(part.indices, books))
+        before = sum(map(len, pieces))
+        indices = np.concatenate([*pieces, parts[-1].indices])
+        samples = before * first.hop + parts[-1].samples
+        model = first.model if all(part.model == first.model for part in parts) else None
+        return Codes(indices, samples, first.hop, model, books)
+
+    def save_npy(self, path: str | os.PathLike | BinaryIO) -> None:
+        """Write the indices to `path` (.npy, or a binary file object), whole or not at all.
 
         The file knows frames only: `samples` is lost unless it is a multiple of `hop`. Raises
         InputError as `check_npy_target` does, and if the disk is full.
         """
-        with output_file(path, check_npy_target(path)) as file:
+        with written(path, check_npy_target) as file:
             np.save(file, self.indices, allow_pickle=False)
+
+
+def _filled(indices: np.ndarray, books: int) -> np.ndarray:
+    """Indices [F] and, behind them, what completes the last round of `books` codebooks."""
+    missing = -len(indices) % books
+    if missing and len(indices) < books:
+        raise InputError(f"has {len(indices)} codes of {books} codebooks; join longer ones")
+    return np.concatenate([indices, indices[len(indices) - books :][:missing]])
+
+
+def _text(part: slice) -> str:
+    """A slice as it is written."""
+    ends = [part.start, part.stop, *([] if part.step is None else [part.step])]
+    return ":".join("" if end is None else str(end) for end in ends)
 
 
 def check_npy_target(path: str | os.PathLike) -> Path:

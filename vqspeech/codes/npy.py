@@ -16,7 +16,7 @@ from numpy.lib import format as npy_format
 from vqspeech.audio.signal import samples_for
 from vqspeech.codes.codes import MAX_FRAMES, Codes, check_range
 from vqspeech.errors import InputError
-from vqspeech.files import file_size, opened
+from vqspeech.files import opened_or_given
 
 MAX_HEADER_BYTES = 10_000
 """A `.npy` header of one plain array takes 128."""
@@ -32,23 +32,22 @@ HEADER_READERS = {
 
 
 def load_npy(
-    path: str | os.PathLike, hop: int, codebook_size: int, model: str | None = None
+    path: str | os.PathLike | BinaryIO, hop: int, codebook_size: int, model: str | None = None
 ) -> Codes:
-    """Read a 1-D `.npy` file of any integer type as codes of a model.
+    """Read a 1-D `.npy` file (a binary file object too) of any integer type as codes of a model.
 
     hop (samples a code), codebook_size and model (its name) are the model's: the file has none of
     them. `samples` of the result is frames * hop. Raises InputError for a file that is missing,
     not a regular file, empty, not `.npy`, pickled, of another shape or type, cut off, longer than
     its header says, or that holds a code which the model has not.
     """
-    path = os.fspath(path)
-    with opened(path, "a codes file") as file:
-        indices = _read(path, file, codebook_size)
+    with opened_or_given(path, "a codes file") as (name, file, size):
+        indices = _read(name, file, size, codebook_size)
     return Codes(indices, samples_for(len(indices), hop), hop, model)
 
 
-def _read(path: str, file: BinaryIO, codebook_size: int) -> np.ndarray:
-    frames, dtype, start = _read_header(path, file, file_size(file))
+def _read(path: str, file: BinaryIO, size: int, codebook_size: int) -> np.ndarray:
+    frames, dtype, start = _read_header(path, file, size)
     if frames > MAX_FRAMES:
         raise InputError(f"{path}: has more than {MAX_FRAMES} codes; cut it into shorter files")
     file.seek(start)

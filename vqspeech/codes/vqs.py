@@ -16,7 +16,7 @@ from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import BLOCK_CODES, Block, BlockCoder, Header
 from vqspeech.codes.codes import MAX_FRAMES
 from vqspeech.errors import InputError
-from vqspeech.files import check_target, file_size, opened, output_file
+from vqspeech.files import check_target, opened_or_given, written
 
 SUFFIX = ".vqs"
 MAX_HEADER = 1024
@@ -25,6 +25,8 @@ MAX_BLOCK = bitstream.MAX_PAYLOAD + 32
 MAX_SALVAGE_BYTES = 1 << 30
 SALVAGE = "; --salvage keeps the intact blocks"
 
+Named = str | os.PathLike | BinaryIO
+"""A file by its name, or as a binary file object."""
 CoderFor = Callable[[Header], BlockCoder]
 """Raises InputError where the codes are another model's; its message begins with a verb."""
 
@@ -55,27 +57,27 @@ class Measured:
     payload: int
 
 
-def save_vqs(path: str | os.PathLike, header: Header, codes: np.ndarray, coder: BlockCoder) -> int:
+def save_vqs(path: Named, header: Header, codes: np.ndarray, coder: BlockCoder) -> int:
     """Write codes uint16 [F] to `path` (.vqs), whole or not at all; returns the file's bytes.
 
     Raises InputError for another extension, a missing folder, a folder or device there, a full
     disk.
     """
-    with output_file(path, check_vqs_target(path)) as file:
+    with written(path, check_vqs_target) as file:
         for part in bitstream.encoded(header, codes, coder):
             file.write(part)
         return file.tell()
 
 
-def load_vqs(path: str | os.PathLike, coder_for: CoderFor, salvage: bool = False) -> Contents:
+def load_vqs(path: Named, coder_for: CoderFor, salvage: bool = False) -> Contents:
     """Read a `.vqs` file.
 
     salvage: keep the blocks that are intact, in their order, and leave out the others. Raises
     InputError: no such file, not a `.vqs` file, cut off, damaged, blocks out of order, more bytes
     than blocks, a newer version; and what `coder_for` raises, for the codes of another model.
     """
-    with opened(path, "a codes file") as file:
-        header, data, at = _start(path, file, salvage)
+    with opened_or_given(path, "a codes file") as (path, file, size):
+        header, data, at = _start(path, file, size, salvage)
         try:
             coder = coder_for(header)
         except InputError as error:
@@ -103,15 +105,15 @@ def load_vqs(path: str | os.PathLike, coder_for: CoderFor, salvage: bool = False
 
 def measure_vqs(path: str | os.PathLike) -> Measured:
     """Header and sizes of a file, its checksums verified; no model is needed. Raises InputError."""
-    with opened(path, "a codes file") as file:
-        header, data, at = _start(path, file, False)
+    with opened_or_given(path, "a codes file") as (path, file, size):
+        header, data, at = _start(path, file, size, False)
         payload = sum(len(block.payload) for block in _in_order(path, data, at, header))
     return Measured(header, len(data), payload)
 
 
-def _start(path, file: BinaryIO, salvage: bool) -> tuple[Header, memoryview, int]:
+def _start(path: str, file: BinaryIO, size: int, salvage: bool) -> tuple[Header, memoryview, int]:
     """(header, the whole file, where its blocks begin), if the file's size bears the header out."""
-    head, size = file.read(MAX_HEADER), file_size(file)
+    head = file.read(MAX_HEADER)
     try:
         header, at = bitstream.read_header(head)
     except InputError as error:

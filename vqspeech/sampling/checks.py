@@ -2,8 +2,12 @@
 
 import os
 
+from vqspeech.arguments import whole
 from vqspeech.config.model import DecoderConfig
 from vqspeech.errors import InputError
+
+MOST_STREAMS = 10**15
+"""No memory holds so many."""
 
 
 def check_streams(streams: int, config: DecoderConfig, frames: int, steps_per_frame: int) -> None:
@@ -11,8 +15,7 @@ def check_streams(streams: int, config: DecoderConfig, frames: int, steps_per_fr
 
     frames: conditioning frames that a stream is given at a time, each for that many steps.
     """
-    if streams < 1:
-        raise InputError(f"{streams} streams: at least one is needed")
+    streams = whole("streams", streams, 1, MOST_STREAMS)
     steps, layers, width = sum(config.dilations), len(config.dilations), config.residual_channels
     # Rings, conditioning and twice the inputs (of each stream, and side by side), float32.
     needed = streams * 4 * width * (steps + 2 * frames * (layers + steps_per_frame))

@@ -1,10 +1,10 @@
 """`.vqs` files of a model: its codes, range-coded with the probabilities that its prior gives."""
 
-import os
+from typing import Any
 
 from vqspeech.codes.bitstream import SHORT_PRIOR, BlockCoder, Header, PackedCoder
 from vqspeech.codes.codes import Codes
-from vqspeech.codes.vqs import Contents, load_vqs, save_vqs
+from vqspeech.codes.vqs import Contents, Named, load_vqs, save_vqs
 from vqspeech.errors import InputError
 from vqspeech.sampling.entropy import PriorCoder
 from vqspeech.synthesis.loaded import LoadedModel
@@ -19,8 +19,8 @@ class Bitstreams:
 
     def save(
         self,
-        codes: Codes,
-        path: str | os.PathLike,
+        codes: Any,
+        path: Named,
         speaker: str | None = None,
         packed: bool = False,
     ) -> int:
@@ -30,16 +30,13 @@ class Bitstreams:
         plain indices instead, as for a model without a prior. Raises InputError.
         """
         loaded, config = self._loaded, self._loaded.config
-        loaded.check_codes(codes)
-        known = self._voices.known(speaker) or ""
+        codes, known = loaded.as_codes(codes), self._voices.known(speaker) or ""
         prior = "" if packed or not loaded.has_prior else loaded.prior.fingerprint[:SHORT_PRIOR]
         sizes = (config.hop, config.quantizer.codebook_size, codes.samples)
         header = Header(loaded.codes_identity, prior, *sizes, config.name, known)
         return save_vqs(path, header, codes.indices, self.block_coder(header))
 
-    def load(
-        self, path: str | os.PathLike, salvage: bool = False
-    ) -> tuple[Codes, str | None, Contents]:
+    def load(self, path: Named, salvage: bool = False) -> tuple[Codes, str | None, Contents]:
         """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
 
         salvage: keep the intact blocks of a damaged file. Raises InputError.
@@ -47,7 +44,9 @@ class Bitstreams:
         contents = load_vqs(path, self.block_coder, salvage)
         if not len(contents.codes):
             raise InputError(f"{path}: holds no codes; encode the recording again")
-        about = (contents.samples, self._loaded.config.hop, self._loaded.fingerprint)
+        config = self._loaded.config
+        books = config.quantizer.codebooks
+        about = (contents.samples, config.hop, self._loaded.fingerprint, books)
         return Codes(contents.codes, *about), contents.header.speaker or None, contents
 
     def block_coder(self, header: Header) -> BlockCoder:

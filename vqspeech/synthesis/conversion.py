@@ -9,23 +9,26 @@ known, and then take the source's.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from vqspeech.arguments import for_each
 from vqspeech.audio import reading as audio
-from vqspeech.audio.level import SILENCE_DB, LevelMeter, level_gain
+from vqspeech.audio.level import SILENCE_DB, LevelMeter, heard
 from vqspeech.audio.pitch import median_f0
 from vqspeech.audio.psola import transposed_blocks
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
+from vqspeech.errors import named
 from vqspeech.files import check_apart
-from vqspeech.synthesis.encoding import RecordingEncoder, as_mono
+from vqspeech.synthesis.encoding import Recording, RecordingEncoder, gain_of
 from vqspeech.synthesis.hidden import PITCH_SECONDS, Spoken
 from vqspeech.synthesis.options import LARGEST_SEMITONES, Change, Conversion, chosen
 from vqspeech.synthesis.rendering import Renderer
 from vqspeech.synthesis.voices import VoiceName, Voices
+from vqspeech.synthesis.waves import as_mono, as_rate
 
 LARGEST_GAIN_DB = 30.0
 PEAK = 0.99
@@ -127,9 +130,7 @@ class Converter:
 
     def spoken(self, wave: np.ndarray, speaker: VoiceName, options: Conversion) -> Spoken:
         """What `wave` (float32 [T] at 16 kHz) is to become as `speaker`. Raises InputError."""
-        move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
-        codes = self._encoder.blocks(transposed_blocks([wave], move.step), level_gain(wave))
-        return self._changed(Spoken(codes, self._voices.vector(speaker)), move, options)
+        return self._planned(Recording("the recording", wave, SAMPLE_RATE), speaker, options)[1]
 
     def _changed(self, plain: Spoken, move: Move, options: Conversion) -> Spoken:
         predicted = self._renderer.hidden.median_f0(plain.codes, plain.vector)
@@ -137,7 +138,7 @@ class Converter:
 
     def wave(
         self,
-        wave: np.ndarray,
+        wave: Any,
         rate: int = SAMPLE_RATE,
         speaker: VoiceName = None,
         options: Conversion | None = None,
@@ -149,11 +150,41 @@ class Converter:
         Raises InputError.
         """
         how = chosen(Conversion, options, changes)
-        wave = np.concatenate(list(audio.resample_blocks([as_mono(wave)], rate)))
-        level = LevelMeter()
-        level.add(wave)
-        blocks = self._renderer.blocks(self.spoken(wave, speaker, how), how)
-        return np.concatenate(list(at_level_of(level, blocks)))
+        one = Recording("the recording", as_mono(wave), as_rate(rate))
+        level, spoken = self._planned(one, speaker, how)
+        return np.concatenate(list(at_level_of(level, self._renderer.blocks(spoken, how))))
+
+    def waves(
+        self, sources: Sequence[Recording], speakers: Any, options: Conversion, streams: int
+    ) -> list[np.ndarray]:
+        """`wave` of several recordings, side by side, each as alone.
+
+        speakers: one for all, or one for each. streams: how many are sampled at once. Raises
+        InputError, which says of which recording.
+        """
+        levels, spoken = [], []
+        for one, speaker in zip(sources, for_each("speakers", speakers, len(sources)), strict=True):
+            with named(one.name):
+                level, said = self._planned(one, speaker, options)
+            levels.append(level)
+            spoken.append(said)
+        parts: list[list[np.ndarray]] = [[] for _ in sources]
+        for number, block in self._renderer.together(spoken, options, streams):
+            if block is not None:
+                parts[number].append(block)
+        levelled = map(at_level_of, levels, parts)
+        return [np.concatenate(list(blocks)) for blocks in levelled]
+
+    def _planned(
+        self, source: Recording, speaker: VoiceName, options: Conversion
+    ) -> tuple[LevelMeter, Spoken]:
+        """(the level of a recording, what it is to become)."""
+        wave = np.concatenate(list(audio.resample_blocks([source.wave], source.rate)))
+        level = heard(wave)
+        move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
+        gain = gain_of(level, source.name)
+        codes = self._encoder.blocks(transposed_blocks([wave], move.step), gain)
+        return level, self._changed(Spoken(codes, self._voices.vector(speaker)), move, options)
 
     def file(
         self,
@@ -176,7 +207,7 @@ class Converter:
         heard = audio.read_blocks(source, quiet=True)
         move = planned(heard, how.pitch, target, self._sets_f0)
         moved = transposed_blocks(audio.read_blocks(source), move.step)
-        spoken = Spoken(self._encoder.blocks(moved, level.gain()), vector)
+        spoken = Spoken(self._encoder.blocks(moved, gain_of(level, source)), vector)
         blocks = self._renderer.blocks(self._changed(spoken, move, how), how)
         with Writer(path) as file:
             for block in at_level_of(level, blocks, progress):

@@ -2,18 +2,21 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from vqspeech.arguments import for_each, is_path, shown
 from vqspeech.audio import reading as audio
-from vqspeech.audio.level import level_gain
+from vqspeech.audio.level import LARGEST, LevelMeter, heard
 from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.codes.codes import Codes
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, named, warn_of
 from vqspeech.parallel import mapped_ahead
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.streaming import ChunkEncoder
+from vqspeech.synthesis.waves import as_mono, as_rate
 
 BATCH_SECONDS = 240.0
 """Of speech, padding included, in one forward pass."""
@@ -29,15 +32,15 @@ class RecordingEncoder:
     def __init__(self, loaded: LoadedModel):
         self.loaded = loaded
 
-    def wave(self, wave: np.ndarray, rate: int = SAMPLE_RATE) -> Codes:
+    def wave(self, wave: Any, rate: int = SAMPLE_RATE) -> Codes:
         """`Codec.encode`."""
-        wave = as_mono(wave)
-        gain = level_gain(wave, rate)
+        wave, rate = as_mono(wave), as_rate(rate)
+        gain = gain_of(heard(wave, rate), "the recording")
         return self.blocks(audio.resample_blocks([wave], rate), gain)
 
     def file(self, path: str | os.PathLike) -> Codes:
         """`Codec.encode_file`."""
-        gain = audio.measure_level(path).gain()
+        gain = gain_of(audio.measure_level(path), path)
         return self.blocks(audio.read_blocks(path), gain)
 
     def blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
@@ -46,25 +49,27 @@ class RecordingEncoder:
         for block in levelled_blocks(blocks, gain):
             samples += len(block)
             indices += chunks.add(block)
+        if not samples:
+            raise InputError("the recording has no samples; give at least one")
         return self._codes(np.concatenate(indices + chunks.finish()), samples)
 
-    def waves(
-        self, waves: Sequence[np.ndarray], rates: int | Sequence[int] = SAMPLE_RATE
-    ) -> list[Codes]:
+    def waves(self, waves: Sequence[Any], rates: Any = SAMPLE_RATE) -> list[Codes]:
         """Recordings of any lengths, several in one forward pass: each as `wave` gives it alone.
 
-        waves: as in `wave`. rates: in Hz, of all, or one for each. Raises InputError.
+        waves: as in `wave`. rates: in Hz, of all, or one for each. Raises InputError, which says
+        of which recording.
         """
-        rates = [rates] * len(waves) if isinstance(rates, int) else rates
-        if len(rates) != len(waves):
-            raise InputError(f"{len(rates)} rates for {len(waves)} recordings: give one for each")
-        monos = [as_mono(wave) for wave in waves]
-        short = (
-            _short(audio.resample_blocks([wave], rate), level_gain(wave, rate))
-            for wave, rate in zip(monos, rates, strict=True)
-        )
-        found = zip(self._batched(short), monos, rates, strict=True)
-        return [self.wave(wave, rate) if one is None else one for one, wave, rate in found]
+        given = recordings(waves, rates)
+        gains = [gain_of(heard(wave, rate), name) for name, wave, rate in given]
+
+        def resampled(number: int) -> Iterator[np.ndarray]:
+            return audio.resample_blocks([given[number].wave], given[number].rate)
+
+        short = (_short(resampled(number), gain) for number, gain in enumerate(gains))
+        return [
+            self.blocks(resampled(number), gains[number]) if codes is None else codes
+            for number, codes in enumerate(self._batched(short))
+        ]
 
     def files(self, paths: Sequence[str | os.PathLike]) -> Iterator[Codes | InputError]:
         """The codes of files, or why they cannot be read, in order; several in one forward pass, in
@@ -74,7 +79,7 @@ class RecordingEncoder:
             try:
                 if audio.duration(path) > LONGEST_SECONDS:
                     return None
-                return _short(audio.read_blocks(path), audio.measure_level(path).gain())
+                return _short(audio.read_blocks(path), gain_of(audio.measure_level(path), path))
             except InputError as error:
                 return error
 
@@ -120,15 +125,50 @@ class RecordingEncoder:
         ]
 
     def _codes(self, indices: np.ndarray, samples: int) -> Codes:
-        hop = self.loaded.config.hop
+        hop, books = self.loaded.config.hop, self.loaded.config.quantizer.codebooks
         own = indices[: frames_for(samples, hop)].astype(np.uint16)
-        return Codes(own, samples, hop, self.loaded.fingerprint)
+        return Codes(own, samples, hop, self.loaded.fingerprint, books)
+
+
+class Recording(NamedTuple):
+    """One of several: what messages call it, float32 [T], Hz."""
+
+    name: str
+    wave: np.ndarray
+    rate: int
+
+
+def recordings(waves: Any, rates: Any = SAMPLE_RATE) -> list[Recording]:
+    """Several recordings as `Codec.encode_many` takes them. Raises InputError that says which."""
+    if not isinstance(waves, Iterable) or is_path(waves) or getattr(waves, "ndim", 2) == 1:
+        raise InputError(f"recordings must be a list of arrays, not {shown(waves)}")
+    found, waves = [], list(waves)
+    for number, rate in enumerate(for_each("rates", rates, len(waves))):
+        with named(name := f"recording {number}"):
+            found.append(Recording(name, as_mono(waves[number]), as_rate(rate)))
+    return found
+
+
+def gain_of(meter: LevelMeter, name: str | os.PathLike) -> float:
+    """The gain that brings a recording to the codec's level.
+
+    Warns of a level that is not that of speech. Raises InputError for samples on no scale at all.
+    """
+    if meter.peak > LARGEST:
+        raise InputError(f"{name}: has samples of {meter.peak:.3g}; scale them to +-1")
+    gain, remark = meter.judged()
+    if remark:
+        warn_of(f"{name} {remark}")
+    return gain
 
 
 def levelled_blocks(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]:
-    """Blocks of a recording as the encoder is given them: times `gain`, without rumble."""
+    """Blocks of a recording as the encoder is given them: times `gain`, without rumble.
+
+    Empty ones are left out.
+    """
     high_pass = HighPass()
-    for block in blocks:
+    for block in filter(len, blocks):
         yield high_pass(block * np.float32(gain))
 
 
@@ -141,18 +181,3 @@ def _short(blocks: Iterable[np.ndarray], gain: float) -> np.ndarray | None:
             return None
         parts.append(block)
     return np.concatenate(parts)
-
-
-def as_mono(wave: np.ndarray) -> np.ndarray:
-    """[T] or [T, channels], float or int16, to float32 [T]. Raises InputError."""
-    wave = np.asarray(wave)
-    if wave.ndim not in (1, 2) or wave.size == 0:
-        raise InputError(f"a recording must be [T] or [T, channels], not {list(wave.shape)}")
-    if wave.dtype == np.int16:
-        wave = wave.astype(np.float32) / 32768
-    if not np.issubdtype(wave.dtype, np.floating):
-        raise InputError(f"a recording must be float or int16, not {wave.dtype}")
-    wave = wave.astype(np.float32)
-    if not np.isfinite(wave).all():
-        raise InputError("the recording has NaN or infinite samples; repair it first")
-    return wave.mean(1) if wave.ndim == 2 else wave

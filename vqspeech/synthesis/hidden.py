@@ -86,9 +86,7 @@ class HiddenFrames:
         if not self._loaded.predicts_pitch:
             return float("nan")
         frames = self._loaded.frames(PITCH_SECONDS)
-        start = Codes(codes.indices[:frames], min(codes.samples, frames * codes.hop), codes.hop)
-        found = self.pieces(
-            Spoken(start, vector), self._loaded.frames(PIECE_SECONDS), with_mel=False
-        )
+        start = Spoken(codes[:frames], vector)
+        found = self.pieces(start, self._loaded.frames(PIECE_SECONDS), with_mel=False)
         f0 = torch.cat([piece.f0[0] for piece in found if piece.f0 is not None])
         return float(f0[f0 > 0].median()) if bool((f0 > 0).any()) else float("nan")

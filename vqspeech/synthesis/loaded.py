@@ -1,21 +1,24 @@
 """A trained model on its device: what every part of the codec is made with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from vqspeech.arguments import is_path, plain_array, shown
 from vqspeech.checkpoint.about import About
 from vqspeech.checkpoint.identity import codes_identity
 from vqspeech.checkpoint.location import PRIOR_FILE
 from vqspeech.checkpoint.model import Checkpoint
-from vqspeech.checkpoint.prior import load_prior
-from vqspeech.codes.codes import Codes
+from vqspeech.checkpoint.prior import StoredPrior, load_prior
+from vqspeech.codes.codes import Codes, check_range
 from vqspeech.config.model import Config
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, named, warn_of
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.sampling.entropy import PriorCodec
+from vqspeech.synthesis.parity import out_of_turn
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,15 @@ class LoadedModel:
     device: torch.device
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, device: str = "auto") -> "LoadedModel":
-        """A checkpoint on "auto" (a GPU if there is one), "cpu" or "cuda". Raises InputError."""
+    def of(cls, checkpoint: Checkpoint, device: str | torch.device = "auto") -> "LoadedModel":
+        """A checkpoint on "auto" (a GPU if there is one) or a device. Raises InputError."""
         chosen = choose_device(device)
         model, about, folder = checkpoint
         return cls(model.to(chosen), about, folder, chosen)
+
+    def __getstate__(self) -> dict:
+        """Without what was made from these four: another process makes its own."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def config(self) -> Config:
@@ -62,9 +69,14 @@ class LoadedModel:
         return (self.folder / PRIOR_FILE).exists()
 
     @cached_property
+    def stored_prior(self) -> StoredPrior:
+        """The model's prior as a network on the CPU. Raises InputError if it has none."""
+        return load_prior(self.folder, self.model)
+
+    @cached_property
     def prior(self) -> PriorCodec:
-        """The model's prior. Raises InputError if it has none."""
-        return PriorCodec(*load_prior(self.folder, self.model))
+        """The model's prior, packed. Raises InputError if it has none."""
+        return PriorCodec(*self.stored_prior)
 
     @cached_property
     def codes_identity(self) -> str:
@@ -87,6 +99,50 @@ class LoadedModel:
                 "--preview, or train its stage 'waveform'"
             )
 
+    def as_codes(self, codes: Any, name: str = "") -> Codes:
+        """Anything that can only be meant as codes of this model: `Codes`, or whole numbers [F] or
+        [1, F] in an array, list or tensor, which decode to F * hop samples.
+
+        name: what messages begin with. Warns where codes that do not say who made them seem to be
+        cut at an odd place. Raises InputError.
+        """
+        with named(name):
+            codes = codes if isinstance(codes, Codes) else self._counted(codes)
+            self.check_codes(codes)
+        if codes.model is None:
+            self._check_turns(codes, name)
+            codes = replace(codes, model=self.fingerprint)
+        return codes
+
+    def _counted(self, given: Any) -> Codes:
+        if is_path(given):
+            raise InputError(
+                f"codes are wanted, not the name {shown(given)}; give numpy.load(name), or "
+                "load_vqs(name)[0]"
+            )
+        indices = plain_array("codes", given)
+        if indices.ndim == 2 and len(indices) == 1:
+            indices = indices[0]
+        config = self.config
+        books, size = config.quantizer.codebooks, config.quantizer.codebook_size
+        codes = Codes(indices, indices.size * config.hop, config.hop, None, books)
+        check_range("codes", codes.indices, size)
+        return codes
+
+    def _check_turns(self, codes: Codes, name: str) -> None:
+        if self.config.quantizer.codebooks == 1 or not self.has_prior:
+            return
+        try:
+            frame = out_of_turn(self.stored_prior.prior, codes)
+        except InputError:  # a damaged prior is the matter of those who need it
+            return
+        if frame is not None:
+            warn_of(
+                f"{name or 'codes'}: from about frame {frame} on looked up in the wrong codebooks, "
+                "it seems: cut at an odd place, or joined to an odd number; use codes[a:b] and "
+                "Codes.join"
+            )
+
     def check_codes(self, codes: Codes) -> None:
         """Raise InputError unless these codes are of this model."""
         if codes.model is not None and codes.model != self.fingerprint:
@@ -102,11 +158,19 @@ class LoadedModel:
             )
 
 
-def choose_device(name: str) -> torch.device:
-    """ "auto", "cpu" or "cuda" to a device; InputError if there is no such device."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device '{name}' must be auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("no CUDA device here; use --device cpu, or auto")
-    has_gpu = name != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if has_gpu else "cpu")
+def choose_device(name: str | torch.device) -> torch.device:
+    """ "auto", "cpu", "cuda" or "cuda:1" to a device; InputError if there is no such device."""
+    text, count = str(name), torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if text == "auto":
+        return torch.device("cuda" if count else "cpu")
+    kind, _, number = text.partition(":")
+    known = kind in ("cpu", "cuda") and (not number or (number.isascii() and number.isdigit()))
+    if not known or not isinstance(name, str | torch.device):
+        raise InputError(f"device {shown(name)} must be auto, cpu or cuda")
+    if kind == "cpu":
+        return torch.device("cpu")
+    if int(number or 0) >= count:
+        raise InputError(
+            f"no device '{text}' here: there are {count} CUDA devices; use --device cpu, or auto"
+        )
+    return torch.device(text)

@@ -1,10 +1,10 @@
 """How speech is made: options that travel together, each group one object that checks itself."""
 
-import math
+import secrets
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from vqspeech.codes.codes import Codes
+from vqspeech.arguments import real, shown, switch, whole
 from vqspeech.errors import InputError
 from vqspeech.sampling.backend import WEIGHTS
 
@@ -19,11 +19,11 @@ LARGEST_SEED = 2**63 - 1
 class Synthesis:
     """How codes become sound.
 
-    seed: of the random numbers; the same gives the same. temperature: of the WaveNet's sampling, 0
-    to 2; None for the model's own. preview: Griffin-Lim from the auxiliary log-mel instead of the
-    WaveNet. weights: the WaveNet's: "int8", "float32", or "auto" for the former on a CPU and the
-    latter on a GPU. postfilter: give what the WaveNet says the spectral envelope that the codes
-    predict, where the model predicts one. Raises InputError.
+    seed: of the random numbers; the same gives the same, None draws one, which is `seed` then.
+    temperature: of the WaveNet's sampling, 0 to 2; None for the model's own. preview: Griffin-Lim
+    from the auxiliary log-mel instead of the WaveNet. weights: the WaveNet's: "int8", "float32", or
+    "auto" for the former on a CPU and the latter on a GPU. postfilter: give what the WaveNet says
+    the spectral envelope that the codes predict, where the model predicts one. Raises InputError.
     """
 
     seed: int = 0
@@ -33,11 +33,13 @@ class Synthesis:
     postfilter: bool = True
 
     def __post_init__(self):
-        check_seed(self.seed)
-        if self.temperature is not None:
-            check_temperature(self.temperature)
-        if self.weights not in WEIGHTS:
-            raise InputError(f"weights '{self.weights}' must be one of {', '.join(WEIGHTS)}")
+        temperature = self.temperature
+        if temperature is not None:
+            temperature = checked_temperature(temperature)
+        if not isinstance(self.weights, str) or self.weights not in WEIGHTS:
+            raise InputError(f"weights {shown(self.weights)} must be one of {', '.join(WEIGHTS)}")
+        switches = {name: switch(name, getattr(self, name)) for name in ("preview", "postfilter")}
+        _put(self, seed=checked_seed(self.seed), temperature=temperature, **switches)
 
 
 @dataclass(frozen=True)
@@ -55,35 +57,40 @@ class Conversion(Synthesis):
 
     def __post_init__(self):
         super().__post_init__()
-        pitch = 0.0 if self.pitch in ("target", "keep") else self.pitch
-        if isinstance(pitch, str) or not abs(pitch) <= LARGEST_SEMITONES:  # nor NaN
-            raise InputError(
-                f"pitch {self.pitch!r} must be target, keep, or semitones within "
-                f"+-{LARGEST_SEMITONES:g}"
+        if isinstance(pitch := self.pitch, str):
+            if pitch not in ("target", "keep"):
+                raise InputError(
+                    f"pitch {shown(pitch)} must be target, keep, or semitones within "
+                    f"+-{LARGEST_SEMITONES:g}"
+                )
+        else:
+            pitch = real(
+                "pitch (target, keep, or semitones)", pitch, -LARGEST_SEMITONES, LARGEST_SEMITONES
             )
-        if not 0 <= self.guidance <= MOST_GUIDANCE:  # nor NaN
-            raise InputError(f"guidance {self.guidance} must lie in 0..{MOST_GUIDANCE:g}")
+        _put(self, pitch=pitch, guidance=real("guidance", self.guidance, 0, MOST_GUIDANCE))
 
 
 @dataclass(frozen=True)
 class Generation:
     """How the prior draws codes.
 
-    temperature: below 1 likelier codes, 0 the likeliest. top_p: only the likeliest codes that
-    reach this probability together. prompt: codes of a recording to go on from; the result begins
-    with them. The same options give the same codes on every machine. Raises InputError.
+    seed: as in `Synthesis`. temperature: below 1 likelier codes, 0 the likeliest. top_p: only the
+    likeliest codes that reach this probability together. prompt: codes of a recording to go on
+    from, as `Codec.decode` takes them; the result begins with them. The same options give the same
+    codes on every machine. Raises InputError.
     """
 
     seed: int = 0
     temperature: float = 1.0
     top_p: float = 1.0
-    prompt: Codes | None = None
+    prompt: Any = None
 
     def __post_init__(self):
-        check_seed(self.seed)
-        check_temperature(self.temperature)
-        if not 0 < self.top_p <= 1:  # nor NaN
-            raise InputError(f"top_p {self.top_p} must be above 0 and at most 1")
+        temperature, top_p = (
+            checked_temperature(self.temperature),
+            real("top_p", self.top_p, 0, 1, True),
+        )
+        _put(self, seed=checked_seed(self.seed), temperature=temperature, top_p=top_p)
 
 
 @dataclass(frozen=True)
@@ -107,16 +114,25 @@ def chosen(kind: type[Options], options: Options | None, changes: dict) -> Optio
     names = [field.name for field in fields(kind)]
     if unknown := [name for name in changes if name not in names]:
         raise InputError(f"no option {unknown[0]} here: there are {', '.join(names)}")
+    if options is not None and not isinstance(options, kind):
+        raise InputError(
+            f"options {shown(options)} must be a {kind.__name__}; or give them by name: "
+            f"{', '.join(names)}"
+        )
     return replace(options or kind(), **changes)
 
 
-def check_seed(seed: int) -> None:
-    """Raise InputError unless `seed` is a whole number that random numbers can begin with."""
-    if not 0 <= seed <= LARGEST_SEED or seed != int(seed):
-        raise InputError(f"seed {seed} must be a whole number, and not negative")
+def checked_seed(seed: Any) -> int:
+    """A seed that random numbers can begin with; one at random for None. Raises InputError."""
+    return secrets.randbelow(LARGEST_SEED) if seed is None else whole("seed", seed, 0, LARGEST_SEED)
 
 
-def check_temperature(temperature: float) -> None:
-    """Raise InputError unless samples can be drawn at `temperature`."""
-    if not 0 <= temperature <= HIGHEST_TEMPERATURE or math.isnan(temperature):
-        raise InputError(f"temperature {temperature} must lie in 0..{HIGHEST_TEMPERATURE:g}")
+def checked_temperature(temperature: Any) -> float:
+    """A temperature that samples can be drawn at. Raises InputError."""
+    return real("temperature", temperature, 0, HIGHEST_TEMPERATURE)
+
+
+def _put(options: Any, **values: Any) -> None:
+    """Values, as they are after their checks, into a frozen dataclass that is being made."""
+    for name, value in values.items():
+        object.__setattr__(options, name, value)

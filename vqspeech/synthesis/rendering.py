@@ -61,6 +61,10 @@ class Renderer:
         self._settings = postfilter or loaded.config.postfilter
         self._samplers: dict[str, WaveNetSampler] = {}
 
+    def __getstate__(self) -> dict:
+        """Without packed weights, which are of this machine: another process packs its own."""
+        return self.__dict__ | {"_samplers": {}}
+
     def blocks(self, spoken: Spoken, options: Synthesis) -> Iterator[np.ndarray]:
         """The sound in blocks, as they are made, in memory that does not grow with the length.
 
@@ -78,8 +82,11 @@ class Renderer:
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """Recordings side by side, each as alone: (its number, its next samples; None: its end).
 
-        streams: how many are sampled at once. Raises InputError, before the first block.
+        streams: how many are sampled at once; previews, which are quick, come one by one. Raises
+        InputError, before the first block.
         """
+        if options.preview:
+            return self._previews([self.blocks(one, options) for one in spoken])
         self._loaded.check_decodable()
         for one in spoken:
             self._loaded.check_codes(one.codes)
@@ -109,6 +116,12 @@ class Renderer:
             steps = self._loaded.config.steps_per_frame
             self._samplers[weights] = WaveNetSampler(self._loaded.model.decoder, steps, weights)
         return self._samplers[weights]
+
+    def _previews(self, previews: list[Iterator[np.ndarray]]):
+        for number, blocks in enumerate(previews):
+            for block in blocks:
+                yield number, block
+            yield number, None
 
     def _preview(self, spoken: Spoken, seed: int) -> Iterator[np.ndarray]:
         pieces = self.hidden.pieces(spoken, self._loaded.frames(PREVIEW_SECONDS))

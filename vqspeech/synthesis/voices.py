@@ -5,9 +5,11 @@ import os
 import numpy as np
 import torch
 
+from vqspeech.arguments import shown
 from vqspeech.checkpoint.speakers import find_row
 from vqspeech.checkpoint.voices import Voice, is_voice_file, load_voice
 from vqspeech.data.index import OTHER
+from vqspeech.errors import InputError
 from vqspeech.synthesis.loaded import LoadedModel
 
 VoiceName = str | os.PathLike | None
@@ -23,13 +25,23 @@ class Voices:
 
     def row(self, name: VoiceName) -> int:
         """The row of a trained speaker. Raises InputError."""
-        return find_row(self.table, None if name is None else os.fspath(name))
+        return find_row(self.table, _named(name))
 
-    def known(self, name: str | None) -> str | None:
-        """The name, which must be a trained speaker's, or None. Raises InputError."""
-        if name is not None:
-            self.row(name)
-        return name
+    def known(self, speaker: VoiceName) -> str | None:
+        """The name of a trained speaker, or None. Raises InputError."""
+        if is_voice_file(speaker) and speaker not in self.names:
+            raise InputError(
+                f"{speaker}: is a voice, of which a .vqs file cannot tell; leave the speaker out, "
+                "and decode with it"
+            )
+        return None if speaker is None else self.names[self.row(speaker)]
+
+    def prior_name(self, speaker: VoiceName) -> str | None:
+        """The name by which a prior knows a voice; None, "any speaker", for an enrolled one.
+
+        Raises InputError.
+        """
+        return None if self._enrolled(speaker) is not None else self.known(speaker)
 
     def vector(self, speaker: VoiceName) -> torch.Tensor:
         """The vector [1, S] of a voice, on the model's device. Raises InputError."""
@@ -50,7 +62,20 @@ class Voices:
 
     def _enrolled(self, speaker: VoiceName) -> Voice | None:
         """The voice of a file; None for what is no file's name. Raises InputError."""
+        speaker = _named(speaker)
         if speaker is None or speaker in self.names or not is_voice_file(speaker):
             return None
         dim = self._loaded.config.conditioning.speaker_dim
         return load_voice(speaker, self._loaded.fingerprint, dim)
+
+
+def _named(speaker: VoiceName) -> str | None:
+    """What a speaker is called by, as text. Raises InputError."""
+    if speaker is None:
+        return None
+    if not isinstance(speaker, str | os.PathLike) or not isinstance(os.fspath(speaker), str):
+        raise InputError(
+            f"speaker {shown(speaker)} must be a name, or a file of `vqspeech enroll` "
+            "(`vqspeech speakers` lists the names)"
+        )
+    return os.fspath(speaker)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vqspeech.checkpoint.location import CONFIG_FILE
+from vqspeech.checkpoint.location import CONFIG_FILE, MODEL_FOLDER
 from vqspeech.checkpoint.model import recover
 from vqspeech.config.model import Config, from_dict
 from vqspeech.errors import InputError
@@ -14,9 +14,6 @@ from vqspeech.files import clear_partial, make_folder, unwritable, write_json
 from vqspeech.locks import sole_process
 from vqspeech.training.run import Options
 from vqspeech.training.state import Position, load_position
-
-MODEL_FOLDER = "model"
-"""Where in a run's folder the model to use stands."""
 
 
 @contextmanager

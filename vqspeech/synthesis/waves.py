@@ -1,0 +1,86 @@
+"""Recordings as callers give them: arrays of any kind and shape that can only be meant one way."""
+
+from typing import Any
+
+import numpy as np
+
+from vqspeech.arguments import is_path, plain_array, shown, whole
+from vqspeech.audio.reading import HIGHEST_RATE, LOWEST_RATE
+from vqspeech.errors import InputError
+
+MOST_CHANNELS = 32
+"""In [T, channels]."""
+MOST_CHANNELS_FIRST = 2
+"""In [channels, T]; more rows than these may be so many recordings."""
+KINDS = "float in [-1, 1], int16, int32 (full scale 2^31) or uint8 (silence 128)"
+
+
+def as_rate(rate: Any) -> int:
+    """A sampling rate in Hz, of any type of number. Raises InputError."""
+    return whole("rate", rate, LOWEST_RATE, HIGHEST_RATE, "Hz")
+
+
+def as_mono(wave: Any) -> np.ndarray:
+    """A recording to float32 [T], its channels averaged.
+
+    wave: [T], [T, channels], or [1, T] or [2, T], as torchaudio gives them: an array, list or
+    tensor, float, or int16, int32 and uint8 as files have them. Raises InputError for other
+    shapes and types, no samples, NaN and infinity.
+    """
+    if isinstance(wave, bytes | bytearray):
+        raise InputError("the recording is bytes; give numpy.frombuffer(data, numpy.int16)")
+    if is_path(wave):
+        raise InputError(
+            f"the recording is the name {shown(wave)}; give its samples, or the name to "
+            "encode_file or convert_file"
+        )
+    if isinstance(wave, tuple) and len(wave) == 2 and np.ndim(wave[1]) == 0 and np.ndim(wave[0]):
+        raise InputError(
+            "the recording is a pair (samples, rate); give them as two arguments, as in "
+            "encode(*soundfile.read(path))"
+        )
+    given = plain_array("the recording", wave)
+    if given.ndim == 0:
+        raise InputError(f"a recording must be an array of samples [T], not {shown(wave)}")
+    given = _by_sample(given)
+    with np.errstate(over="ignore"):  # of a float64 beyond float32, which is refused below
+        found = _scaled(given)
+    found = found.mean(1) if found.ndim == 2 else found
+    if not np.isfinite(found).all():
+        raise InputError("the recording has NaN or infinite samples; repair it first")
+    return found
+
+
+def _by_sample(wave: np.ndarray) -> np.ndarray:
+    """[T] or [T, channels] of what may be [channels, T]. Raises InputError."""
+    if wave.size == 0:
+        raise InputError(f"the recording has no samples ({list(wave.shape)}); give at least one")
+    if wave.ndim == 1 or (wave.size == 1 and wave.ndim == 2):
+        return wave.reshape(-1)
+    rows, columns = wave.shape if wave.ndim == 2 else (0, 0)
+    if columns <= MOST_CHANNELS and rows > columns:
+        return wave
+    if rows <= MOST_CHANNELS_FIRST and columns > MOST_CHANNELS:
+        return wave.T
+    raise InputError(
+        f"a recording must be [T], [T, channels] or [1 or 2, T], not {list(wave.shape)}; give one "
+        "recording, and a list of them to encode_many or convert_many"
+    )
+
+
+def _scaled(wave: np.ndarray) -> np.ndarray:
+    """The same samples, float32 in [-1, 1] but for floats beyond it. Raises InputError."""
+    kind, size = wave.dtype.kind, wave.dtype.itemsize
+    if kind == "f":
+        return wave.astype(np.float32)
+    if (kind, size) == ("i", 2):
+        return wave.astype(np.float32) / 32768
+    if (kind, size) == ("u", 1):
+        return (wave.astype(np.float32) - 128) / 128
+    if (kind, size) != ("i", 4):
+        raise InputError(f"a recording must be {KINDS}, not {wave.dtype}; convert it")
+    if 0 < (peak := max(int(wave.max()), -int(wave.min()))) <= 32768:
+        raise InputError(
+            f"the recording is int32, but its samples reach only {peak} of 2^31; give it as int16"
+        )
+    return (wave / 2.0**31).astype(np.float32)
