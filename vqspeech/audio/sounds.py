@@ -95,14 +95,9 @@ class _Parts:
         self.frames: int | None = sum(known) if len(known) == len(lengths) else None
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
-        total = 0
         for part in self._parts:
             with self._next(part) as sound:
-                for block in self._blocks(part, sound, frames):
-                    total += len(block)
-                    yield block
-        if not total:
-            raise no_samples(self._name)
+                yield from self._blocks(part, sound, frames)
 
     def _blocks(self, part: Part, sound: _Part, frames: int) -> Iterator[np.ndarray]:
         total, rate = 0, sound.samplerate
@@ -184,8 +179,10 @@ def _whole_parts(name: str, parts: list[Part]) -> list[Part]:
 
 
 def no_samples(name: str) -> InputError:
+    """What to raise where a file holds nothing to hear."""
     return InputError(f"{name}: has a header but no samples; record or copy it again")
 
 
 def cut_off(name: str, detail: str) -> InputError:
+    """What to raise where a file has lost a part."""
     return InputError(f"{name}: is cut off or damaged ({detail}); copy or convert it again")
