@@ -11,7 +11,7 @@ import soundfile
 
 ROOT = Path(__file__).resolve().parents[2]
 SENTENCE = ROOT / "egs" / "sentence.flac"
-RATE, SECONDS = 16_000, 1.0
+SECONDS, LONG_SECONDS = 1.0, 15
 TINY = """
 name = "tiny"
 [encoder]
@@ -81,6 +81,7 @@ def make_inputs(folder: Path) -> None:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, np.roll(wave, -i * rate // 4)[:length], rate)
+    soundfile.write(folder / "long.wav", np.resize(wave, LONG_SECONDS * rate), rate)
     for i in range(12):
         path = folder / f"alignments/{'ab'[i % 2]}/{i:02}.phn"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def cases(inputs: Path) -> list[Case]:
         Case("convert file", ("convert", at("recordings/00.wav"), "out.flac", *voice)),
         Case("convert folder", ("convert", at("recordings"), "out", *voice, "--preview")),
         Case("generate", ("generate", "out.wav", *voice, "--seconds", "1", "--codes", "out.npy")),
-        Case("enroll", ("enroll", "eva", at("recordings/00.wav"), "--out", "v.safetensors", *tiny)),
+        Case("enroll", ("enroll", "eva", at("long.wav"), "--out", "v.safetensors", *tiny)),
         Case(
             "prepare",
             ("prepare", at("corpus"), "packed", "--min-minutes", "0", *two),

@@ -185,9 +185,10 @@ def main() -> int:
         if args.verbs is not None:
             chosen = [c for c in chosen if c.name.startswith(tuple(args.verbs.split(",")))]
         known = {}
-        for case in chosen:
-            known[case.name] = undisturbed(case, folder)
-            print(f"{case.name}: {known[case.name].seconds:.1f} s undisturbed", flush=True)
+        with ThreadPoolExecutor(args.jobs) as pool:
+            found = pool.map(lambda case: undisturbed(case, folder), chosen)
+            for case, known[case.name] in zip(chosen, found, strict=True):
+                print(f"{case.name}: {known[case.name].seconds:.1f} s undisturbed", flush=True)
 
         def one(job: tuple[int, Case, str, float]) -> Outcome:
             number, case, how, delay = job

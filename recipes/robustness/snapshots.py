@@ -18,7 +18,7 @@ TIMED = ("seconds_taken", "date", "machine", "speed")
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """Digest by name of every file that is not hidden; "unreadable: ..." where it is half a file."""
+    """Digest by name of every file that is not hidden; "unreadable: ..." for half a file."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
