@@ -11,7 +11,7 @@ from vqspeech.data.corpus import Utterance
 from vqspeech.data.pack import pack
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
-from vqspeech.locks import sole_process
+from vqspeech.locks import LOCK_FILE, sole_process
 
 
 def packed(utterances, out, **options):
@@ -149,6 +149,15 @@ def test_only_one_process_packs_into_a_folder(tmp_path):
         packed(utterances, out)
     packed(utterances, out)
     assert not list(out.glob(".*"))
+
+
+def test_what_was_left_once_all_was_packed_goes(tmp_path, capsys):
+    utterances, out = corpus(tmp_path / "in", {"abe": 1}), tmp_path / "out"
+    packed(utterances, out)
+    (out / ".packing").mkdir()
+    (out / LOCK_FILE).touch()
+    packed(utterances, out)
+    assert "nothing to do" in capsys.readouterr().err and not list(out.glob(".*"))
 
 
 def test_the_index_is_plain_json(tmp_path):

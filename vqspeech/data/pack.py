@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from vqspeech.files import make_folder, unwritable
 from vqspeech.locks import sole_process
 from vqspeech.parallel import cores, map_processes
 
-SKIPPED = "skipped.tsv"
+SKIPPED, SCRATCH = "skipped.tsv", ".packing"
 SHARD_SAMPLES = 1 << 28
 """A shard ends with the utterance that reaches this many samples (512 MB)."""
 
@@ -79,6 +79,8 @@ def pack(
     source = _source_hash(utterances, valid_fraction, min_minutes)
     found = _existing(out, source)
     if found is not None:
+        with suppress(InputError), sole_process(out):
+            shutil.rmtree(out / SCRATCH, ignore_errors=True)  # killed when all was done but this
         print(f"vqspeech: {out} already holds this corpus, nothing to do", file=sys.stderr)
         return found
     try:
@@ -167,7 +169,7 @@ def _existing(out: Path, source: str) -> PackReport | None:
 @contextmanager
 def _scratch(out: Path) -> Iterator[Path]:
     """A folder inside `out` that is removed again, whatever happens."""
-    scratch = out / ".packing"
+    scratch = out / SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)  # what a killed run left
     scratch.mkdir(parents=True)
     try:

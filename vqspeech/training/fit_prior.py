@@ -87,8 +87,11 @@ def _open_model(options: Options, given: Checkpoint | None) -> Checkpoint:
         _copy_model(given.folder, folder)
         given = None
     loaded = load_checkpoint(folder)
-    another = given is not None and given.folder.resolve() != folder.resolve()
-    if another and not (options.resume and given.about.fingerprint == loaded.about.fingerprint):
+    if given is None or given.folder.resolve() == folder.resolve():
+        same = True
+    else:
+        same = options.resume and given.about.fingerprint == loaded.about.fingerprint
+    if not same:
         raise InputError(f"{folder} exists already; leave --model out, or choose another --out")
     if not loaded.model.quantizer.initialised:
         raise InputError(f"{loaded.folder}: its codes are not trained; train the stage 'codes'")
