@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -193,6 +194,19 @@ def make_folder(path: str | os.PathLike) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{path}: cannot be written to; name another folder")
     return folder
+
+
+def replace_folder(partial: Path, folder: Path) -> None:
+    """Give the folder `partial`, beside it, the name `folder`; what had it is removed only then.
+
+    Raises OSError.
+    """
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(partial, folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def clear_partial(folder: Path) -> None:

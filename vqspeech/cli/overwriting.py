@@ -14,6 +14,8 @@ from vqspeech.errors import InputError
 from vqspeech.files import identity
 
 FORCE = "write over files that this program did not make; never over an input"
+STREAM = "-"
+"""What stands for standard input and output, whatever files there are."""
 SHOWN = 3
 HEAD_BYTES = 4096
 """Of a file: all that says who made it stands at its start."""
@@ -34,10 +36,12 @@ def check_outputs(
 
     hint: what else to do, for the message. Raises InputError, before any work is begun.
     """
-    read = {identity(path): path for path in inputs}
+    read = {identity(path): path for path in inputs if os.fspath(path) != STREAM}
     read.pop(None, None)
     foreign = []
     for path in outputs:
+        if os.fspath(path) == STREAM:
+            continue
         try:
             status = os.stat(path)
         except (OSError, ValueError):
