@@ -19,6 +19,7 @@ from vqspeech.files import (
     opened,
     output_file,
     whole_file,
+    replace_folder,
     whole_path,
     write_json,
     write_text,
@@ -263,3 +264,14 @@ def test_a_target_that_is_the_source(tmp_path):
             check_apart(tmp_path / "a", f"{tmp_path}/{name}")
     for name in ("b", "none", "x" * 300, "a\0"):
         check_apart(tmp_path / "a", tmp_path / name)
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path):
+    for name in ("new", ".there.old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    replace_folder(tmp_path / "new", tmp_path / "there")
+    assert names(tmp_path) == ["there"] and names(tmp_path / "there") == ["new"]
+    (tmp_path / "newer").mkdir()
+    replace_folder(tmp_path / "newer", tmp_path / "there")
+    assert names(tmp_path) == ["there"] and names(tmp_path / "there") == []

@@ -290,6 +290,19 @@ def make_folder(path: str | os.PathLike) -> Path:
     return folder
 
 
+def replace_folder(partial: Path, folder: Path) -> None:
+    """Give the folder `partial`, beside it, the name `folder`; what had it is removed only then.
+
+    Raises OSError.
+    """
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(partial, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def clear_partial(folder: Path) -> None:
     """Remove what killed processes left half-written in `folder`, not what living ones write."""
     remove_dead(folder.glob(PARTIAL.format("*")))

@@ -126,3 +126,21 @@ def check(out, recordings, model):
             assert row["samples"] == codes.samples
             assert np.array_equal(row["codes"], codes.indices)
     assert names == sorted(set(paths) - {"04"})
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "a//b", "a\0b", "x" * 300])
+def test_names_that_would_lead_out_of_a_folder(recordings, tiny_model, tmp_path, name):
+    pytest.importorskip("ray")
+    job = RayJob(tmp_path / "out", str(tiny_model), "cpu")
+    with pytest.raises(InputError, match="cannot name an output"):
+        encode_with_ray([*recordings, Recording(name, recordings[0].path)], job)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", [shard_name(0, 3), "failed.tsv", "failed-00000-of-00003.tsv"])
+def test_shards_of_others_are_neither_taken_nor_replaced(recordings, tmp_path, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(InputError, match="stands there without a plan.json"):
+        ray_job._agree_on_plan(tmp_path / "out", recordings, "a model", 4)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]

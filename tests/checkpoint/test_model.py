@@ -229,3 +229,18 @@ def test_a_configuration_too_large(folder, monkeypatch):
 def test_speakers_may_lack_gender_and_minutes(folder):
     edit_config(folder, lambda about: about["speakers"].__setitem__(0, {"name": "anna"}))
     assert read_about(folder).speakers[0] == Speaker("anna")
+
+
+def test_a_folder_that_is_no_model_is_not_replaced(tiny_config, tmp_path):
+    from vqspeech.nn.vqvae import VQVAE
+
+    model, mine = VQVAE(tiny_config, 1), tmp_path / "mine"
+    mine.mkdir()
+    save_checkpoint(model, [Speaker("me")], mine, {})  # nothing is lost
+    save_checkpoint(model, [Speaker("me")], mine, {})
+    (mine / "model.safetensors").rename(mine / "notes.txt")
+    before = sorted(tmp_path.rglob("*"))
+    for place in (mine, mine / "notes.txt"):
+        with pytest.raises(InputError, match="is no model, and would be replaced"):
+            save_checkpoint(model, [Speaker("me")], place, {})
+    assert sorted(tmp_path.rglob("*")) == before

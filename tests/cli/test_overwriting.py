@@ -41,7 +41,7 @@ def harmless(refused, tmp_path):
 
 def test_a_glob_does_not_replace_a_recording(harmless, cli, quick, make_audio, tmp_path):
     a, b = make_audio("a.wav"), make_audio("b.wav", seed=1)
-    harmless(["convert", a, b, *quick], b, "not made by vqspeech", "--force", "folder as IN")
+    harmless(["convert", a, b, *quick], b, "not made by vqspeech", "--force", "the folder as IN")
     before = b.read_bytes()
     assert cli("convert", a, b, *quick, "--force").status == 0
     assert b.read_bytes() != before

@@ -46,6 +46,8 @@ def test_linked_folders_are_followed_once_and_loops_end(tmp_path):
     (tmp_path / "in/linked").symlink_to(tmp_path / "away")
     (tmp_path / "in/0-same").symlink_to("z")
     (tmp_path / "in/z/loop").symlink_to("..")
+    (tmp_path / "in/z/far-up").symlink_to("../..")
+    (tmp_path / "in/root").symlink_to("/")
     (tmp_path / "away/back").symlink_to(tmp_path / "in")
     (tmp_path / "in/a-link.wav").symlink_to(tmp_path / "away/c.wav")
     (tmp_path / "in/gone.wav").symlink_to("nowhere")

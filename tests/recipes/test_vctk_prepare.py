@@ -62,6 +62,19 @@ def test_again_does_nothing_unless_something_changed(miniature, tmp_path):
     assert prepare.prepare(miniature[0], out, wanted=(2, 9.0)).startswith("wrote")
 
 
+@pytest.mark.parametrize("mine", ["notes.txt", "summary.json"])
+def test_a_folder_of_others_is_not_replaced(miniature, tmp_path, mine):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / mine).write_text("{}")
+    for place in (out, out / mine, miniature[0]):
+        with pytest.raises(InputError, match="holds something else, which would be lost"):
+            prepare.prepare(miniature[0], place)
+    assert (out / mine).read_text() == "{}"
+    (out / mine).unlink()
+    assert prepare.prepare(miniature[0], out).startswith("wrote"), "an empty one is"
+
+
 def test_what_a_killed_run_left_is_cleared(miniature, tmp_path):
     left = tmp_path / ".out.partial"
     left.mkdir()

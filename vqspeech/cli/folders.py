@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from vqspeech.audio.kinds import is_recording
 from vqspeech.cli.output import files_bar, print_error, say
 from vqspeech.cli.overwriting import check_outputs
 from vqspeech.data.listing import Listing, listed, require_files
@@ -64,7 +65,10 @@ def check_overwriting(args: argparse.Namespace, jobs: Sequence[tuple[Path, Path]
     """Refuse what the outputs of IN, or of the files of a folder, would destroy: see
     `check_outputs`. Raises InputError."""
     pairs = [(args.input, args.output)] if jobs is None else jobs
-    check_outputs([out for _, out in pairs], [path for path, _ in pairs], args.force)
+    outs, paths = [out for _, out in pairs], [path for path, _ in pairs]
+    globbed = jobs is None and is_recording(args.input) and is_recording(args.output)
+    hint = "; for all recordings of a folder give the folder as IN, not `*`" if globbed else ""
+    check_outputs(outs, paths, args.force, hint)
 
 
 def work_through(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], float]) -> float:

@@ -14,6 +14,8 @@ from vqspeech.errors import InputError
 from vqspeech.files import identity
 
 FORCE = "write over files that this program did not make; never over an input"
+STREAM = "-"
+"""What stands for standard input and output, whatever files there are."""
 SHOWN = 3
 HEAD_BYTES = 4096
 """Of a file: all that says who made it stands at its start."""
@@ -27,16 +29,19 @@ def check_outputs(
     outputs: Iterable[str | os.PathLike],
     inputs: Iterable[str | os.PathLike] = (),
     force: bool = False,
+    hint: str = "",
 ) -> None:
     """Refuse to write over an input, by whatever name, and without `force` over a file that is
     there and that this program did not make. Empty files, pipes and devices are no loss.
 
-    Raises InputError, before any work is begun.
+    hint: what else to do, for the message. Raises InputError, before any work is begun.
     """
-    read = {identity(path): path for path in inputs}
+    read = {identity(path): path for path in inputs if os.fspath(path) != STREAM}
     read.pop(None, None)
     foreign = []
     for path in outputs:
+        if os.fspath(path) == STREAM:
+            continue
         try:
             status = os.stat(path)
         except (OSError, ValueError):
@@ -44,22 +49,22 @@ def check_outputs(
         if not stat.S_ISREG(status.st_mode):
             continue
         if source := read.get((status.st_dev, status.st_ino)):
-            same = "the source itself" if os.fspath(source) == os.fspath(path) else f"also {source}"
+            same = os.fspath(source) == os.fspath(path)
             raise InputError(
-                f"{path}: is {same}, which is to be read; name another output "
-                "(--force does not change that)"
+                f"{path}: is {'the source itself' if same else f'another name of {source}'}, which "
+                "is to be read; name another output (--force does not change that)"
             )
         if status.st_size and not force and not is_own(path):
             foreign.append(path)
     if foreign:
-        raise _taken(foreign)
+        raise _taken(foreign, hint)
 
 
-def _taken(foreign: list[str | os.PathLike]) -> InputError:
+def _taken(foreign: list[str | os.PathLike], hint: str) -> InputError:
     if len(foreign) == 1:
         return InputError(
             f"{foreign[0]}: is there already, and not made by vqspeech; name another output, or "
-            "replace it with --force (for several recordings, give their folder as IN)"
+            f"replace it with --force{hint}"
         )
     shown = ", ".join(map(str, foreign[:SHOWN])) + (", ..." if len(foreign) > SHOWN else "")
     return InputError(

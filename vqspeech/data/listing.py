@@ -65,7 +65,7 @@ def listed(
             found.hidden += [Path(here, name) for name in folders + files if _is_hidden(name)]
             folders[:] = sorted(name for name in folders if not _is_hidden(name))
             paths = (os.path.join(here, name) for name in folders)
-            waiting += [path for path in paths if os.path.islink(path)]
+            waiting += [path for path in paths if os.path.islink(path) and not _is_loop(path)]
             for name in files:
                 if not _is_hidden(name):
                     path = Path(here, name)
@@ -88,6 +88,12 @@ def require_files(listing: Listing, folder: str | os.PathLike, kinds: Sequence[s
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".")
+
+
+def _is_loop(link: str) -> bool:
+    """Whether a link to a folder leads to one that it stands in, however far up."""
+    here, there = os.path.realpath(os.path.dirname(link)), os.path.realpath(link)
+    return os.path.commonpath([here, there]) == there
 
 
 def _is_wanted(path: Path, kinds: Sequence[str]) -> bool:

@@ -21,6 +21,7 @@ from layouts import TABLE, find_layout
 from tqdm import tqdm
 
 from vqspeech.errors import InputError
+from vqspeech.files import below
 
 URL = "https://datashare.ed.ac.uk/bitstream/handle/10283/3443/VCTK-Corpus-0.92.zip"
 SIZE = 11_747_302_977
@@ -58,7 +59,7 @@ def download(folder: Path, url: str, size: int, sha256: str) -> str:
     if done.exists() and done.read_text().strip() == sha256:
         return f"nothing to do: {folder} holds the whole corpus"
     folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / url.rsplit("/", 1)[-1]
+    archive = below(folder, url.rsplit("/", 1)[-1])
     if not archive.exists():
         part = archive.with_name(archive.name + ".part")
         here = part.stat().st_size if part.exists() else 0

@@ -23,6 +23,7 @@ from split import CONF, SPLITS, assign, load_rules
 
 from vqspeech.audio.reading import duration
 from vqspeech.errors import InputError
+from vqspeech.files import replace_folder
 
 VERSION = 1
 SUMMARY = "summary.json"
@@ -192,8 +193,7 @@ def _write(out: Path, found: Vctk, rows: list[Row], summary: dict) -> None:
         write_tsv(partial / "speakers.tsv", *speaker_table(speakers, rows))
         write_tsv(partial / "dropped.tsv", ("what", "reason"), found.dropped)
         (partial / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
-        shutil.rmtree(out, ignore_errors=True)
-        os.rename(partial, out)
+        replace_folder(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -7,7 +7,6 @@ model goes along. Does nothing where OUT was made from this model already.
 """
 
 import argparse
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from vqspeech.checkpoint.location import CARD_FILE
 from vqspeech.checkpoint.model import check_replaceable, load_checkpoint
 from vqspeech.checkpoint.model import save_checkpoint as save
 from vqspeech.errors import InputError
+from vqspeech.files import replace_folder
 from vqspeech.nn.vqvae import VQVAE
 
 CARD = Path(__file__).resolve().parents[1] / "conf" / "card.md"
@@ -65,8 +65,7 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
     rounded = load_checkpoint(partial).model  # what is published can be loaded
     if (folder / PRIOR_FILE).exists():
         _publish_prior(folder, model, partial, rounded)
-    shutil.rmtree(out, ignore_errors=True)
-    os.rename(partial, out)
+    replace_folder(partial, out)
     size = sum(file.stat().st_size for file in out.iterdir())
     return f"wrote {out} ({size / 1e6:.1f} MB): `vqspeech decode codes.npy out.wav --model {out}`"
 
