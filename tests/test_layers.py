@@ -22,11 +22,11 @@ LAYERS = (
     {"codes"},
     {"config"},
     {"audio"},
-    {"parallel", "files", "errors"},
+    {"parallel", "files", "notices", "errors"},
 )
 """Rooms and root modules from the top down; those of one layer may use each other."""
 
-ROOT_MODULES = {"__init__", "__main__", "codec", "errors", "files", "parallel"}
+ROOT_MODULES = {"__init__", "__main__", "codec", "errors", "files", "notices", "parallel"}
 
 Edge = tuple[str, str]
 

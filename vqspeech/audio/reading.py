@@ -1,7 +1,6 @@
 """Audio files to 16 kHz mono float32, in bounded memory. Writing is in `audio.writing`."""
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from vqspeech.audio.level import LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE, resampled_length
 from vqspeech.errors import InputError
 from vqspeech.files import file_size, opened
+from vqspeech.notices import notify
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 """Sampling rates in Hz between which a file can be a recording of sound."""
@@ -99,7 +99,7 @@ def _native_blocks(path, block_seconds: float, quiet: bool) -> Iterator[tuple[np
     with _open(path) as sound:
         rate, channels = sound.samplerate, sound.channels
         if channels > 1 and not quiet:
-            print(f"vqspeech: {path} has {channels} channels, averaged to mono", file=sys.stderr)
+            notify(f"{path} has {channels} channels, averaged to mono")
         frames = max(1, min(round(rate * block_seconds), MAX_BLOCK_VALUES // channels))
         total = 0
         while True:

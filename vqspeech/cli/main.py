@@ -6,13 +6,12 @@ that help is there at once.
 """
 
 import argparse
-import io
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from vqspeech.cli.output import print_error
+from vqspeech.cli.streams import standard_streams
 from vqspeech.errors import InputError
 
 VERBS = {
@@ -41,12 +40,9 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see `{self.prog} --help`")
 
 
+@standard_streams()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's); returns the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        # A file or speaker name that the terminal's encoding lacks must not end the program.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
@@ -57,8 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_error("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # What is still buffered would fail again when the interpreter closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_READER
     return status
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from vqspeech.data.index import INDEX, VERSION, build_index, shard_name
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.files import unwritable
+from vqspeech.notices import notify
 from vqspeech.parallel import cores, map_processes
 
 SKIPPED = "skipped.tsv"
@@ -77,7 +77,7 @@ def pack(
     source = _source_hash(utterances, valid_fraction, min_minutes)
     found = _existing(out, source)
     if found is not None:
-        print(f"vqspeech: {out} already holds this corpus, nothing to do", file=sys.stderr)
+        notify(f"{out} already holds this corpus, nothing to do")
         return found
     try:
         with _scratch(out) as scratch:
@@ -95,7 +95,7 @@ def pack(
     except OSError as error:
         raise unwritable(out, error) from None
     if skipped:
-        print(f"vqspeech: {len(skipped)} files skipped, see {out / SKIPPED}", file=sys.stderr)
+        notify(f"{len(skipped)} files skipped, see {out / SKIPPED}")
     return _report(out, index)
 
 

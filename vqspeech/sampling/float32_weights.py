@@ -6,7 +6,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vqspeech.audio.signal import MU_ZERO

@@ -25,7 +25,9 @@ class BandJoiner:
 
     def __init__(self, bank: FilterBank):
         self._bank = bank
-        self._tail = torch.zeros(1, TAPS + 1 - bank.bands, dtype=torch.float32)  # moves to the device of the bands
+        self._tail = torch.zeros(
+            1, TAPS + 1 - bank.bands, dtype=torch.float32
+        )  # moves to the device of the bands
         self._skip = TAPS // 2  # the response begins this early
 
     def add(self, bands: Tensor) -> np.ndarray:
