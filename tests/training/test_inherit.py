@@ -10,7 +10,7 @@ from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
-from vqspeech.nn.vqvae import VQVAE
+from vqspeech.nn.vqvae import VQVAE, Batch
 from vqspeech.training.inherit import inherit
 
 
@@ -29,16 +29,47 @@ def older(tmp_path_factory):
 def test_all_of_a_model_of_the_same_shape_with_speakers_by_name(older):
     weights, folder = older
     model = VQVAE(from_dict(CONFIG), 3)
-    anna = model.speakers.weight[0].clone()
     said = inherit(model, ["anna", "carl", "bert"], load_checkpoint(folder))
     for name, value in model.state_dict().items():
         if name != "speakers.weight":
             assert torch.equal(value, weights[name]), name
     theirs = weights["speakers.weight"]
     assert torch.equal(model.speakers.weight[1:], theirs[[1, 0]])
-    assert torch.equal(model.speakers.weight[0], anna)
+    torch.testing.assert_close(model.speakers.weight[0], theirs.mean(0))
     count = len(weights) - 1
     assert f"{count} of {count} tensors and 2 of 3 speakers" in said
+    assert "new ones as the mean of its voices" in said
+
+
+@pytest.mark.parametrize("names", [["dora", "emil"], ["bert", "dora"], ["carl"]])
+def test_new_fewer_and_renamed_speakers_begin_at_a_voice_that_the_layers_know(older, names):
+    weights, folder = older
+    theirs = weights["speakers.weight"]
+    model = VQVAE(from_dict(CONFIG), len(names))
+    inherit(model, names, load_checkpoint(folder))
+    for name, row in zip(names, model.speakers.weight, strict=True):
+        known = {"bert": theirs[0], "carl": theirs[1]}
+        torch.testing.assert_close(row, known.get(name, theirs.mean(0)))
+
+
+def test_new_speakers_cost_no_more_at_the_first_step_than_known_ones(tmp_path):
+    # A trained model's layers are tuned to vectors of its own speakers, far from those drawn anew.
+    model = VQVAE(from_dict(CONFIG), 8)
+    with torch.no_grad():
+        model.speakers.weight.mul_(0.1)
+        for part in (model.conditioning.speaker, *(b.speaker for b in model.conditioning.blocks)):
+            part.weight.mul_(100)
+    save_checkpoint(model, [Speaker(f"s{i}") for i in range(8)], tmp_path / "model", {})
+    other, batch = load_checkpoint(tmp_path / "model"), 0.1 * torch.randn(2, 3200)
+
+    def mel(names: list[str]) -> float:
+        own = VQVAE(from_dict(CONFIG), len(names)).eval()
+        inherit(own, names, other)
+        with torch.no_grad():
+            return float(own(Batch(batch, torch.tensor([0, 1])), with_decoder=False).mel)
+
+    known, new = mel(["s0", "s1"]), mel(["dora", "emil"])
+    assert new < 1.5 * known
 
 
 def paired():
@@ -58,7 +89,8 @@ def test_of_other_shapes_the_rest_and_a_quantizer_whole_or_not_at_all(older):
     assert len(kept) > 2
     for name in (*kept, "encoder.project.weight"):
         assert torch.equal(after[name], before[name]), name
-    assert torch.equal(after["speakers.weight"], before["speakers.weight"])
+    theirs = weights["speakers.weight"].mean(0, keepdim=True)
+    torch.testing.assert_close(after["speakers.weight"], theirs)
 
 
 def test_one_codebook_of_two_is_not_taken(tmp_path):

@@ -1,6 +1,5 @@
 """Audio files to 16 kHz mono float32, in bounded memory. Writing is in `audio.writing`."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -13,6 +12,7 @@ from vqspeech.audio.signal import SAMPLE_RATE, resampled_length
 from vqspeech.audio.sounds import no_samples, opened_sound
 from vqspeech.audio.source import Source, name_of
 from vqspeech.errors import InputError
+from vqspeech.notices import notify
 
 MAX_BLOCK_VALUES = 1 << 22
 """Samples x channels read at once, so that odd rates and channel counts cannot take memory."""
@@ -39,10 +39,7 @@ def _native_blocks(
     name = name_of(source)
     with opened_sound(source) as sound:
         if sound.channels > 1 and not quiet:
-            print(
-                f"vqspeech: {name} has {sound.channels} channels, averaged to mono",
-                file=sys.stderr,
-            )
+            notify(f"{name} has {sound.channels} channels, averaged to mono")
         size, total = round(sound.rate * block_seconds), 0
         for block in sound.blocks(max(1, min(size, MAX_BLOCK_VALUES // sound.channels))):
             with np.errstate(over="ignore", invalid="ignore"):

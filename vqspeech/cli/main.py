@@ -6,8 +6,6 @@ heavy packages only when it runs, so that help is there at once.
 """
 
 import argparse
-import io
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +14,7 @@ from importlib import import_module
 from vqspeech.cli.arguments import Parser
 from vqspeech.cli.output import print_error, say
 from vqspeech.cli.signals import ended_by_signals
+from vqspeech.cli.standard_streams import standard_streams
 from vqspeech.errors import InputError, warnings_told
 
 VERBS = {
@@ -37,12 +36,9 @@ VERBS = {
 BAD_INPUT, NO_READER = 2, 141
 
 
+@standard_streams()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's); returns the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        # A file or speaker name that the terminal's encoding lacks must not end the program.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     status = 0
     with ended_by_signals(for_good=argv is None) as ending:
         status = _status(sys.argv[1:] if argv is None else list(argv))
@@ -63,8 +59,6 @@ def _status(arguments: list[str]) -> int:
         print_error(error)
         return BAD_INPUT
     except BrokenPipeError:
-        # What is still buffered would fail again when the interpreter closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_READER
     return status
 

@@ -1,17 +1,14 @@
 """What the command line says: lines and progress bars on stderr. Only results go to stdout."""
 
-import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-"""Line ends and terminal commands: file and tensor names may have them, messages may not."""
+from vqspeech.notices import notify
 
 
 def say(message: object) -> None:
     """One line on stderr, whatever `message` holds."""
-    print(f"vqspeech: {UNPRINTABLE.sub(' ', str(message))}", file=sys.stderr)
+    notify(message)
 
 
 def print_error(message: object) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.files import make_folder, unwritable
 from vqspeech.locks import sole_process
+from vqspeech.notices import notify
 from vqspeech.parallel import cores, map_processes
 
 SKIPPED, SCRATCH = "skipped.tsv", ".packing"
@@ -81,7 +81,7 @@ def pack(
     if found is not None:
         with suppress(InputError), sole_process(out):
             shutil.rmtree(out / SCRATCH, ignore_errors=True)  # killed when all was done but this
-        print(f"vqspeech: {out} already holds this corpus, nothing to do", file=sys.stderr)
+        notify(f"{out} already holds this corpus, nothing to do")
         return found
     try:
         with sole_process(make_folder(out)), _scratch(out) as scratch:
@@ -99,7 +99,7 @@ def pack(
     except OSError as error:
         raise unwritable(out, error) from None
     if skipped:
-        print(f"vqspeech: {len(skipped)} files skipped, see {out / SKIPPED}", file=sys.stderr)
+        notify(f"{len(skipped)} files skipped, see {out / SKIPPED}")
     return _report(out, index)
 
 

@@ -40,11 +40,10 @@ class FilterBank(nn.Module):
         self.bands = bands
         if bands > 1:
             analysis, synthesis = filters(bands)
-            # conv1d correlates: flipped, it convolves. On the meta device values would be lost.
-            flipped = torch.tensor(
-                analysis[:, None, ::-1].copy(), dtype=torch.float32, device="cpu"
-            )
-            upsampled = torch.tensor(synthesis[:, None] * bands, dtype=torch.float32, device="cpu")
+            here = {"dtype": torch.float32, "device": "cpu"}  # values, on the meta device too
+            # conv1d correlates: flipped, it convolves.
+            flipped = torch.tensor(analysis[:, None, ::-1].copy(), **here)
+            upsampled = torch.tensor(synthesis[:, None] * bands, **here)
             self.register_buffer("analysis", flipped, persistent=False)
             self.register_buffer("synthesis", upsampled, persistent=False)
 

@@ -1,9 +1,9 @@
 """The caller's settings of PyTorch and NumPy: kept away from our arithmetic, left as they were.
 
-Autocast, a default device, inference mode and NumPy's errors belong to a thread, and are set for the
-time of a call. The number of PyTorch's threads, the precision of its products and its default type
-belong to the process, where others would notice: the first two are changed for moments, one call
-beside another, the last only while constants are made; arithmetic names its types.
+Autocast, a default device, inference mode and NumPy's errors belong to a thread, and are set for
+the time of a call. The number of PyTorch's threads, the precision of its products and its default
+type belong to the process, where others would notice: the first two are changed for moments, one
+call beside another, the last only while constants are made; arithmetic names its types.
 """
 
 import functools
@@ -126,12 +126,15 @@ def in_own_surroundings(function: Callable) -> Callable:
     return wrapped
 
 
-def _step_by_step(steps: Generator) -> Generator:
+_END = object()
+
+
+def _step_by_step(steps: Any) -> Generator:
     try:
         while True:
             with undisturbed():
-                found = next(steps, steps)
-            if found is steps:
+                found = next(steps, _END)
+            if found is _END:
                 return
             yield found
     finally:

@@ -101,7 +101,7 @@ def source_hash() -> bytes | None:
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
     found = hashlib.sha256(repr(versions).encode())
     try:
-        sources = sorted(resources.files(__package__).iterdir(), key=lambda file: file.name)
+        sources = sorted(resources.files("vqspeech.sampling").iterdir(), key=lambda file: file.name)
         texts = [file.read_bytes() for file in sources if file.name.endswith(".py")]
     except (OSError, TypeError, ValueError):
         return None

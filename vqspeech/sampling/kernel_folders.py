@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from numba.core import config
 from numba.misc.appdirs import AppDirs
 
 IN_PACKAGE = Path(__file__).parent / "__pycache__"
@@ -35,8 +34,8 @@ def writable() -> Iterator[Path]:
 
 def _folders() -> Iterator[Path]:
     name = f"vqspeech-kernels-{os.geteuid()}" if hasattr(os, "geteuid") else "vqspeech-kernels"
-    if config.CACHE_DIR:  # numba's NUMBA_CACHE_DIR
-        yield Path(config.CACHE_DIR).absolute() / name
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(chosen).absolute() / name
     yield IN_PACKAGE
     caches = AppDirs("vqspeech", appauthor=False).user_cache_dir
     if os.path.isabs(caches):  # "~/.cache" where the user has neither HOME nor a name

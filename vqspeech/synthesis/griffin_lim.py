@@ -16,6 +16,9 @@ from vqspeech.nn.surroundings import plain_constants, threads
 from vqspeech.parallel import mapped_ahead
 
 NNLS_ROUNDS, PHASE_ROUNDS = 32, 16
+SOFTEST, LOUDEST = -40.0, 20.0
+"""Log-mel beyond these, which no sound has, counts as they do: a model that is not trained may say
+anything."""
 FADE_SECONDS = 0.04
 """Pieces of a long signal fade into one another over this long."""
 
@@ -50,6 +53,7 @@ def between_frames(log_mel: np.ndarray) -> np.ndarray:
     Griffin-Lim leaves a ripple at the rate of its frames. DNSMOS, whose own frames lie on multiples
     of 10 ms, is very sensitive to where it falls, so the frames are put there too.
     """
+    log_mel = np.clip(np.nan_to_num(log_mel, nan=SOFTEST), SOFTEST, LOUDEST)
     p = np.pad(log_mel, ((0, 0), (2, 2)), mode="edge")
     return (9 * (p[:, 1:-2] + p[:, 2:-1]) - p[:, :-3] - p[:, 3:]) / 16
 

@@ -55,7 +55,7 @@ class HiddenFrames:
             yield predicted
 
     def _predicted(self, hidden: torch.Tensor, change: Change, with_mel: bool) -> Predicted:
-        """What is predicted from hidden frames [N, H, F], of the average voice too with guidance."""
+        """What hidden frames [N, H, F] predict; those of the average voice come second."""
         conditioning, f0, log_mel = self._loaded.model.conditioning, None, None
         own = hidden[:1]
         if self._loaded.predicts_pitch:

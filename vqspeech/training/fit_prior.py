@@ -8,7 +8,6 @@ the model gets it.
 import math
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.files import reason
 from vqspeech.nn.prior import Prior
+from vqspeech.notices import notify
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.baselines import baseline_bits
 from vqspeech.training.corpus_codes import CorpusCodes, corpus_codes
@@ -66,7 +66,7 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
 def _fit_prior(config: PriorConfig, options: Options, loaded: Checkpoint) -> None:
     if (loaded.folder / PRIOR_FILE).exists():
         done = f"nothing to do: {loaded.folder} has a prior; remove it to fit another"
-        print(f"vqspeech: {done}", file=sys.stderr)
+        notify(done)
         return
     log = RunLog(options.out, options.quiet)
     try:

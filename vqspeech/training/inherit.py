@@ -14,7 +14,9 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     """Copy the weights of another model into `model`; returns what was copied, in words.
 
     Tensors of the same name and shape are taken over, those of the quantizer all or none; vectors
-    of `speakers` (the names of the model's rows) are found by their names.
+    of `speakers` (the names of the model's rows) are found by their names. Those of new speakers
+    begin at the mean of the other model's, a voice that its layers know: to them a random vector is
+    as loud as nothing they were trained with.
     """
     found, own = other.model.state_dict(), model.state_dict()
     fits = {key for key in own if key in found and found[key].shape == own[key].shape}
@@ -27,12 +29,16 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     rows = {speaker.name: row for row, speaker in enumerate(other.about.speakers)}
     known = [(row, rows[name]) for row, name in enumerate(speakers) if name in rows]
     table, vectors = own["speakers.weight"], found["speakers.weight"]
-    if known and table.shape[1] == vectors.shape[1]:
-        here, there = map(list, zip(*known, strict=True))
-        table[here] = vectors[there]
+    new = ""
+    if table.shape[1] == vectors.shape[1]:
+        table.copy_(vectors.mean(0).expand_as(table))
+        for here, there in known:
+            table[here] = vectors[there]
+        if len(known) < len(speakers):
+            new = ", new ones as the mean of its voices"
     else:
         known = []
     return (
         f"{len(fits)} of {len(own) - 1} tensors and {len(known)} of {len(speakers)} speakers "
-        f"begin as those of {other.folder}"
+        f"begin as those of {other.folder}{new}"
     )

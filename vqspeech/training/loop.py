@@ -4,7 +4,6 @@ Read from the top: `train` sets a run up, `train_stages` finds where to begin, `
 through the steps of one stage, and `StageRun.step` is one step.
 """
 
-import sys
 import time
 
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
@@ -13,6 +12,7 @@ from vqspeech.config.training import StageConfig
 from vqspeech.data.crops import prefetch
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
+from vqspeech.notices import notify
 from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_run, run_folder
 from vqspeech.training.inherit import inherit
 from vqspeech.training.memory import keep_freed_memory
@@ -53,7 +53,7 @@ def _train(config: Config, options: Options, chosen: set[str], other: Checkpoint
         require_same_speakers(options.out, PackedCorpus(options.data).speakers)
         if is_first_process():
             done = f"nothing to do, all stages done: {options.out / MODEL_FOLDER}"
-            print(f"vqspeech: {done}", file=sys.stderr)
+            notify(done)
         return
     run = Run(config, options)
     say = run.log.say

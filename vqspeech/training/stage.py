@@ -85,7 +85,10 @@ class StageRun:
         return self.position.step >= self.stage.steps
 
     def step(self, crops: CropBatch) -> None:
-        """One update of the weights, and what is said of it. Raises InputError at a NaN."""
+        """One update of the weights, and what is said of it.
+
+        Raises InputError where the loss is not finite.
+        """
         run, stage, step = self.run, self.stage, self.position.step
         run.seed_step(stage.name, step)
         rate = set_learning_rate(self.optimizer, stage, step)
@@ -102,11 +105,8 @@ class StageRun:
         if self.frozen:  # in training, the quantizer has counted those of all processes
             losses = losses._replace(usage=sum_over_workers(losses.usage))
         figures = step_figures(losses, norm) | {"learning_rate": rate}
-        if not math.isfinite(figures["gradient_norm"]):
-            raise InputError(
-                f"the loss is not finite at step {step} of stage {stage.name}: lower its "
-                f"learning_rate and go on from the last checkpoint in {run.options.out}"
-            )
+        if not all(map(math.isfinite, figures.values())):
+            raise self._not_finite("the loss is")
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.parts.average.update(run.model)
@@ -133,9 +133,23 @@ class StageRun:
             if warning:
                 log.say(warning)
 
+    def _not_finite(self, what: str) -> InputError:
+        stage, out = self.stage.name, self.run.options.out
+        return InputError(
+            f"{what} not finite at step {self.position.step} of stage {stage}: lower its "
+            f"learning_rate and go on with --resume, from the last checkpoint in {out}, which is "
+            "intact; without one, remove the folder and start anew"
+        )
+
     def save(self) -> None:
-        """Checkpoint: the model to use, the state to resume from, validation figures, previews."""
+        """Checkpoint: the model to use, the state to resume from, validation figures, previews.
+
+        Raises InputError, the last checkpoint intact, if it cannot be written or should not be.
+        """
         run, out = self.run, self.run.options.out
+        weights = [*run.model.state_dict().values(), *self.parts.average.weights.values()]
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in weights):
+            raise self._not_finite("weights are")
         try:
             with self.parts.average.applied(run.model):
                 table, trained = run.speaker_table(), self.position.trained
