@@ -280,9 +280,15 @@ def test_a_codec_with_a_prior_is_copied_without_it(codec):
     assert "prior" not in vars(other.loaded) and other.bits_per_code(INDICES) == bits
 
 
+def encoded(given):
+    codec, wave = given
+    codes = codec.encode(wave)
+    return codes.indices, len(decoded((codec, codes)))
+
+
 def test_a_codec_goes_to_another_process(lively):
-    codes = lively.encode(noise(1000))
+    decoded((lively, lively.encode(noise(1000))))  # packs and compiles
     with get_context("spawn").Pool(1) as pool:
-        np.testing.assert_array_equal(
-            pool.map(decoded, [(lively, codes)])[0], decoded((lively, codes))
-        )
+        indices, samples = pool.map(encoded, [(lively, noise(3000))])[0]
+    np.testing.assert_array_equal(indices, lively.encode(noise(3000)).indices)
+    assert samples == 3000
