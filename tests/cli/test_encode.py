@@ -23,6 +23,19 @@ def test_a_file(cli, model, tiny_model, tmp_path, make_audio):
     assert np.array_equal(codes, expected.indices)
 
 
+def test_a_level_that_speech_has_not_is_one_line(cli, model, tmp_path):
+    quiet, loud = tmp_path / "quiet.wav", tmp_path / "loud.wav"
+    noise = np.random.default_rng(0).standard_normal(8000)
+    soundfile.write(quiet, noise / 1000, 16_000, "FLOAT")
+    soundfile.write(loud, noise * 1000, 16_000, "FLOAT")
+    for source, words in ((quiet, "is very quiet"), (loud, "goes far beyond full scale")):
+        result = cli("encode", source, tmp_path / "codes.npy", *model)
+        assert result.status == 0 and len(result.err) == 2
+        assert result.err[0].startswith(f"vqspeech: {source} {words}")
+    result = cli("convert", quiet, tmp_path / "o.wav", "--speaker", "anna", "--preview", *model)
+    assert result.status == 0 and "is very quiet" in result.err[0]
+
+
 def test_channels_are_said_once(cli, model, tmp_path):
     source = tmp_path / "in.wav"
     soundfile.write(source, np.zeros((800, 6)), 8_000)

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqspeech.checkpoint.voices import Voice, save_voice
+from vqspeech.codec import Codec
+
 
 @pytest.fixture
 def model(tiny_prior_model):
@@ -75,3 +78,15 @@ def test_bad_outputs(refused, model, tmp_path):
 
 def test_a_model_without_a_prior(refused, tmp_path, tiny_model):
     refused(["generate", tmp_path / "o.wav", "--model", tiny_model], "no prior", "--stage prior")
+
+
+def test_a_voice_file_is_a_speaker(cli, refused, model, tiny_prior_model, tmp_path):
+    codec = Codec.from_pretrained(tiny_prior_model, device="cpu")
+    vector = codec.speaker_vector("anna").detach().numpy()[0]
+    voice, out = tmp_path / "eva.safetensors", tmp_path / "out.wav"
+    save_voice(voice, Voice("Eva", vector, codec.fingerprint, 30.0, 150.0))
+    usual = ["--seconds", 0.2, "--preview", "--speaker", voice]
+    assert cli("generate", out, *usual, *model).status == 0
+    assert soundfile.info(out).frames == 3200
+    make = ["encode", out, tmp_path / "out.vqs", "--speaker", voice, *model]
+    refused(make, "leave the speaker out, and decode with it")

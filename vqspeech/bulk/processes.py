@@ -2,13 +2,15 @@
 forward pass."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vqspeech.codes.vqs import is_vqs
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, warnings_told
 from vqspeech.parallel import cores, map_processes
 
 FILES_A_WORKER = 16
@@ -19,6 +21,8 @@ Job = tuple[Path, Path]
 
 _codec: Any = None
 """The `Codec` of this worker process."""
+_told = ExitStack()
+"""Holds what a worker process does until its end: warnings are told as the parent tells them."""
 
 
 def default_workers(files: int) -> int:
@@ -74,7 +78,12 @@ def encode_together(
 
 def _start(model: str | None, device: str) -> None:
     global _codec
+    _told.enter_context(warnings_told(_say))
     _codec = single_threaded_codec(model, device)
+
+
+def _say(message: object) -> None:
+    print(f"vqspeech: {message}", file=sys.stderr)
 
 
 def _encode(job: Job, speaker: str | None, packed: bool) -> float | InputError:

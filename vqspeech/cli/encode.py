@@ -75,8 +75,7 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
-    if args.speaker is not None:
-        codec.speaker_row(args.speaker)
+    codec.voices.known(args.speaker)  # refused before the work
     if jobs is None:
         codes = codec.encode_file(args.input)
         save_codes(codec, codes, args.output, args.speaker, args.packed)

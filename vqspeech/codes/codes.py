@@ -106,9 +106,8 @@ class Codes:
                 "codes.indices is the plain array"
             ) from None
         if step != 1 or start >= stop:
-            raise InputError(
-                f"codes[{_text(part)}] of {self.frames} leaves none; cut out a stretch"
-            )
+            wrong = "leaves some out" if step != 1 else "leaves none"
+            raise InputError(f"codes[{_text(part)}] of {self.frames} {wrong}; cut out a stretch")
         if start % self.codebooks:
             before = start - start % self.codebooks
             raise InputError(
@@ -153,7 +152,8 @@ class Codes:
         if len(models) > 1 or any(part.hop != first.hop for part in parts):
             raise InputError(
                 "codes of different models cannot be joined "
-                f"({', '.join(sorted(models)) or 'their hops differ'}); encode all with one"
+                f"({', '.join(sorted(models)) if len(models) > 1 else 'their hops differ'}); "
+                "encode all with one"
             )
         books = max(part.codebooks for part in parts)
         pieces = []

@@ -1,0 +1,103 @@
+"""Recordings as callers give them."""
+
+import numpy as np
+import pytest
+import torch
+from lively import noise
+
+from vqspeech.errors import InputError
+from vqspeech.synthesis.waves import as_mono, as_rate
+
+WAVE = noise(3000)
+
+
+def close(given, tolerance=0.0):
+    found = as_mono(given)
+    assert found.dtype == np.float32 and found.ndim == 1
+    np.testing.assert_allclose(found, WAVE, atol=tolerance)
+
+
+def test_channels_first_and_last():
+    for given in (
+        WAVE,
+        WAVE[None],
+        np.stack([WAVE, WAVE]),
+        WAVE[:, None],
+        np.stack([WAVE] * 6, 1),
+        torch.from_numpy(WAVE)[None],
+        torch.from_numpy(WAVE).expand(2, -1),
+    ):
+        close(given, 1e-7)
+    left_only = np.stack([WAVE, np.zeros_like(WAVE)])
+    np.testing.assert_array_equal(as_mono(left_only), as_mono(left_only.T))
+    assert len(as_mono(np.ones((1, 1)))) == 1
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 3000), (16, 3000), (100, 200), (3000, 64), (2, 2), (1, 5), (1, 1, 3000), (0, 2)]
+)
+def test_shapes_that_may_be_meant_otherwise(shape):
+    with pytest.raises(InputError, match=r"recording .*\["):
+        as_mono(np.zeros(shape, np.float32))
+
+
+def test_layouts_in_memory():
+    close(WAVE[::-1].copy()[::-1])
+    close(np.repeat(WAVE, 2)[::2])
+    close(np.asfortranarray(np.stack([WAVE, WAVE], 1)), 1e-7)
+    close(WAVE.astype(">f4"))
+    fixed = WAVE.copy()
+    fixed.flags.writeable = False
+    close(fixed)
+    as_mono(fixed)[0] = 1.0  # the caller's own samples are never changed
+    kept = WAVE.copy()
+    as_mono(kept)[:] = 0
+    np.testing.assert_array_equal(kept, WAVE)
+
+
+def test_types():
+    for kind, tolerance in (("f8", 0), ("f2", 1e-3), (np.longdouble, 0)):
+        close(WAVE.astype(kind), tolerance)
+    close(torch.tensor(WAVE, requires_grad=True))
+    close(torch.from_numpy(WAVE).bfloat16(), 2e-3)
+    close(WAVE.tolist())
+    short = np.round(WAVE * 32768).astype(np.int16)
+    for given in (short, short.astype(">i2"), short.astype(np.int32) << 16, torch.tensor(short)):
+        close(given, 2e-5)
+    close(np.round(WAVE * 128 + 128).astype(np.uint8), 5e-3)
+    assert not as_mono(np.zeros(10, np.int32)).any()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (np.round(WAVE * 32768).astype(np.int32), "give it as int16"),
+        (np.zeros(100, np.int64), "not int64"),
+        (np.zeros(100, np.uint16), "not uint16"),
+        (np.zeros(100, bool), "not bool"),
+        (WAVE.astype(complex), "not complex128"),
+        (np.array([1.0, None]), "not object"),
+        ((WAVE, 16_000), "two arguments"),
+        ((torch.from_numpy(WAVE)[None], 16_000), "two arguments"),
+        ("in.wav", "encode_file"),
+        (b"\0\0", "numpy.frombuffer"),
+        (None, "not None"),
+        (3.0, "not 3.0"),
+        (np.array([1e300, 0.0]), "NaN or infinite"),
+        (np.array([0.0, np.nan]), "NaN or infinite"),
+        (np.array([[0.0, np.inf]] * 9), "NaN or infinite"),
+        (np.ma.masked_greater(WAVE, 0.1), "masked"),
+    ],
+    ids=lambda given: "" if not isinstance(given, str) else given,
+)
+def test_what_is_no_recording(given, words):
+    with pytest.raises(InputError, match=words) as caught:
+        as_mono(given)
+    assert "\n" not in str(caught.value)
+
+
+def test_rates():
+    assert as_rate(44100.0) == as_rate(np.int32(44100)) == as_rate(torch.tensor(44100)) == 44100
+    for rate in (0, -1, 1, 10**9, "16000", None, 16000.5, (WAVE, 16000)):
+        with pytest.raises(InputError, match="rate .* whole number of Hz in 1000..1000000"):
+            as_rate(rate)
