@@ -74,10 +74,27 @@ class VQVAE(nn.Module):
         """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64).
 
         lengths: samples [B] of recordings that differ in them, each with zeros up to T; then of a
-        row the first ceil(length / hop) count, and they are those of the recording alone: but for
-        a frame as near to one code as to another, for which the rounding of sums decides.
+        row the first ceil(length / hop) count, and they are those of the recording alone.
+
+        A code depends on the samples that its frame can see and on nothing else: whatever is
+        encoded beside it, whole or in chunks. Where it is as near to one code as to another, so
+        that the rounding of sums would decide, it is decided from just those samples.
         """
-        return self.quantizer.encode(self.encoder(wave, lengths))
+        z_e = self.encoder(wave, lengths)
+        indices = self.quantizer.encode(z_e)
+        books, hop = self.config.quantizer.codebooks, self.config.hop
+        groups = self.quantizer.ties(z_e, indices).nonzero()
+        groups[:, 1] //= books
+        for row, group in groups.unique(dim=0).tolist():
+            own = wave.shape[-1] if lengths is None else int(lengths[row])
+            frames, first = frames_for(own, hop), group * books
+            if first < frames:
+                left = max(0, first - frames_for(self.encoder.context_frames, books) * books)
+                right = min(frames, first + books + self.encoder.context_frames)
+                z_e = self.encoder(wave[row : row + 1, left * hop : min(own, right * hop)])
+                found = self.quantizer.encode(z_e)[0, first - left : first - left + books]
+                indices[row, first : first + len(found)] = found
+        return indices
 
     def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
         """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""

@@ -1,15 +1,18 @@
-"""Recordings to codes: one by one in bounded memory, or several in one forward pass."""
+"""Recordings to codes: one by one in bounded memory, several in one forward pass, or as they come."""
 
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 from vqspeech.audio import reading as audio
+from vqspeech.audio.following import followed_blocks
 from vqspeech.audio.level import level_gain
 from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.codes.codes import Codes
+from vqspeech.codes.stream import CodeStream
 from vqspeech.errors import InputError
 from vqspeech.parallel import mapped_ahead
 from vqspeech.synthesis.loaded import LoadedModel
@@ -19,6 +22,8 @@ BATCH_SECONDS = 240.0
 """Of speech, padding included, in one forward pass."""
 LONGEST_SECONDS = 30.0
 """Longer recordings are encoded by themselves, chunk by chunk."""
+STREAM_SECONDS = 0.2
+"""A stream's codes are worked out for so much at a time, or for all that has come."""
 READERS = 4
 """Threads that read files ahead of the encoder."""
 
@@ -35,10 +40,33 @@ class RecordingEncoder:
         gain = level_gain(wave, rate)
         return self.blocks(audio.resample_blocks([wave], rate), gain)
 
-    def file(self, path: str | os.PathLike) -> Codes:
-        """`Codec.encode_file`."""
-        gain = audio.measure_level(path).gain()
+    def file(self, path: str | os.PathLike, gain: float | None = None) -> Codes:
+        """`Codec.encode_file`; gain: linear, instead of the one that its level asks for."""
+        gain = audio.measure_level(path).gain() if gain is None else gain
         return self.blocks(audio.read_blocks(path), gain)
+
+    def stream(
+        self, blocks: Iterable[np.ndarray], rate: int = SAMPLE_RATE, gain: float | None = None
+    ) -> CodeStream:
+        """`Codec.encode_stream`."""
+        if gain is not None and not (0 < gain < math.inf):  # nor NaN
+            raise InputError(f"gain {gain} must be above 0; 1 leaves the level as it is")
+        monos = (as_mono(block) for block in blocks if np.size(block))
+        heard = audio.resample_blocks(monos, rate)
+        return CodeStream(self._streamed(levelled_blocks(heard, gain)))
+
+    def _streamed(self, blocks: Iterable[np.ndarray]) -> Generator[np.ndarray, None, int]:
+        """The codes of levelled blocks as they become known; returns the samples."""
+        chunks, samples = ChunkEncoder(self.loaded.model, STREAM_SECONDS), 0
+        for block in blocks:
+            samples += len(block)
+            for indices in chunks.add(block):
+                yield indices.astype(np.uint16)
+        if not samples:
+            raise InputError("the stream has no samples; check what feeds it")
+        for indices in chunks.finish():
+            yield indices.astype(np.uint16)
+        return samples
 
     def blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
         """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`."""
@@ -125,9 +153,15 @@ class RecordingEncoder:
         return Codes(own, samples, hop, self.loaded.fingerprint)
 
 
-def levelled_blocks(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]:
-    """Blocks of a recording as the encoder is given them: times `gain`, without rumble."""
+def levelled_blocks(blocks: Iterable[np.ndarray], gain: float | None) -> Iterator[np.ndarray]:
+    """Blocks of a recording as the encoder is given them: times `gain`, without rumble.
+
+    gain: None to follow the level as it comes (`audio.following`).
+    """
     high_pass = HighPass()
+    if gain is None:
+        yield from map(high_pass, followed_blocks(blocks))
+        return
     for block in blocks:
         yield high_pass(block * np.float32(gain))
 
