@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
-import torch
 
 from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.nn.filter_banks import FFT, LOG_FLOOR, WINDOW, LogMel
@@ -70,10 +69,12 @@ def griffin_lim(log_mel: np.ndarray, seed: int = 0) -> np.ndarray:
     return wave[:samples].astype(np.float32)
 
 
-def griffin_lim_pieces(log_mels: Iterable[np.ndarray], seed: int = 0) -> Iterator[np.ndarray]:
+def griffin_lim_pieces(
+    log_mels: Iterable[np.ndarray], seed: int = 0, threads: int = 0
+) -> Iterator[np.ndarray]:
     """`griffin_lim` of one long log-mel in pieces [mels, n]: the waveform in blocks.
 
-    Pieces run side by side in as many threads as PyTorch uses.
+    threads: in which pieces run side by side; 0: one after the other, each as it comes.
     """
     fade = round(FADE_SECONDS * SAMPLE_RATE / FILTER_BANK_HOP)  # frames
     ramp = np.linspace(0, 1, fade * FILTER_BANK_HOP, dtype=np.float32)
@@ -84,9 +85,12 @@ def griffin_lim_pieces(log_mels: Iterable[np.ndarray], seed: int = 0) -> Iterato
             yield log_mel if before is None else np.concatenate([before, log_mel], 1)
             before = log_mel[:, -fade:]
 
+    def sounding(log_mel: np.ndarray) -> np.ndarray:
+        return griffin_lim(log_mel, seed)
+
     last = None
-    threads = torch.get_num_threads()
-    for wave in mapped_ahead(lambda mel: griffin_lim(mel, seed), overlapping(), threads):
+    pieces = overlapping()
+    for wave in mapped_ahead(sounding, pieces, threads) if threads else map(sounding, pieces):
         # Each piece starts with the end of the one before it, and fades over there.
         if last is not None:
             wave[: len(ramp)] = wave[: len(ramp)] * ramp + last * ramp[::-1]
