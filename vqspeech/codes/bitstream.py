@@ -230,10 +230,10 @@ def streamed(
 
     header: with samples None. Nothing comes before the first codes do.
     """
-    waiting, count, number = [], 0, 0
+    waiting, count, number, head = [], 0, 0, header_bytes(header)
     for part in codes:
-        if not number and not count:
-            yield header_bytes(header)
+        yield head
+        head = b""
         waiting.append(part)
         count += len(part)
         while count >= block_codes:
