@@ -115,9 +115,12 @@ class Codec:
         """
         return self.encoder.wave(wave, rate)
 
-    def encode_file(self, path: str | os.PathLike) -> Codes:
-        """Encode any audio file, in memory that does not grow with its length but for the codes."""
-        return self.encoder.file(path)
+    def encode_file(self, path: str | os.PathLike, gain: float | None = None) -> Codes:
+        """Encode any audio file, in memory that does not grow with its length but for the codes.
+
+        gain: what the samples are multiplied by, None for what brings them to the codec's level.
+        """
+        return self.encoder.file(path, gain)
 
     def encode_stream(
         self, blocks: Iterable[np.ndarray], rate: int = SAMPLE_RATE, gain: float | None = None
@@ -134,6 +137,12 @@ class Codec:
         its `samples` say how long the recording was.
         """
         return self.encoder.stream(blocks, rate, gain)
+
+    def joined(self, stream: CodeStream) -> Codes:
+        """The codes of a stream, read to its end."""
+        indices = np.concatenate(list(stream))
+        assert stream.samples is not None
+        return Codes(indices, stream.samples, self.hop, self.fingerprint)
 
     def encode_many(
         self, waves: Sequence[np.ndarray], rates: int | Sequence[int] = SAMPLE_RATE
