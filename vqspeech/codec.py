@@ -125,7 +125,7 @@ class Codec:
     def encode_stream(
         self, blocks: Iterable[np.ndarray], rate: int = SAMPLE_RATE, gain: float | None = None
     ) -> CodeStream:
-        """Encode a recording while it is being made: index arrays, uint16 [n], as they become known.
+        """Encode a recording while it is being made: index arrays uint16 [n] as they become known.
 
         blocks: each as `encode`'s wave, of any size. gain: what the samples are multiplied by; None
         to take the level from the first seconds of speech and to follow it from there on, by the

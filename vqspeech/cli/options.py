@@ -202,9 +202,7 @@ def say_written(args: argparse.Namespace, jobs: Sequence | None, seconds: float)
     say(f"wrote {what} ({seconds:.2f} s{about_preview(args)})")
 
 
-def load_codes(
-    codec: "Codec", args: argparse.Namespace, path: Path
-) -> tuple["Codes", str | None]:
+def load_codes(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes", str | None]:
     """(codes of a file, the voice to decode them with)."""
     from vqspeech.codes.npy import load_npy
     from vqspeech.codes.vqs import is_vqs
@@ -214,18 +212,19 @@ def load_codes(
             raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
         return load_npy(path, codec.hop, codec.codebook_size), args.speaker
     codes, named, contents = codec.load_vqs(path, args.salvage)
-    if contents.missing:
+    if contents.missing or contents.cut:
         say_lost(path, contents)
     return codes, voice_of(codec, args, path, named)
 
 
 def say_lost(path: str | Path, found: "Contents | VqsReader") -> None:
-    """One line about the blocks of a damaged file that were not kept."""
+    """One line about what of a damaged file was not kept."""
+    lost = [str(number) for number in found.lost[:10]]
+    lost += ["..."] * (found.missing > len(lost)) + ["the end"] * found.cut
+    of = "" if found.cut else f" of {found.kept + found.missing}"
     say(
-        f"{path}: kept {found.kept} of {found.kept + found.missing} blocks, "
-        f"{found.samples / SAMPLE_RATE:.2f} s; lost: "
-        + ", ".join(map(str, found.lost[:10]))
-        + (" ..." if found.missing > 10 else "")
+        f"{path}: kept {found.kept}{of} blocks, {found.samples / SAMPLE_RATE:.2f} s; "
+        f"lost: {', '.join(lost)}"
     )
 
 

@@ -55,7 +55,7 @@ def _is_terminal(path: str, mode: int) -> bool:
     return path == "/dev/tty" or os.isatty(0)
 
 
-def check_terminals(source: str, target: str) -> None:
+def check_terminals(source: str, target: str = "") -> None:
     """Refuse to read a recording from a terminal, or to write data to one. Raises InputError."""
     stdin = source == STANDARD and sys.stdin is not None and _is_tty(0)
     if stdin or _is_terminal(source, _mode(source)):
@@ -92,7 +92,7 @@ def opened_pipe(path: str) -> Iterator["Pipe"]:
     if path == STANDARD and sys.stdin is None:
         raise InputError("standard input is closed; pipe something into it, or name a file")
     try:
-        file = open(os.dup(0) if path == STANDARD else path, "rb", buffering=0)
+        file = open(os.dup(0) if path == STANDARD else path, "rb", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({reason(error)}); check the path") from None
     with file:
@@ -107,7 +107,8 @@ def writing(path: str) -> Iterator[Callable[[bytes], None]]:
         raise InputError("standard output is closed; name a file")
     number = _number(path)
     try:
-        file = open(os.dup(number) if number is not None else path, "wb", buffering=0)
+        place = path if number is None else os.dup(number)
+        file = open(place, "wb", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise unwritable(path, error) from None
 

@@ -1,4 +1,4 @@
-"""The verbs where IN or OUT is a pipe: each part of a recording is worked on as soon as it comes."""
+"""The verbs where IN or OUT is a pipe: parts of a recording are worked on as soon as they come."""
 
 import argparse
 import os
@@ -44,7 +44,6 @@ def encode(args: argparse.Namespace, gain: float | None) -> None:
             raise InputError(f"--{option} is for .vqs files; a .npy file holds plain codes only")
     from vqspeech.bulk.processes import save_codes
     from vqspeech.codec import Codec
-    from vqspeech.codes.codes import Codes
     from vqspeech.synthesis.bitstreams import BLOCK_SECONDS
 
     codec = Codec.from_pretrained(args.model, device=args.device)
@@ -101,7 +100,7 @@ def _decode_vqs(codec: "Codec", args: argparse.Namespace, pipe) -> None:
             out.add(block)
         if intact.error is not None:
             raise intact.error
-    if reader.missing:
+    if reader.missing or reader.cut:
         options.say_lost(pipe.name, reader)
     _say_written(args, out)
 

@@ -136,7 +136,7 @@ def _variable(number: int) -> bytes:
     return bytes([*out, number])
 
 
-class Incomplete(ValueError):
+class CutOffError(ValueError):
     """What is being read goes on behind the bytes that there are."""
 
 
@@ -145,7 +145,7 @@ def _read_variable(data: memoryview, at: int) -> tuple[int, int]:
     number = 0
     for i in range(7):
         if at + i >= len(data):
-            raise Incomplete("is cut off")
+            raise CutOffError("is cut off")
         byte = data[at + i]
         if i and byte == 0:
             break
@@ -285,7 +285,7 @@ class End:
 
 
 def read_block(data: memoryview, at: int, header: Header, seed: int) -> Block:
-    """The block at `at`, its CRC checked. ValueError says what is wrong with it; Incomplete if it
+    """The block at `at`, its CRC checked. ValueError says what is wrong with it; CutOffError if it
     may be only that the data end too early.
 
     seed: of `seed_of`.
@@ -327,7 +327,7 @@ def read_end(data: memoryview, at: int, header: Header, seed: int) -> End | None
 def _check_crc(data: memoryview, at: int, end: int, seed: int) -> None:
     """The CRC-32 before `end` is that of what stands from `at` on. Raises as `read_block` does."""
     if end > len(data):
-        raise Incomplete("is cut off")
+        raise CutOffError("is cut off")
     if struct.unpack("<I", data[end - 4 : end])[0] != zlib.crc32(data[at : end - 4], seed):
         raise ValueError("is damaged")
 

@@ -27,7 +27,7 @@ MAX_SALVAGE_BYTES = 1 << 30
 class Contents:
     """What was read. codes: uint16 [F]. samples: that they stand for: all, or those of the blocks
     that were kept. kept: how many blocks. missing: how many salvage left out; lost: the numbers of
-    the first of these."""
+    the first of these. cut: whether a stream stopped before its end."""
 
     header: Header
     codes: np.ndarray
@@ -35,6 +35,7 @@ class Contents:
     kept: int
     missing: int = 0
     lost: tuple[int, ...] = ()
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def load_vqs(path: str | os.PathLike, coder_for: CoderFor, salvage: bool = False
         if salvage and reader.header.samples is not None:
             return _salvaged(path, file, reader.header, coder_for(reader.header))
         found = np.concatenate([np.zeros(0, np.uint16), *codes])
-    about = (reader.samples, reader.kept, reader.missing, reader.lost)
+    about = (reader.samples, reader.kept, reader.missing, reader.lost, reader.cut)
     return Contents(reader.header, found, *about)
 
 
@@ -121,8 +122,9 @@ def _salvaged(path, file: BinaryIO, header: Header, coder: BlockCoder) -> Conten
         raise InputError(f"{path}: has no intact block left; copy it again")
     lost = tuple(sorted(set(range(header.blocks)) - set(parts)))
     kept = [parts[number] for number in sorted(parts)]
+    total = header.samples or 0
     size = BLOCK_CODES * header.hop
-    samples = sum(min(size, header.samples - number * size) for number in parts)
+    samples = sum(min(size, total - number * size) for number in parts)
     codes = np.concatenate([np.zeros(0, np.uint16), *kept])
     return Contents(header, codes, samples, len(kept), len(lost), lost)
 

@@ -1,4 +1,4 @@
-"""A `.vqs` file or stream read once from front to back, block by block as it comes: from a pipe too.
+"""A `.vqs` file or stream read once from front to back, each block as it comes: from a pipe too.
 
 It is read as if it were hostile: no more is held than one block can have.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from vqspeech.audio.signal import frames_for
 from vqspeech.codes import bitstream
-from vqspeech.codes.bitstream import END_MARK, MARK, Block, BlockCoder, End, Header, Incomplete
+from vqspeech.codes.bitstream import END_MARK, MARK, Block, BlockCoder, CutOffError, End, Header
 from vqspeech.codes.codes import MAX_FRAMES
 from vqspeech.codes.stream import CodeStream
 from vqspeech.errors import InputError
@@ -30,7 +30,7 @@ class VqsReader:
 
     kept, frames, payload: blocks so far, their codes, and the bytes of these. Known at the end:
     samples, of what was kept; missing and lost: how many blocks salvage left out, and the numbers
-    of the first of them.
+    of the first of them; cut: whether a stream stopped before its end.
     """
 
     def __init__(self, name: str, read: Callable[[int], bytes], salvage: bool = False):
@@ -59,36 +59,35 @@ class VqsReader:
         return CodeStream(self._codes(coder))
 
     def _codes(self, coder: BlockCoder) -> Generator[np.ndarray, None, int]:
-        def right(block: Block) -> np.ndarray | None:
+        for block in self._blocks():
             try:
-                return bitstream.decoded(block, self.header, coder)
+                codes = bitstream.decoded(block, self.header, coder)
             except ValueError as error:
                 if self._salvage:
-                    return None
+                    continue
                 raise self._refusal(f"block {block.number} {error}{SALVAGE}") from None
-
-        for _, codes in self._kept(right):
+            self._keep(block)
             yield codes
+        self._finish()
         return self.samples
 
     def measure(self) -> None:
         """Read to the end, the checksums verified. Raises InputError as `codes` does."""
-        for _ in self._kept(lambda block: block):
-            pass
-
-    def _kept(self, taken: Callable) -> Iterator[tuple[Block, object]]:
-        """The blocks, each with what `taken` makes of it; those of which it makes None are lost."""
         for block in self._blocks():
-            if (found := taken(block)) is None:
-                continue
-            self._lose(self._next, block.number)
-            self._next = block.number + 1
-            self.kept, self.frames = self.kept + 1, self.frames + block.count
-            self.payload += len(block.payload)
-            if self.frames > MAX_FRAMES:
-                raise self._refusal(f"has more than {MAX_FRAMES} codes; cut it into shorter ones")
-            yield block, found
+            self._keep(block)
         self._finish()
+
+    def _keep(self, block: Block) -> None:
+        self._lose(self._next, block.number)
+        self._next = block.number + 1
+        self.kept, self.frames = self.kept + 1, self.frames + block.count
+        self.payload += len(block.payload)
+        if self.frames > MAX_FRAMES:
+            raise self._refusal(f"has more than {MAX_FRAMES} codes; cut it into shorter ones")
+
+    @property
+    def cut(self) -> bool:
+        return self.header.samples is None and self._end is None
 
     def _lose(self, first: int, end: int) -> None:
         self.missing += end - first
@@ -134,29 +133,31 @@ class VqsReader:
 
     def _wrong(self, error: ValueError, known: int | None) -> InputError:
         if not self._data and known is None:
-            return self._refusal(f"is cut off after {self._next} blocks, its end is missing{SALVAGE}")
-        if isinstance(error, _Misplaced):
+            return self._refusal(
+                f"is cut off after {self._next} blocks, its end is missing{SALVAGE}"
+            )
+        if isinstance(error, _MisplacedError):
             return self._refusal(f"{error}{SALVAGE}")
         of = "" if known is None else f" of {known}"
         return self._refusal(f"block {self._next}{of} {error}{SALVAGE}")
 
     def _check_place(self, found: Block | End) -> None:
         if isinstance(found, Block) and found.number != self._next:
-            raise _Misplaced(f"block {found.number} stands where block {self._next} should")
+            raise _MisplacedError(f"block {found.number} stands where block {self._next} should")
         if isinstance(found, End) and found.blocks != self._next:
-            raise _Misplaced(f"its end stands where block {self._next} should")
+            raise _MisplacedError(f"its end stands where block {self._next} should")
 
     def _parsed(self) -> Block | End:
         """The block or end that the data begin with, once it is all there. ValueError if there is
-        none, Incomplete if it is cut off."""
+        none, CutOffError if it is cut off."""
         while True:
             data = memoryview(self._data)
             try:
                 if len(data) < len(MARK):
-                    raise Incomplete("is cut off")
+                    raise CutOffError("is cut off")
                 end = bitstream.read_end(data, 0, self.header, self._seed)
                 return end or bitstream.read_block(data, 0, self.header, self._seed)
-            except Incomplete:
+            except CutOffError:
                 if not self._more():
                     raise
 
@@ -196,5 +197,5 @@ class VqsReader:
         return InputError(f"{self._name}: {why}")
 
 
-class _Misplaced(ValueError):
+class _MisplacedError(ValueError):
     """An intact block that is not the one that should stand there."""

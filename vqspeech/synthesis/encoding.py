@@ -1,4 +1,4 @@
-"""Recordings to codes: one by one in bounded memory, several in one forward pass, or as they come."""
+"""Recordings to codes: one by one in bounded memory, several in one pass, or as they come."""
 
 import math
 import os

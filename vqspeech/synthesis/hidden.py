@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,10 +17,13 @@ PITCH_SECONDS, PIECE_SECONDS = 60.0, 0.25
 """Of a recording, from which its median F0 is taken; so much of it at a time."""
 
 
-class Spoken(NamedTuple):
+Told = TypeVar("Told", Codes, CodeSource)
+
+
+class Spoken(NamedTuple, Generic[Told]):
     """What is to be heard: codes, in the voice of `vector` [1, S], with what a conversion adds."""
 
-    codes: Codes | CodeSource
+    codes: Told
     vector: torch.Tensor
     change: Change = NO_CHANGE
 

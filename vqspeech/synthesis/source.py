@@ -25,8 +25,7 @@ class CodeSource:
             self._parts = iter([parts] if isinstance(parts, np.ndarray) else parts)
         except TypeError:
             raise InputError(
-                f"a stream of codes must be an iterator of index arrays, not "
-                f"{type(parts).__name__}"
+                f"a stream of codes must be an iterator of index arrays, not {type(parts).__name__}"
             ) from None
         self._hop, self._size = hop, codebook_size
         self._stream = parts if isinstance(parts, CodeStream) else None
@@ -78,4 +77,3 @@ class CodeSource:
         if len(indices):
             check_range("the stream", indices, self._size, self.frames)
         return indices.astype(np.uint16)
-
