@@ -4,12 +4,13 @@ WAV, RF64, AIFF and AU of plain samples (PCM, float, mu-law, A-law) are read as 
 kind needs its whole file, and waits in a temporary one (`Pipe.spooled`).
 """
 
+import fcntl
 import io
 import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 import numpy as np
@@ -35,7 +36,11 @@ WIDTHS = {
 """Bytes a sample, of the kinds whose samples stand one by one."""
 MAX_HEAD = 1 << 20
 """Bytes before the samples: titles, and a picture of the album."""
-READ_BYTES = 1 << 16
+READ_BYTES = 1 << 20
+"""Taken at once, if so many have come; and what the system is asked to keep of a pipe, so that who
+falls behind catches up in longer blocks."""
+SILENCE_BYTES = 1 << 16
+"""Put behind a header, for libsndfile to find samples there."""
 MAX_SPOOL = 4 << 30
 """Bytes that a temporary file may take."""
 OPEN_SIZES = (
@@ -54,6 +59,9 @@ class Pipe:
     def __init__(self, name: str, file: BinaryIO):
         """file: unbuffered, so that what has come is not waited for."""
         self.name, self._file, self._ahead = name, file, b""
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            with suppress(OSError):  # it is no pipe, or the user has too many
+                fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, READ_BYTES)
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes, as soon as there are some; none at the end. Raises InputError."""
@@ -109,7 +117,7 @@ class PipedSound:
     def __init__(self, pipe: Pipe, head: bytes, size: int | None):
         """head: up to the first sample. size: bytes of samples, None if they go on to the end."""
         # libsndfile reads the header, with a little silence behind it, and later the samples.
-        with soundfile.SoundFile(io.BytesIO(head + bytes(READ_BYTES))) as sound:
+        with soundfile.SoundFile(io.BytesIO(head + bytes(SILENCE_BYTES))) as sound:
             self.rate, self.channels = sound.samplerate, sound.channels
             self._kind = sound.subtype
             little = sound.endian == "LITTLE" or head[:4] in (b"RIFF", b"RF64")

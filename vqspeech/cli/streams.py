@@ -42,10 +42,14 @@ def encode(args: argparse.Namespace, gain: float | None) -> None:
     for option in ("speaker", "packed"):
         if getattr(args, option) and not vqs:
             raise InputError(f"--{option} is for .vqs files; a .npy file holds plain codes only")
+    import torch
+
     from vqspeech.bulk.processes import save_codes
     from vqspeech.codec import Codec
     from vqspeech.synthesis.bitstreams import BLOCK_SECONDS
 
+    # Chunks are too short to share out, and what feeds and what decodes them want cores too.
+    torch.set_num_threads(1)
     codec = Codec.from_pretrained(args.model, device=args.device)
     if args.speaker is not None:
         codec.speaker_row(args.speaker)

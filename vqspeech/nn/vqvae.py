@@ -1,5 +1,8 @@
 """The VQ-VAE: encoder, quantizer, conditioning, decoder, and the paper's loss over them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import NamedTuple
 
 import torch
@@ -18,6 +21,21 @@ from vqspeech.nn.interleaving import InterleavedQuantizer
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
+
+
+_THREADS = Lock()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums in one order, however many threads PyTorch has."""
+    with _THREADS:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 class Losses(NamedTuple):
@@ -82,19 +100,27 @@ class VQVAE(nn.Module):
         """
         z_e = self.encoder(wave, lengths)
         indices = self.quantizer.encode(z_e)
-        books, hop = self.config.quantizer.codebooks, self.config.hop
         groups = self.quantizer.ties(z_e, indices).nonzero()
-        groups[:, 1] //= books
+        groups[:, 1] //= self.config.quantizer.codebooks
         for row, group in groups.unique(dim=0).tolist():
             own = wave.shape[-1] if lengths is None else int(lengths[row])
-            frames, first = frames_for(own, hop), group * books
-            if first < frames:
-                left = max(0, first - frames_for(self.encoder.context_frames, books) * books)
-                right = min(frames, first + books + self.encoder.context_frames)
-                z_e = self.encoder(wave[row : row + 1, left * hop : min(own, right * hop)])
-                found = self.quantizer.encode(z_e)[0, first - left : first - left + books]
-                indices[row, first : first + len(found)] = found
+            self._decide(wave[row : row + 1, :own], indices[row], group)
         return indices
+
+    def _decide(self, wave: Tensor, indices: Tensor, group: int) -> None:
+        """Decide the codes of one turn of all codebooks from what they can see of `wave` [1, T], in
+        `indices` [F]."""
+        books, hop = self.config.quantizer.codebooks, self.config.hop
+        frames, first = frames_for(wave.shape[-1], hop), group * books
+        if first >= frames:
+            return
+        context = self.encoder.context_frames
+        left = max(0, first - frames_for(context, books) * books)
+        right = min(frames, first + books + context)
+        with one_thread():  # whose number moves the rounding too
+            z_e = self.encoder(wave[:, left * hop : right * hop])
+            found = self.quantizer.encode(z_e)[0, first - left : first - left + books]
+        indices[first : first + len(found)] = found
 
     def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
         """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
