@@ -95,7 +95,7 @@ def followed_blocks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             wanted = min(wanted, gain * 10 ** (RISE_DB * STEP_SECONDS / 20))
         yield step * (np.float32(gain) + ramp * np.float32((wanted - gain) / STEP))
         gain = wanted
-    last = np.concatenate([*held, *rest])
+    last = np.concatenate([np.zeros(0, np.float32), *held, *rest])
     if len(last):
         yield last * np.float32(level_gain(last) if gain is None else gain)
 
