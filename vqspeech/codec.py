@@ -12,6 +12,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.codes.codes import Codes
+from vqspeech.codes.stream import CodeStream
 from vqspeech.codes.vqs import Contents, Named
 from vqspeech.errors import InputError, named
 from vqspeech.nn.surroundings import all_in_own_surroundings
@@ -23,6 +24,7 @@ from vqspeech.synthesis.hidden import Spoken
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import NO_CHANGE, Change, Conversion, Generation, Synthesis, chosen
 from vqspeech.synthesis.rendering import STREAMS, Renderer
+from vqspeech.synthesis.source import CodeSource
 from vqspeech.synthesis.voices import VoiceName, Voices
 
 
@@ -123,9 +125,34 @@ class Codec:
         """
         return self.encoder.wave(wave, rate)
 
-    def encode_file(self, path: str | os.PathLike) -> Codes:
-        """Encode any audio file, in memory that does not grow with its length but for the codes."""
-        return self.encoder.file(path)
+    def encode_file(self, path: str | os.PathLike, gain: float | None = None) -> Codes:
+        """Encode any audio file, in memory that does not grow with its length but for the codes.
+
+        gain: what the samples are multiplied by, None for what brings them to the codec's level.
+        """
+        return self.encoder.file(path, gain)
+
+    def encode_stream(
+        self, blocks: Iterable[np.ndarray], rate: int = SAMPLE_RATE, gain: float | None = None
+    ) -> CodeStream:
+        """Encode a recording while it is being made: index arrays uint16 [n] as they become known.
+
+        blocks: each as `encode`'s wave, of any size. gain: what the samples are multiplied by; None
+        to take the level from the first seconds of speech and to follow it from there on, by the
+        fixed rule of `vqspeech.audio.following`. With a recording's own gain
+        (`vqspeech.audio.level.level_gain`) the codes are those of `encode`, to the last bit.
+
+        A code comes at most 0.6 s (30 frames of the shipped model) after its frame began; without
+        a gain the first ones after 2 s of speech, or 5 s of anything. Once the stream has ended
+        its `samples` say how long the recording was.
+        """
+        return self.encoder.stream(blocks, rate, gain)
+
+    def joined(self, stream: CodeStream) -> Codes:
+        """The codes of a stream, read to its end."""
+        indices = np.concatenate(list(stream))
+        assert stream.samples is not None
+        return Codes(indices, stream.samples, self.hop, self.fingerprint)
 
     def encode_many(
         self, waves: Sequence[Any], rates: int | Sequence[int] = SAMPLE_RATE
@@ -166,6 +193,26 @@ class Codec:
         change: what a conversion adds.
         """
         spoken = Spoken(self.as_codes(codes), self.voices.vector(speaker), change)
+        return self.renderer.blocks(spoken, chosen(Synthesis, options, changes))
+
+    def decode_stream(
+        self,
+        codes: Iterable,
+        speaker: VoiceName = None,
+        options: Synthesis | None = None,
+        **changes,
+    ) -> Iterator[np.ndarray]:
+        """Codes to float32 blocks at 16 kHz while they come: all together what `decode` gives.
+
+        codes: index arrays, lists or single numbers, of any sizes; a `CodeStream` too, whose last
+        frame then ends where its recording did. options, changes: as in `decode`.
+
+        A sample comes 1.8 s of codes after its own began (90 frames of the shipped model: a second
+        of the post-filter and what that and the decoder look ahead), 0.6 s with
+        `postfilter=False`, 20.4 s in a preview.
+        """
+        source = CodeSource(codes, self.hop, self.codebook_size)
+        spoken = Spoken(source, self.voices.vector(speaker))
         return self.renderer.blocks(spoken, chosen(Synthesis, options, changes))
 
     def decode_file(

@@ -217,8 +217,8 @@ def test_sizes_that_are_not_there(path, samples, salvage):
 
 def test_other_versions_and_files(path):
     _, _, data = saved(path, 40)
-    path.write_bytes(data[:3] + b"\x02" + data[4:])
-    refused(path, "version 2", "reads 1", "upgrade")
+    path.write_bytes(data[:3] + b"\x03" + data[4:])
+    refused(path, "version 3", "reads 1 and 2", "upgrade")
     path.write_bytes(b"RIFF" + data)
     refused(path, "not a .vqs file")
     path.write_bytes(b"")

@@ -70,10 +70,18 @@ class LevelMeter:
         self._rest = x[used:]
         self._counts += self._histogram(frame_powers(x, self._frame))
 
-    def _histogram(self, powers: np.ndarray) -> np.ndarray:
+    def bins(self, powers: np.ndarray) -> np.ndarray:
+        """Where in the histogram frames of `powers` [n] count: int64 [n]."""
         bins = ((db(powers) - _LOWEST_DB) * _BINS_PER_DB).astype(np.int64)
-        bins = np.clip(bins, 0, len(self._counts) - 1)
-        return np.bincount(bins, minlength=len(self._counts))
+        return np.clip(bins, 0, len(self._counts) - 1)
+
+    def _histogram(self, powers: np.ndarray) -> np.ndarray:
+        return np.bincount(self.bins(powers), minlength=len(self._counts))
+
+    @staticmethod
+    def centre(place):
+        """The level in dB re full scale that a bin of the histogram stands for."""
+        return _LOWEST_DB + (place + 0.5) / _BINS_PER_DB
 
     def _levels(self) -> tuple[float, float]:
         """(loud, active) levels in dB re full scale."""
@@ -83,7 +91,7 @@ class LevelMeter:
         total = int(counts.sum())
         if total == 0:
             return -np.inf, -np.inf
-        centres = _LOWEST_DB + (np.arange(len(counts)) + 0.5) / _BINS_PER_DB
+        centres = self.centre(np.arange(len(counts)))
         # The loudest 1 % of frames may be clicks; in a short recording up to four frames may be.
         dropped = max(total // 100, min(4, total // 10))
         from_the_top = np.cumsum(counts[::-1])

@@ -2,13 +2,15 @@
 
 What is said stays, who says it changes; the loudness of the source is kept. Convert only to voices
 whose owners agreed. --preview hears the codes through Griffin-Lim instead of the WaveNet.
+
+IN and OUT may be - for pipes; the result, which has the level of the whole, comes at the end of IN.
 """
 
 import argparse
 from pathlib import Path
 
 from vqspeech.audio.kinds import ALL_SUFFIXES
-from vqspeech.cli import options
+from vqspeech.cli import options, streams
 from vqspeech.cli.folders import check_overwriting, plan_of, work_through
 from vqspeech.cli.output import seconds_bar
 from vqspeech.cli.overwriting import add_force
@@ -18,8 +20,13 @@ from vqspeech.synthesis.options import GUIDANCE, MOST_GUIDANCE, Conversion
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("input", metavar="IN", nargs="?", help="audio file, or a folder of them")
-    add("output", metavar="OUT", nargs="?", help=".wav or .flac file, or the folder for them")
+    add("input", metavar="IN", nargs="?", help="audio file, a folder of them, or -")
+    add(
+        "output",
+        metavar="OUT",
+        nargs="?",
+        help=".wav or .flac file, the folder for them, or - for WAV",
+    )
     options.add_speaker(parser)
     add("--list", action="store_true", help="list the voices and do nothing else")
     add(
@@ -53,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
 
         print_table(read_about(resolve(args.model)).speakers)
         return
-    jobs = _plan(args)
+    in_pipe, jobs = _plan(args)
     from vqspeech.audio import reading as audio
     from vqspeech.codec import Codec
 
@@ -67,6 +74,9 @@ def run(args: argparse.Namespace) -> None:
             samples = codec.convert_file(path, out, args.speaker, how, progress=progress)
         return samples / audio.SAMPLE_RATE
 
+    if in_pipe:
+        streams.convert(args, convert)
+        return
     if jobs is None:
         seconds = convert(Path(args.input), Path(args.output))
     else:
@@ -74,8 +84,9 @@ def run(args: argparse.Namespace) -> None:
     options.say_written(args, jobs, seconds)
 
 
-def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
-    """The files of a folder, None for a single file; refuses what would do harm or nothing."""
+def _plan(args: argparse.Namespace) -> tuple[bool, list[tuple[Path, Path]] | None]:
+    """(whether there is a pipe, the files of a folder or None for a single file); refuses what
+    would do harm or nothing."""
     if args.input is None or args.output is None:
         missing = "IN and OUT" if args.input is None else "OUT"
         raise InputError(
@@ -83,9 +94,12 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
             "(see `vqspeech convert --help`)"
         )
     options.check_synthesis(args)
+    if streams.piped(args):
+        check_overwriting(args, None)
+        return True, None
     jobs = plan_of(args, ALL_SUFFIXES, options.SOUND_FORMATS)
     check_overwriting(args, jobs)
-    return jobs
+    return False, jobs
 
 
 def _pitch(text: str) -> str | float:

@@ -4,6 +4,9 @@ A .vqs file may name the speaker itself.
 
 The WaveNet draws the waveform sample by sample; the same seed gives the same file. --preview hears
 the codes at once instead, through Griffin-Lim, at a lower quality.
+
+With - for IN codes are decoded as they come through a pipe, and with - for OUT the sound leaves as
+WAV of open length.
 """
 
 import argparse
@@ -12,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.cli import options
+from vqspeech.cli import options, streams
 from vqspeech.cli.folders import check_overwriting, plan_of, work_through
 from vqspeech.cli.output import say, seconds_bar
 from vqspeech.cli.overwriting import add_force
@@ -21,13 +24,12 @@ from vqspeech.errors import InputError
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
-    from vqspeech.codes.codes import Codes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("input", metavar="IN", help="codes file (.npy or .vqs), or a folder of them")
-    add("output", metavar="OUT", help=".wav or .flac file, or the folder for them")
+    add("input", metavar="IN", help="codes file (.npy or .vqs), a folder of them, or -")
+    add("output", metavar="OUT", help=".wav or .flac file, the folder for them, or - for WAV")
     options.add_speaker(parser)
     options.add_synthesis(parser)
     add(
@@ -45,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    if streams.piped(args):
+        streams.decode(args)
+        return
     jobs = _plan(args)
     from vqspeech.codec import Codec
 
@@ -76,7 +81,7 @@ def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
 
 def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path) -> float:
     """Decode one file under a progress bar, report clipping; returns its seconds."""
-    codes, speaker = _load(codec, args, path)
+    codes, speaker = options.load_codes(codec, args, path)
     with seconds_bar(codes.seconds) as progress:
         how = options.synthesis_of(args)
         samples, clipped = codec.decode_file(codes, out, speaker, how, progress=progress)
@@ -89,7 +94,7 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
     loaded = {}
 
     def load(path: Path, out: Path) -> float:
-        codes, speaker = _load(codec, args, path)
+        codes, speaker = options.load_codes(codec, args, path)
         codec.speaker_vector(speaker)
         loaded[out] = codes, speaker
         return codes.seconds
@@ -138,25 +143,3 @@ def _say_clipping(out: Path, clipped: int, samples: int) -> None:
 
     if message := clipping_message(out, clipped, samples):
         say(message.removeprefix("vqspeech: "))
-
-
-def _load(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes", str | None]:
-    """(codes of a file, the voice to decode them with)."""
-    from vqspeech.codes.npy import load_npy
-
-    if not is_vqs(path):
-        if args.salvage:
-            raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
-        codes = load_npy(path, codec.hop, codec.codebook_size)
-        return codec.as_codes(codes, str(path)), args.speaker
-    codes, named, contents = codec.load_vqs(path, args.salvage)
-    if contents.lost:
-        say(
-            f"{path}: kept {contents.header.blocks - len(contents.lost)} of "
-            f"{contents.header.blocks} blocks, {codes.seconds:.2f} s; lost: "
-            + ", ".join(map(str, contents.lost[:10]))
-            + (" ..." if len(contents.lost) > 10 else "")
-        )
-    if args.speaker is None and named is not None and named not in codec.speakers:
-        raise InputError(f"{path}: names speaker {named}, whom this model lacks; give --speaker")
-    return codes, args.speaker or named

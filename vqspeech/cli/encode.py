@@ -6,6 +6,9 @@ file that libsndfile reads is welcome, at any rate and with any number of channe
 reads (m4a, AAC, webm, AMR, video) where it is installed. A folder's tree is mirrored, links to
 folders are followed; hidden files are left out. With --ray the codes go into shards (Parquet)
 instead, for corpora of any size: see docs/corpora.md.
+
+With - for IN a recording is encoded as it comes through a pipe, and with - for OUT its codes leave
+as a .vqs stream: ffmpeg -i talk.m4a -f wav - | vqspeech encode - - | vqspeech decode - - | aplay
 """
 
 import argparse
@@ -13,8 +16,9 @@ import os
 from pathlib import Path
 
 from vqspeech.audio.kinds import ALL_SUFFIXES
+from vqspeech.cli import streams
 from vqspeech.cli.folders import check_overwriting, distinct, plan_of, total, work_through
-from vqspeech.cli.options import add_device, add_model, find_manifest, names, whole
+from vqspeech.cli.options import add_device, add_model, find_manifest, names, real, whole
 from vqspeech.cli.output import files_bar, say
 from vqspeech.cli.overwriting import add_force, is_own
 from vqspeech.codes.codes import check_npy_target
@@ -25,17 +29,35 @@ from vqspeech.files import below, make_folder
 FORMATS = ("npy", "vqs")
 MAX_WORKERS = 4096
 MAX_SHARD_FILES = 10**6
+MAX_GAIN = 100.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("input", metavar="IN", help="audio file, or a folder of them")
-    add("output", metavar="OUT", help="codes file (.npy or .vqs), or the folder for them")
+    add("input", metavar="IN", help="audio file, a folder of them, or - for standard input")
+    add(
+        "output",
+        metavar="OUT",
+        help="codes file (.npy or .vqs), the folder for them, or - for .vqs to standard output",
+    )
     add("--format", choices=FORMATS, help="what to write into a folder (default: npy)")
     add(
         "--speaker",
         metavar="NAME",
         help="for .vqs: whose speech it is; takes fewer bits, and decodes in that voice",
+    )
+    add(
+        "--gain",
+        type=real(-MAX_GAIN, MAX_GAIN),
+        metavar="DB",
+        help="of one recording (default: what brings its speech to the codec's level; in a pipe, "
+        "its first seconds of speech, and then slowly what is heard)",
+    )
+    add(
+        "--block-seconds",
+        type=real(0.1, 20),
+        metavar="S",
+        help="for OUT in a pipe: a block's length; longer ones take fewer bytes (default: 2)",
     )
     add("--packed", action="store_true", help="for .vqs: plain codes instead of the prior's")
     add(
@@ -60,7 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    gain = None if args.gain is None else 10 ** (args.gain / 20)
+    if streams.piped(args):
+        _refuse_folder_options(args)
+        check_overwriting(args, None)
+        streams.encode(args, gain)
+        return
+    if args.block_seconds:
+        raise InputError("--block-seconds is for pipes; blocks of a file have 20 s")
     jobs = _jobs(args)
+    if jobs is not None and args.gain is not None:
+        raise InputError("--gain is for one recording; leave it out for a folder or manifest")
     if args.ray and jobs is not None:
         _run_ray(args, jobs)
         return
@@ -77,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
     codec = Codec.from_pretrained(args.model, device=args.device)
     codec.voices.known(args.speaker)  # refused before the work
     if jobs is None:
-        codes = codec.encode_file(args.input)
+        codes = codec.encode_file(args.input, gain)
         save_codes(codec, codes, args.output, args.speaker, args.packed)
         rate = _rate(codec, [args.output], codes.seconds, vqs)
         say(f"wrote {args.output} ({codes.frames} codes, {codes.seconds:.2f} s, {rate})")
@@ -89,6 +121,13 @@ def run(args: argparse.Namespace) -> None:
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs)
     done = f", {found - len(jobs)} were done before" if args.resume else ""
     say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
+
+
+def _refuse_folder_options(args: argparse.Namespace) -> None:
+    for option in ("manifest", "splits", "workers", "resume", "ray", "address", "shard_files"):
+        if getattr(args, option):
+            name = option.replace("_", "-")
+            raise InputError(f"--{name} is for folders and manifests; it does nothing in a pipe")
 
 
 def _rate(codec, outs: list, seconds: float, vqs: bool) -> str:

@@ -1,9 +1,14 @@
-"""Describe a codes file (.npy, .vqs), an audio file, or a model (default: the shipped one)."""
+"""Describe a codes file (.npy, .vqs), an audio file, or a model (default: the shipped one).
+
+- is what comes through standard input.
+"""
 
 import argparse
+import io
 import os
 from typing import TYPE_CHECKING
 
+from vqspeech.cli import pipes
 from vqspeech.cli.options import add_model
 
 if TYPE_CHECKING:
@@ -12,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", nargs="?", help="codes file, audio file or model folder"
+        "file", metavar="FILE", nargs="?", help="codes file, audio file or model folder, or -"
     )
     add_model(parser)
 
@@ -20,15 +25,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     if args.file is None or os.path.isdir(args.file):
         facts = about_model(args.file or args.model)
-    elif args.file.lower().endswith(".npy"):
-        facts = about_codes(args.file, args.model)
-    elif args.file.lower().endswith(".vqs"):
-        facts = about_vqs(args.file)
+    elif pipes.is_piped_input(args.file):
+        pipes.check_terminals(args.file)
+        with pipes.as_file(args.file) as path:
+            facts = about_file(path, args.model)
     else:
-        facts = about_audio(args.file)
+        facts = about_file(args.file, args.model)
     width = max(map(len, facts)) + 1
     for name, value in facts.items():
         print(f"{name + ':':{width}} {value}")
+
+
+def about_file(path: str, model: str | None) -> dict[str, str]:
+    """What a file of codes or sound holds; its name says which, or else its first bytes."""
+    with open(path, "rb") if os.path.isfile(path) else io.BytesIO() as file:
+        start = file.read(6)
+    if path.lower().endswith(".npy") or start == b"\x93NUMPY":
+        return about_codes(path, model)
+    if path.lower().endswith(".vqs") or start.startswith(b"VQS"):
+        return about_vqs(path)
+    return about_audio(path)
 
 
 def about_model(name: str | None) -> dict[str, str]:
@@ -105,16 +121,16 @@ def about_vqs(path: str) -> dict[str, str]:
 
     measured = measure_vqs(path)
     header = measured.header
-    seconds, frames = header.samples / SAMPLE_RATE, header.frames
+    seconds, frames = measured.samples / SAMPLE_RATE, measured.frames
     facts = {
         "model": f"{header.model} (codes {header.codes})",
         "speaker": header.speaker or "not named",
-        "samples": f"{header.samples:,} at {SAMPLE_RATE} Hz",
+        "samples": f"{measured.samples:,} at {SAMPLE_RATE} Hz",
         "seconds": f"{seconds:.2f}",
         "codes": f"{frames:,} from a codebook of {header.codebook_size}, "
         f"one every {header.hop} samples",
         "mode": MODES[header.mode] + (f" with prior {header.prior}" if header.prior else ""),
-        "blocks": f"{header.blocks}, all intact",
+        "blocks": f"{measured.blocks}, all intact",
         "file": f"{measured.size:,} bytes, of which {measured.payload:,} are codes",
     }
     if frames:

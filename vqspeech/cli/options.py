@@ -7,12 +7,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli.output import say
 from vqspeech.errors import InputError
 from vqspeech.sampling.backend import WEIGHTS
 from vqspeech.synthesis.options import HIGHEST_TEMPERATURE, LARGEST_SEED, Synthesis
 
 if TYPE_CHECKING:
+    from vqspeech.codec import Codec
+    from vqspeech.codes.codes import Codes
+    from vqspeech.codes.vqs import Contents
+    from vqspeech.codes.vqs_reader import VqsReader
     from vqspeech.data.corpus import Utterance
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -195,3 +200,39 @@ def say_written(args: argparse.Namespace, jobs: Sequence | None, seconds: float)
     """The line at the end: the file, or the files of a folder, and their `seconds` of audio."""
     what = args.output if jobs is None else f"{len(jobs)} files to {args.output}"
     say(f"wrote {what} ({seconds:.2f} s{about_preview(args)})")
+
+
+def load_codes(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes", str | None]:
+    """(codes of a file, the voice to decode them with)."""
+    from vqspeech.codes.npy import load_npy
+    from vqspeech.codes.vqs import is_vqs
+
+    if not is_vqs(path):
+        if args.salvage:
+            raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
+        codes = load_npy(path, codec.hop, codec.codebook_size)
+        return codec.as_codes(codes, str(path)), args.speaker
+    codes, named, contents = codec.load_vqs(path, args.salvage)
+    if contents.missing or contents.cut:
+        say_lost(path, contents)
+    return codes, voice_of(codec, args, path, named)
+
+
+def say_lost(path: str | Path, found: "Contents | VqsReader") -> None:
+    """One line about what of a damaged file was not kept."""
+    lost = [str(number) for number in found.lost[:10]]
+    lost += ["..."] * (found.missing > len(lost)) + ["the end"] * found.cut
+    of = "" if found.cut else f" of {found.kept + found.missing}"
+    say(
+        f"{path}: kept {found.kept}{of} blocks, {found.samples / SAMPLE_RATE:.2f} s; "
+        f"lost: {', '.join(lost)}"
+    )
+
+
+def voice_of(
+    codec: "Codec", args: argparse.Namespace, path: str | Path, named: str | None
+) -> str | None:
+    """The voice to decode codes with: --speaker, or the one that their file names."""
+    if args.speaker is None and named is not None and named not in codec.speakers:
+        raise InputError(f"{path}: names speaker {named}, whom this model lacks; give --speaker")
+    return args.speaker or named

@@ -5,7 +5,7 @@ kept block by block, each after its checksums.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,47 +14,43 @@ import numpy as np
 
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import BLOCK_CODES, Block, BlockCoder, Header
-from vqspeech.codes.codes import MAX_FRAMES
+from vqspeech.codes.vqs_reader import SALVAGE, CoderFor, VqsReader
 from vqspeech.errors import InputError
 from vqspeech.files import check_target, opened_or_given, written
 
 SUFFIX = ".vqs"
-MAX_HEADER = 1024
-"""Bytes; more than the largest header."""
 MAX_BLOCK = bitstream.MAX_PAYLOAD + 32
 MAX_SALVAGE_BYTES = 1 << 30
-SALVAGE = "; --salvage keeps the intact blocks"
 
 Named = str | os.PathLike | BinaryIO
 """A file by its name, or as a binary file object."""
-CoderFor = Callable[[Header], BlockCoder]
-"""Raises InputError where the codes are another model's; its message begins with a verb."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read. codes: uint16 [F]. lost: numbers of the blocks that salvage left out."""
+    """What was read. codes: uint16 [F]. samples: that they stand for: all, or those of the blocks
+    that were kept. kept: how many blocks. missing: how many salvage left out; lost: the numbers of
+    the first of these. cut: whether a stream stopped before its end."""
 
     header: Header
     codes: np.ndarray
+    samples: int
+    kept: int
+    missing: int = 0
     lost: tuple[int, ...] = ()
-
-    @property
-    def samples(self) -> int:
-        """Samples that `codes` stand for: all, or those of the blocks that were kept."""
-        header, size = self.header, BLOCK_CODES * self.header.hop
-        return header.samples - sum(
-            min(size, header.samples - number * size) for number in self.lost
-        )
+    cut: bool = False
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Sizes of a file in bytes. payload: of the codes alone."""
+    """Sizes of a file: of all in bytes, of the codes alone; its blocks, codes and samples."""
 
     header: Header
     size: int
     payload: int
+    blocks: int
+    frames: int
+    samples: int
 
 
 def save_vqs(path: Named, header: Header, codes: np.ndarray, coder: BlockCoder) -> int:
@@ -77,88 +73,71 @@ def load_vqs(path: Named, coder_for: CoderFor, salvage: bool = False) -> Content
     than blocks, a newer version; and what `coder_for` raises, for the codes of another model.
     """
     with opened_or_given(path, "a codes file") as (path, file, size):
-        header, data, at = _start(path, file, size, salvage)
-        try:
-            coder = coder_for(header)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
-        parts: dict[int, np.ndarray] = {}
-        if salvage:
-            for block in _intact(data, at, header):
-                if block.number not in parts:
-                    try:
-                        parts[block.number] = bitstream.decoded(block, header, coder)
-                    except ValueError:
-                        continue
-            if header.blocks and not parts:
-                raise InputError(f"{path}: has no intact block left; copy it again")
-        else:
-            for block in _in_order(path, data, at, header):
-                try:
-                    parts[block.number] = bitstream.decoded(block, header, coder)
-                except ValueError as error:
-                    raise InputError(f"{path}: block {block.number} {error}{SALVAGE}") from None
-    lost = tuple(sorted(set(range(header.blocks)) - set(parts)))
-    kept = [parts[number] for number in sorted(parts)]
-    return Contents(header, np.concatenate([np.zeros(0, np.uint16), *kept]), lost)
+        reader = _reader(path, file, size, salvage)
+        codes = reader.codes(coder_for)
+        if salvage and reader.header.samples is not None:
+            return _salvaged(path, file, reader.header, coder_for(reader.header))
+        found = np.concatenate([np.zeros(0, np.uint16), *codes])
+    about = (reader.samples, reader.kept, reader.missing, reader.lost, reader.cut)
+    return Contents(reader.header, found, *about)
 
 
-def measure_vqs(path: str | os.PathLike) -> Measured:
+def measure_vqs(path: Named) -> Measured:
     """Header and sizes of a file, its checksums verified; no model is needed. Raises InputError."""
     with opened_or_given(path, "a codes file") as (path, file, size):
-        header, data, at = _start(path, file, size, False)
-        payload = sum(len(block.payload) for block in _in_order(path, data, at, header))
-    return Measured(header, len(data), payload)
+        reader = _reader(path, file, size, False)
+        reader.measure()
+    counts = (reader.payload, reader.kept, reader.frames, reader.samples)
+    return Measured(reader.header, size, *counts)
 
 
-def _start(path: str, file: BinaryIO, size: int, salvage: bool) -> tuple[Header, memoryview, int]:
-    """(header, the whole file, where its blocks begin), if the file's size bears the header out."""
-    head = file.read(MAX_HEADER)
-    try:
-        header, at = bitstream.read_header(head)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    if header.frames > MAX_FRAMES:
-        raise InputError(f"{path}: declares more than {MAX_FRAMES} codes; it is damaged")
+def _reader(path: str, file: BinaryIO, size: int, salvage: bool) -> VqsReader:
+    """A reader of an open file, if its `size` bears its header out."""
+    reader = VqsReader(path, file.read, salvage)
+    header = reader.header
     if salvage:
         if size > MAX_SALVAGE_BYTES:
             raise InputError(f"{path}: is too large to salvage; cut the rubbish away first")
-    elif at + header.blocks * bitstream.MIN_BLOCK > size:
-        raise InputError(
-            f"{path}: is cut off (its header declares {header.samples} samples, {size} bytes "
-            f"cannot hold them){SALVAGE}"
-        )
-    elif size > at + header.blocks * MAX_BLOCK:
-        raise InputError(f"{path}: is longer than its header says{SALVAGE}")
-    return header, memoryview(head + file.read(size - len(head))), at
-
-
-def _in_order(path, data: memoryview, at: int, header: Header) -> Iterator[Block]:
-    """All blocks, which must stand in their order and fill the file. Raises InputError."""
-    seed = bitstream.seed_of(header)
-    for number in range(header.blocks):
-        try:
-            block = bitstream.read_block(data, at, header, seed)
-        except ValueError as error:
+    elif header.samples is not None:
+        at = len(bitstream.header_bytes(header))
+        if at + header.blocks * bitstream.MIN_BLOCK > size:
             raise InputError(
-                f"{path}: block {number} of {header.blocks} {error}{SALVAGE}"
-            ) from None
-        if block.number != number:
-            raise InputError(
-                f"{path}: block {block.number} stands where block {number} should{SALVAGE}"
+                f"{path}: is cut off (its header declares {header.samples} samples, {size} bytes "
+                f"cannot hold them){SALVAGE}"
             )
-        yield block
-        at = block.end
-    if at < len(data):
-        raise InputError(f"{path}: has {len(data) - at} bytes after its last block{SALVAGE}")
+        if size > at + header.blocks * MAX_BLOCK:
+            raise InputError(f"{path}: is longer than its header says{SALVAGE}")
+    return reader
 
 
-def _intact(data: memoryview, at: int, header: Header) -> Iterator[Block]:
+def _salvaged(path: str, file: BinaryIO, header: Header, coder: BlockCoder) -> Contents:
+    """The intact blocks of a file, wherever they stand in it."""
+    at = len(bitstream.header_bytes(header))
+    file.seek(at)
+    parts: dict[int, np.ndarray] = {}
+    for block in _intact(file.read(), header):
+        if block.number not in parts:
+            try:
+                parts[block.number] = bitstream.decoded(block, header, coder)
+            except ValueError:
+                continue
+    if header.blocks and not parts:
+        raise InputError(f"{path}: has no intact block left; copy it again")
+    lost = tuple(sorted(set(range(header.blocks)) - set(parts)))
+    kept = [parts[number] for number in sorted(parts)]
+    total = header.samples or 0
+    size = BLOCK_CODES * header.hop
+    samples = sum(min(size, total - number * size) for number in parts)
+    codes = np.concatenate([np.zeros(0, np.uint16), *kept])
+    return Contents(header, codes, samples, len(kept), len(lost), lost)
+
+
+def _intact(data: bytes, header: Header) -> Iterator[Block]:
     """The blocks whose checksums are right, wherever they stand."""
-    seed, whole = bitstream.seed_of(header), bytes(data)
-    while (at := whole.find(bitstream.MARK, at)) >= 0:
+    seed, view, at = bitstream.seed_of(header), memoryview(data), 0
+    while (at := data.find(bitstream.MARK, at)) >= 0:
         try:
-            block = bitstream.read_block(data, at, header, seed)
+            block = bitstream.read_block(view, at, header, seed)
         except ValueError:
             at += 1
             continue

@@ -66,6 +66,12 @@ class InterleavedQuantizer(nn.Module):
         statistics."""
         return in_turn([book.encode(z) for book, z in self._each(z_e)])
 
+    def ties(self, z_e: Tensor, indices: Tensor) -> Tensor:
+        """Where `encode` could as well have given another code: bool [B, F]."""
+        own = by_book(indices, len(self.books))
+        each = zip(self._each(z_e), own, strict=True)
+        return in_turn([book.ties(z, indices) for (book, z), indices in each])
+
     def lookup(self, indices: Tensor) -> Tensor:
         """indices [B, F] to z_q [B, D, F]."""
         return in_turn([book.lookup(own) for book, own in self._each(indices)])

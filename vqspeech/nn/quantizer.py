@@ -4,6 +4,7 @@ van den Oord et al. 2017: section 3.2 (equation 3: codebook and commitment terms
 (moving-average update). Several that take turns: `nn.interleaving`.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,10 @@ from vqspeech.nn.distributed import (
 
 LAPLACE = 1e-5
 """Smoothing of the moving counts, so that an unused code divides by no zero."""
+TIE = 1e-5
+"""Two codes whose distances from a vector differ by less, as a share of the largest distance, are
+as near as each other: the rounding of sums, which differs with the length of what is encoded at
+once and with the number of threads, moves them by 5e-7."""
 
 
 class Quantized(NamedTuple):
@@ -89,6 +94,20 @@ class VectorQuantizer(nn.Module):
         """z_e [B, D, F] to indices [B, F], without gradients or statistics."""
         with torch.autocast(z_e.device.type, enabled=False):
             return self.nearest(self.normalised(z_e))
+
+    def ties(self, z_e: Tensor, indices: Tensor) -> Tensor:
+        """Where another code is as near to z_e [B, D, F] as `encode`'s [B, F]: bool [B, F].
+
+        A code that is the very same vector is no other one.
+        """
+        codes = self.codebook.detach()
+        with torch.autocast(z_e.device.type, enabled=False):
+            distances = codes.square().sum(1) - 2.0 * (flattened(self.normalised(z_e)) @ codes.T)
+        own = indices.reshape(-1, 1)
+        others = distances.scatter(1, own, math.inf)
+        second, nearest = others.min(1)
+        close = second - distances.gather(1, own)[:, 0] < TIE * distances.abs().amax(1)
+        return (close & (codes[nearest] != codes[own[:, 0]]).any(1)).view(indices.shape)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """indices [B, F] to z_q [B, D, F]."""

@@ -126,16 +126,14 @@ def in_own_surroundings(function: Callable) -> Callable:
     return wrapped
 
 
-_END = object()
-
-
 def _step_by_step(steps: Any) -> Generator:
     try:
         while True:
-            with undisturbed():
-                found = next(steps, _END)
-            if found is _END:
-                return
+            try:
+                with undisturbed():
+                    found = next(steps)
+            except StopIteration as end:
+                return end.value
             yield found
     finally:
         steps.close()

@@ -16,6 +16,7 @@ from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.heads import CepstralDistance, PhonemeHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
 from vqspeech.nn.speaker_encoder import SpeakerEncoder, draw_heard, in_voice
+from vqspeech.nn.surroundings import one_thread
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
@@ -82,10 +83,35 @@ class VQVAE(nn.Module):
         """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64).
 
         lengths: samples [B] of recordings that differ in them, each with zeros up to T; then of a
-        row the first ceil(length / hop) count, and they are those of the recording alone: but for
-        a frame as near to one code as to another, for which the rounding of sums decides.
+        row the first ceil(length / hop) count, and they are those of the recording alone.
+
+        A code depends on the samples that its frame can see and on nothing else: whatever is
+        encoded beside it, whole or in chunks. Where it is as near to one code as to another, so
+        that the rounding of sums would decide, it is decided from just those samples.
         """
-        return self.quantizer.encode(self.encoder(wave, lengths))
+        z_e = self.encoder(wave, lengths)
+        indices = self.quantizer.encode(z_e)
+        groups = self.quantizer.ties(z_e, indices).nonzero()
+        groups[:, 1] //= self.config.quantizer.codebooks
+        for row, group in groups.unique(dim=0).tolist():
+            own = wave.shape[-1] if lengths is None else int(lengths[row])
+            self._decide(wave[row : row + 1, :own], indices[row], group)
+        return indices
+
+    def _decide(self, wave: Tensor, indices: Tensor, group: int) -> None:
+        """Decide the codes of one turn of all codebooks from what they can see of `wave` [1, T], in
+        `indices` [F]."""
+        books, hop = self.config.quantizer.codebooks, self.config.hop
+        frames, first = frames_for(wave.shape[-1], hop), group * books
+        if first >= frames:
+            return
+        context = self.encoder.context_frames
+        left = max(0, first - frames_for(context, books) * books)
+        right = min(frames, first + books + context)
+        with one_thread:  # whose number moves the rounding too
+            z_e = self.encoder(wave[:, left * hop : right * hop])
+            found = self.quantizer.encode(z_e)[0, first - left : first - left + books]
+        indices[first : first + len(found)] = found
 
     def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
         """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""

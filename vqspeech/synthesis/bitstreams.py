@@ -1,14 +1,20 @@
 """`.vqs` files of a model: its codes, range-coded with the probabilities that its prior gives."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import SHORT_PRIOR, BlockCoder, Header, PackedCoder
 from vqspeech.codes.codes import Codes
+from vqspeech.codes.stream import CodeStream
 from vqspeech.codes.vqs import Contents, Named, load_vqs, save_vqs
 from vqspeech.errors import InputError
 from vqspeech.sampling.entropy import PriorCoder
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.voices import Voices
+
+BLOCK_SECONDS, MAX_BLOCK_SECONDS = 2.0, 20.0
+"""Of speech in a block of a stream: what a listener waits for, and headers of 13 bytes cost."""
 
 
 class Bitstreams:
@@ -29,12 +35,35 @@ class Bitstreams:
         speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
         plain indices instead, as for a model without a prior. Raises InputError.
         """
-        loaded, config = self._loaded, self._loaded.config
-        codes, known = loaded.as_codes(codes), self._voices.known(speaker) or ""
-        prior = "" if packed or not loaded.has_prior else loaded.prior.fingerprint[:SHORT_PRIOR]
-        sizes = (config.hop, config.quantizer.codebook_size, codes.samples)
-        header = Header(loaded.codes_identity, prior, *sizes, config.name, known)
+        self._loaded.check_codes(codes)
+        header = self._header(codes.samples, speaker, packed)
         return save_vqs(path, header, codes.indices, self.block_coder(header))
+
+    def streamed(
+        self,
+        codes: CodeStream,
+        speaker: str | None = None,
+        packed: bool = False,
+        block_seconds: float = BLOCK_SECONDS,
+    ) -> Iterator[bytes]:
+        """The bytes of a `.vqs` stream, block by block, as its codes come; the rest as in `save`.
+
+        block_seconds: of codes that a block waits for, up to 20: longer ones take fewer bytes.
+        Raises InputError, before any code is asked for.
+        """
+        books, rate = self._loaded.config.quantizer.codebooks, self._loaded.config.frame_rate
+        if not 0 < block_seconds <= MAX_BLOCK_SECONDS:  # nor NaN
+            raise InputError(f"blocks of {block_seconds} s must be above 0, up to 20 s")
+        size = min(round(block_seconds * rate), bitstream.BLOCK_CODES) // books * books
+        header = self._header(None, speaker, packed)
+        return bitstream.streamed(header, codes, self.block_coder(header), max(books, size))
+
+    def _header(self, samples: int | None, speaker: str | None, packed: bool) -> Header:
+        loaded, config = self._loaded, self._loaded.config
+        known = self._voices.known(speaker) or ""
+        prior = "" if packed or not loaded.has_prior else loaded.prior.fingerprint[:SHORT_PRIOR]
+        sizes = (config.hop, config.quantizer.codebook_size, samples)
+        return Header(loaded.codes_identity, prior, *sizes, config.name, known)
 
     def load(self, path: Named, salvage: bool = False) -> tuple[Codes, str | None, Contents]:
         """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).

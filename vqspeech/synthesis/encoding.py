@@ -1,7 +1,8 @@
-"""Recordings to codes: one by one in bounded memory, or several in one forward pass."""
+"""Recordings to codes: one by one in bounded memory, several in one pass, or as they come."""
 
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +10,13 @@ import torch
 
 from vqspeech.arguments import for_each, is_path, shown
 from vqspeech.audio import reading as audio
+from vqspeech.audio.following import followed_blocks
 from vqspeech.audio.level import LARGEST, LevelMeter, heard
 from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
 from vqspeech.codes.codes import Codes
+from vqspeech.codes.stream import CodeStream
 from vqspeech.errors import InputError, named, warn_of
+from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.parallel import mapped_ahead
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.streaming import ChunkEncoder
@@ -22,6 +26,8 @@ BATCH_SECONDS = 240.0
 """Of speech, padding included, in one forward pass."""
 LONGEST_SECONDS = 30.0
 """Longer recordings are encoded by themselves, chunk by chunk."""
+STREAM_SECONDS = 0.2
+"""A stream's codes are worked out for so much at a time, or for all that has come."""
 READERS = 4
 """Threads that read files ahead of the encoder."""
 
@@ -38,10 +44,32 @@ class RecordingEncoder:
         gain = gain_of(heard(wave, rate), "the recording")
         return self.blocks(audio.resample_blocks([wave], rate), gain)
 
-    def file(self, path: str | os.PathLike) -> Codes:
-        """`Codec.encode_file`."""
-        gain = gain_of(audio.measure_level(path), path)
+    def file(self, path: str | os.PathLike, gain: float | None = None) -> Codes:
+        """`Codec.encode_file`; gain: linear, instead of the one that its level asks for."""
+        gain = gain_of(audio.measure_level(path), path) if gain is None else checked_gain(gain)
         return self.blocks(audio.read_blocks(path), gain)
+
+    def stream(
+        self, blocks: Iterable[np.ndarray], rate: int = SAMPLE_RATE, gain: float | None = None
+    ) -> CodeStream:
+        """`Codec.encode_stream`."""
+        gain = None if gain is None else checked_gain(gain)
+        monos = (as_mono(block) for block in blocks if np.size(block))
+        resampled = audio.resample_blocks(monos, as_rate(rate))
+        return CodeStream(in_own_surroundings(self._streamed)(levelled_blocks(resampled, gain)))
+
+    def _streamed(self, blocks: Iterable[np.ndarray]) -> Generator[np.ndarray, None, int]:
+        """The codes of levelled blocks as they become known; returns the samples."""
+        chunks, samples = ChunkEncoder(self.loaded.model, STREAM_SECONDS), 0
+        for block in blocks:
+            samples += len(block)
+            for indices in chunks.add(block):
+                yield indices.astype(np.uint16)
+        if not samples:
+            raise InputError("the stream has no samples; check what feeds it")
+        for indices in chunks.finish():
+            yield indices.astype(np.uint16)
+        return samples
 
     def blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
         """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`."""
@@ -162,13 +190,23 @@ def gain_of(meter: LevelMeter, name: str | os.PathLike) -> float:
     return gain
 
 
-def levelled_blocks(blocks: Iterable[np.ndarray], gain: float) -> Iterator[np.ndarray]:
+def checked_gain(gain: float) -> float:
+    """A linear gain that somebody gave. Raises InputError."""
+    if not isinstance(gain, int | float | np.number) or not 0 < gain < math.inf:  # nor NaN
+        raise InputError(f"gain {shown(gain)} must be above 0; 1 leaves the level as it is")
+    return float(gain)
+
+
+def levelled_blocks(blocks: Iterable[np.ndarray], gain: float | None) -> Iterator[np.ndarray]:
     """Blocks of a recording as the encoder is given them: times `gain`, without rumble.
 
-    Empty ones are left out.
+    Empty ones are left out. gain: None to follow the level as it comes (`audio.following`).
     """
-    high_pass = HighPass()
-    for block in filter(len, blocks):
+    high_pass, blocks = HighPass(), filter(len, blocks)
+    if gain is None:
+        yield from map(high_pass, followed_blocks(blocks))
+        return
+    for block in blocks:
         yield high_pass(block * np.float32(gain))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.nn.filter_banks import FFT, LOG_FLOOR, WINDOW, LogMel
-from vqspeech.nn.surroundings import plain_constants, threads
+from vqspeech.nn.surroundings import plain_constants
 from vqspeech.parallel import mapped_ahead
 
 NNLS_ROUNDS, PHASE_ROUNDS = 32, 16
@@ -84,10 +84,12 @@ def _generator(function: Callable, seed: int) -> dict[str, Any]:
     return {name: np.random.default_rng(seed)}
 
 
-def griffin_lim_pieces(log_mels: Iterable[np.ndarray], seed: int = 0) -> Iterator[np.ndarray]:
+def griffin_lim_pieces(
+    log_mels: Iterable[np.ndarray], seed: int = 0, threads: int = 0
+) -> Iterator[np.ndarray]:
     """`griffin_lim` of one long log-mel in pieces [mels, n]: the waveform in blocks.
 
-    Pieces run side by side in as many threads as PyTorch uses.
+    threads: in which pieces run side by side; 0: one after the other, each as it comes.
     """
     fade = round(FADE_SECONDS * SAMPLE_RATE / FILTER_BANK_HOP)  # frames
     ramp = np.linspace(0, 1, fade * FILTER_BANK_HOP, dtype=np.float32)
@@ -98,8 +100,12 @@ def griffin_lim_pieces(log_mels: Iterable[np.ndarray], seed: int = 0) -> Iterato
             yield log_mel if before is None else np.concatenate([before, log_mel], 1)
             before = log_mel[:, -fade:]
 
+    def sounding(log_mel: np.ndarray) -> np.ndarray:
+        return griffin_lim(log_mel, seed)
+
     last = None
-    for wave in mapped_ahead(lambda mel: griffin_lim(mel, seed), overlapping(), threads()):
+    pieces = overlapping()
+    for wave in mapped_ahead(sounding, pieces, threads) if threads else map(sounding, pieces):
         # Each piece starts with the end of the one before it, and fades over there.
         if last is not None:
             wave[: len(ramp)] = wave[: len(ramp)] * ramp + last * ramp[::-1]

@@ -1,7 +1,8 @@
 """Codes and voices to the hidden frames that the WaveNet sees, and what is predicted from them."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import count
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -11,15 +12,19 @@ from vqspeech.nn.guidance import guided
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import NO_CHANGE, Change
+from vqspeech.synthesis.source import CodeSource
 
 PITCH_SECONDS, PIECE_SECONDS = 60.0, 0.25
 """Of a recording, from which its median F0 is taken; so much of it at a time."""
 
 
-class Spoken(NamedTuple):
+Told = TypeVar("Told", Codes, CodeSource)
+
+
+class Spoken(NamedTuple, Generic[Told]):
     """What is to be heard: codes, in the voice of `vector` [1, S], with what a conversion adds."""
 
-    codes: Codes
+    codes: Told
     vector: torch.Tensor
     change: Change = NO_CHANGE
 
@@ -41,7 +46,7 @@ class HiddenFrames:
 
     @torch.inference_mode()
     def pieces(self, spoken: Spoken, frames: int, with_mel: bool = True) -> Iterator[Predicted]:
-        """What is predicted of `frames` code frames at a time.
+        """What is predicted of `frames` code frames at a time, as soon as the codes have come.
 
         With speaker guidance the log-mel of the average voice is predicted beside.
         """
@@ -49,7 +54,7 @@ class HiddenFrames:
         if with_mel and change.guidance:
             average = self._loaded.model.speakers.weight.mean(0, keepdim=True)
             voices = torch.cat([voices, average])
-        for hidden in self._hidden(codes, voices, frames):
+        for hidden in self._hidden(CodeSource.of(codes), voices, frames):
             with one_thread:
                 predicted = self._predicted(hidden, change, with_mel)
             yield predicted
@@ -66,14 +71,18 @@ class HiddenFrames:
             log_mel = log_mel.cpu().numpy()
         return Predicted(own, f0, log_mel)
 
-    def _hidden(self, codes: Codes, voices: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
+    def _hidden(
+        self, source: CodeSource, voices: torch.Tensor, frames: int
+    ) -> Iterator[torch.Tensor]:
         """Hidden frames [N, H, <= frames] of N voices [N, S]."""
         model, books = self._loaded.model, self._loaded.config.quantizer.codebooks
         context = model.conditioning.context_frames
-        indices = torch.from_numpy(codes.indices.astype(np.int64))
-        for start in range(0, codes.frames, frames):
+        for start in count(0, frames):
             left = max(0, start - context) // books * books  # the first codebook's turn
-            part = indices[None, left : start + frames + context].to(self._loaded.device)
+            indices = source.window(left, start + frames + context)
+            if source.frames <= start:
+                return
+            part = torch.from_numpy(indices.astype(np.int64))[None].to(self._loaded.device)
             with one_thread:
                 hidden = model.hidden(part, voices)
             yield hidden[..., start - left : start - left + frames]

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from vqspeech.codes.codes import Codes
 from vqspeech.config.model import PostFilterConfig
+from vqspeech.nn.surroundings import threads
 from vqspeech.sampling.backend import weights_for
 from vqspeech.sampling.checks import check_streams
 from vqspeech.sampling.stream import WaveNetSampler
@@ -14,6 +16,7 @@ from vqspeech.synthesis.hidden import HiddenFrames, Spoken
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import Synthesis
 from vqspeech.synthesis.postfilter import PostFilter
+from vqspeech.synthesis.source import CodeSource
 
 DECODE_SECONDS = 0.25
 """Speech sampled between two looks at the clock and the keyboard."""
@@ -27,8 +30,9 @@ class SamplingJob:
     """One recording being sampled: what it says, its post-filter, what of it is still to come."""
 
     def __init__(self, hidden: HiddenFrames, spoken: Spoken, postfilter: PostFilter | None):
-        self._hidden, self._spoken, self._postfilter = hidden, spoken, postfilter
-        self._left = spoken.codes.samples
+        self._source = CodeSource.of(spoken.codes)
+        self._spoken = spoken._replace(codes=self._source)
+        self._hidden, self._postfilter, self._made = hidden, postfilter, 0
 
     def frames(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
         """What the stream is given, `size` code frames at a time: hidden [1, H, F], F0 [1, n].
@@ -45,9 +49,18 @@ class SamplingJob:
         """The stream's next samples (None: its end) to those that are now final, float32 [N]."""
         if self._postfilter is not None:
             block = self._postfilter.finish() if block is None else self._postfilter.add(block)
-        block = np.zeros(0, np.float32) if block is None else block[: self._left]
-        self._left -= len(block)
+        block = np.zeros(0, np.float32) if block is None else block
+        block = own_samples(block, self._made, self._source)
+        self._made += len(block)
         return block
+
+
+def own_samples(block: np.ndarray, made: int, source: CodeSource) -> np.ndarray:
+    """What of the samples after the first `made` is the recording's: it may end within a frame.
+
+    Where the last frame is among them, the source has ended: a frame waits for its context.
+    """
+    return block if source.samples is None else block[: source.samples - made]
 
 
 class Renderer:
@@ -74,7 +87,7 @@ class Renderer:
             found = self.together([spoken], options)
             return (block for _, block in found if block is not None)
         self._loaded.check_decodable(preview=True)
-        self._loaded.check_codes(spoken.codes)
+        self._check(spoken)
         return self._preview(spoken, options.seed)
 
     def together(
@@ -89,7 +102,7 @@ class Renderer:
             return self._previews([self.blocks(one, options) for one in spoken])
         self._loaded.check_decodable()
         for one in spoken:
-            self._loaded.check_codes(one.codes)
+            self._check(one)
         config, size = self._loaded.config, self._loaded.frames(DECODE_SECONDS)
         check_streams(streams, config.decoder, size, config.steps_per_frame)
         sampler = self._sampler(weights_for(options.weights, self._loaded.device.type))
@@ -111,6 +124,10 @@ class Renderer:
             if block is None:
                 yield number, None
 
+    def _check(self, spoken: Spoken) -> None:
+        if isinstance(spoken.codes, Codes):  # a source checks what comes
+            self._loaded.check_codes(spoken.codes)
+
     def _sampler(self, weights: str) -> WaveNetSampler:
         if weights not in self._samplers:
             steps = self._loaded.config.steps_per_frame
@@ -124,10 +141,15 @@ class Renderer:
             yield number, None
 
     def _preview(self, spoken: Spoken, seed: int) -> Iterator[np.ndarray]:
-        pieces = self.hidden.pieces(spoken, self._loaded.frames(PREVIEW_SECONDS))
+        source = CodeSource.of(spoken.codes)
+        # A stream's pieces are not waited for before what is known is heard.
+        side_by_side = 0 if source.samples is None else threads()
+        pieces = self.hidden.pieces(
+            spoken._replace(codes=source), self._loaded.frames(PREVIEW_SECONDS)
+        )
         log_mels = (piece.log_mel for piece in pieces if piece.log_mel is not None)
-        left = spoken.codes.samples
-        for block in griffin_lim_pieces(log_mels, seed):
-            if len(block := block[:left]):
-                left -= len(block)
+        made = 0
+        for block in griffin_lim_pieces(log_mels, seed, side_by_side):
+            if len(block := own_samples(block, made, source)):
+                made += len(block)
                 yield block

@@ -7,7 +7,7 @@ from vqspeech.audio.signal import SAMPLE_RATE, frames_for
 from vqspeech.nn.vqvae import VQVAE
 
 CHUNK_SECONDS = 30.0
-"""Speech encoded at once; the codes are those of the whole, whatever this is."""
+"""Speech encoded at once, at most; the codes are those of the whole, whatever this is."""
 
 
 class ChunkEncoder:
@@ -16,32 +16,44 @@ class ChunkEncoder:
     Every chunk is encoded with as much real context as its frames can depend on.
     """
 
-    def __init__(self, model: VQVAE):
+    def __init__(self, model: VQVAE, least_seconds: float = CHUNK_SECONDS):
+        """least_seconds: of speech that is worth a chunk; what comes faster makes longer ones."""
         self._model, self._hop = model, model.config.hop
         # Chunks begin, as the whole does, with the first codebook's turn.
-        books = model.config.quantizer.codebooks
+        self._books = books = model.config.quantizer.codebooks
         self._context = frames_for(model.encoder.context_frames, books) * books
-        self._size = max(1, round(CHUNK_SECONDS * SAMPLE_RATE / self._hop / books)) * books
-        self._held = np.zeros(0, np.float32)
+        self._least, self._most = (
+            max(1, round(seconds * SAMPLE_RATE / self._hop / books)) * books
+            for seconds in (min(least_seconds, CHUNK_SECONDS), CHUNK_SECONDS)
+        )
+        self._held, self._new, self._samples = np.zeros(0, np.float32), [], 0
         self._done = 0  # frames at the front of `held` that are encoded and only context now
 
     def add(self, block: np.ndarray) -> list[np.ndarray]:
         """The next samples [N]; returns the indices, [F] each, that are now known."""
-        self._held = np.concatenate([self._held, block])
+        self._new.append(block)
+        self._samples += len(block)
         out = []
-        while len(self._held) >= (self._done + self._size + self._context) * self._hop:
-            end = (self._done + self._size + self._context) * self._hop
-            out.append(self._encode(self._held[:end])[self._done : self._done + self._size])
-            drop = max(0, self._done + self._size - self._context)
+        while (known := self._samples // self._hop - self._done - self._context) >= self._least:
+            self._gather()
+            size = min(known // self._books * self._books, self._most)
+            end = (self._done + size + self._context) * self._hop
+            out.append(self._encode(self._held[:end])[self._done : self._done + size])
+            drop = max(0, self._done + size - self._context)
             self._held = self._held[drop * self._hop :]
-            self._done += self._size - drop
+            self._samples = len(self._held)
+            self._done += size - drop
         return out
 
     def finish(self) -> list[np.ndarray]:
         """Indices of what is left."""
+        self._gather()
         if frames_for(len(self._held), self._hop) <= self._done:
             return []
         return [self._encode(self._held)[self._done :]]
+
+    def _gather(self) -> None:
+        self._held, self._new = np.concatenate([self._held, *self._new]), []
 
     @torch.inference_mode()
     def _encode(self, wave: np.ndarray) -> np.ndarray:

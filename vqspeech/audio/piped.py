@@ -1,0 +1,261 @@
+"""Sound that comes and goes through pipes: read, and written, before anybody knows its length.
+
+WAV, RF64, AIFF and AU of plain samples (PCM, float, mu-law, A-law) are read as they come. Any other
+kind needs its whole file, and waits in a temporary one (`Pipe.spooled`).
+"""
+
+import fcntl
+import io
+import struct
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+
+from vqspeech.audio.reading import HIGHEST_RATE, LOWEST_RATE
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.writing import to_int16
+from vqspeech.errors import InputError
+from vqspeech.files import reason
+
+WIDTHS = {
+    "PCM_U8": 1,
+    "PCM_S8": 1,
+    "PCM_16": 2,
+    "PCM_24": 3,
+    "PCM_32": 4,
+    "FLOAT": 4,
+    "DOUBLE": 8,
+    "ULAW": 1,
+    "ALAW": 1,
+}
+"""Bytes a sample, of the kinds whose samples stand one by one."""
+MAX_HEAD = 1 << 20
+"""Bytes before the samples: titles, and a picture of the album."""
+READ_BYTES = 1 << 20
+"""Taken at once, if so many have come; and what the system is asked to keep of a pipe, so that who
+falls behind catches up in longer blocks."""
+SILENCE_BYTES = 1 << 16
+"""Put behind a header, for libsndfile to find samples there."""
+MAX_SPOOL = 4 << 30
+"""Bytes that a temporary file may take."""
+OPEN_SIZES = (
+    range(0x7EFF0000, 0x7F010000),
+    range(0x7FFE0000, 0x80020000),
+    range(0xFFFE0000, 1 << 32),
+)
+"""Sizes that writers into a pipe leave, beside 0; some round them to whole blocks."""
+STARTS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"fLaC", b"OggS", b"riff", b"caff", b"ID3")
+UNKNOWN_SIZE = 0xFFFFFFFF
+
+
+class Pipe:
+    """What is read once, from front to back, and may be looked at before. name: for messages."""
+
+    def __init__(self, name: str, file: BinaryIO):
+        """file: unbuffered, so that what has come is not waited for."""
+        self.name, self._file, self._ahead = name, file, b""
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            with suppress(OSError):  # it is no pipe, or the user has too many
+                fcntl.fcntl(file, fcntl.F_SETPIPE_SZ, READ_BYTES)
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, as soon as there are some; none at the end. Raises InputError."""
+        if self._ahead:
+            found, self._ahead = self._ahead[:size], self._ahead[size:]
+            return found
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be read ({reason(error)})") from None
+
+    def peek(self, size: int) -> bytes:
+        """The next `size` bytes, or all there are, which stay to be read."""
+        ahead = self._ahead
+        while len(ahead) < size:
+            self._ahead = b""
+            new = self.read(max(size - len(ahead), 1))
+            ahead += new
+            self._ahead = ahead
+            if not new:
+                break
+        return ahead[:size]
+
+    @contextmanager
+    def spooled(self) -> Iterator[str]:
+        """The path of a temporary file with all that comes. Raises InputError, which names it as
+        the pipe, also for what the block refuses in it."""
+        with tempfile.NamedTemporaryFile(prefix="vqspeech-") as file:
+            try:
+                size = 0
+                while data := self.read(READ_BYTES):
+                    file.write(data)
+                    if (size := size + len(data)) > MAX_SPOOL:
+                        raise InputError(
+                            f"{self.name}: more than {MAX_SPOOL >> 30} GiB of a kind that is not "
+                            "read as it comes; pipe WAV, or name a file"
+                        )
+                file.flush()
+            except OSError as error:
+                raise InputError(
+                    f"{self.name}: cannot be kept in {tempfile.gettempdir()} ({reason(error)}); "
+                    "pipe WAV, or name a file"
+                ) from None
+            try:
+                yield file.name
+            except InputError as error:
+                raise InputError(str(error).replace(file.name, self.name)) from None
+
+
+class PipedSound:
+    """Blocks of the plain samples behind a header. rate: in Hz."""
+
+    def __init__(self, pipe: Pipe, head: bytes, size: int | None):
+        """head: up to the first sample. size: bytes of samples, None if they go on to the end."""
+        # libsndfile reads the header, with a little silence behind it, and later the samples.
+        with soundfile.SoundFile(io.BytesIO(head + bytes(SILENCE_BYTES))) as sound:
+            self.rate, self.channels = sound.samplerate, sound.channels
+            self._kind = sound.subtype
+            little = sound.endian == "LITTLE" or head[:4] in (b"RIFF", b"RF64")
+        if self._kind not in WIDTHS:
+            raise ValueError("not plain samples")
+        if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
+            raise InputError(
+                f"{pipe.name}: declares {self.rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE}; "
+                "check what makes it"
+            )
+        self._endian = "LITTLE" if little else "BIG"
+        self._pipe, self._head, self._size = pipe, len(head), size
+
+    def blocks(self, quiet: bool = False) -> Iterator[np.ndarray]:
+        """Mono float32 [N] at `rate`, channels averaged, as they come. Raises InputError."""
+        pipe, width = self._pipe, WIDTHS[self._kind] * self.channels
+        if self.channels > 1 and not quiet:
+            print(
+                f"vqspeech: {pipe.name} has {self.channels} channels, averaged to mono",
+                file=sys.stderr,
+            )
+        rest, left = b"", self._size
+        while left is None or left:
+            data = pipe.read(READ_BYTES if left is None else min(READ_BYTES, left))
+            if not data:
+                break
+            left = None if left is None else left - len(data)
+            rest += data
+            whole = len(rest) // width * width
+            if whole:
+                yield self._samples(rest[:whole])
+                rest = rest[whole:]
+        if left:
+            raise InputError(
+                f"{pipe.name}: is cut off ({left} bytes of what its header declares are missing); "
+                "check what makes it"
+            )
+        self._pass_over()
+
+    def _samples(self, data: bytes) -> np.ndarray:
+        kind = {"format": "RAW", "subtype": self._kind, "endian": self._endian}
+        block, _ = soundfile.read(
+            io.BytesIO(data), dtype="float32", always_2d=True, samplerate=self.rate,
+            channels=self.channels, **kind,
+        )  # fmt: skip
+        with np.errstate(over="ignore", invalid="ignore"):
+            mono = block[:, 0] if self.channels == 1 else block.mean(axis=1, dtype=np.float32)
+        if not np.isfinite(mono).all():
+            raise InputError(f"{self._pipe.name}: has NaN or infinite samples; export it again")
+        return mono
+
+    def _pass_over(self) -> None:
+        """What stands behind the samples: titles, but not another recording."""
+        if self._pipe.peek(4).startswith(STARTS):
+            raise InputError(
+                f"{self._pipe.name}: has more than one recording; encode them one by one"
+            )
+        while self._pipe.read(READ_BYTES):
+            pass
+
+
+def open_piped(pipe: Pipe) -> PipedSound | None:
+    """The sound in a pipe; None, with nothing taken from the pipe, for what must be spooled.
+
+    Raises InputError for an empty pipe.
+    """
+    if not pipe.peek(1):
+        raise InputError(f"{pipe.name}: is empty (0 bytes); check what feeds it")
+    found = _find_samples(pipe.peek)
+    if found is None:
+        return None
+    start, size = found
+    try:
+        sound = PipedSound(pipe, pipe.peek(start), size)
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        return None
+    pipe.read(start)
+    return sound
+
+
+def _find_samples(peek: Callable[[int], bytes]) -> tuple[int, int | None] | None:
+    """(offset of the first sample, bytes of samples or None); None where it is not plain."""
+    head = peek(12)
+    if len(head) < 12:
+        return None
+    if head[:4] == b".snd":
+        start, size = struct.unpack(">II", peek(12)[4:12])
+        return (start, None if _left_open(size) else size) if 24 <= start <= MAX_HEAD else None
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:] == b"WAVE":
+        order, name = ">" if head[:4] == b"RIFX" else "<", b"data"
+    elif head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
+        order, name = ">", b"SSND"
+    else:
+        return None
+    at, long_size = 12, 0
+    while at <= MAX_HEAD:
+        chunk = peek(at + 24)[at:]
+        if len(chunk) < 8:
+            return None
+        size = struct.unpack(order + "I", chunk[4:8])[0]
+        if chunk[:4] == b"ds64" and len(chunk) >= 24:
+            long_size = struct.unpack("<Q", chunk[16:24])[0]
+        if chunk[:4] == name:
+            skip = 0 if name == b"data" else 8  # an offset and a block size stand before AIFF's
+            if head[:4] == b"RF64" and size == UNKNOWN_SIZE and long_size:
+                return at + 8, None if long_size >= 1 << 62 else long_size
+            known = None if _left_open(size) or size < skip else size - skip
+            return at + 8 + skip, known
+        at += 8 + size + size % 2
+    return None
+
+
+def _left_open(size: int) -> bool:
+    return size == 0 or any(size in sizes for sizes in OPEN_SIZES)
+
+
+class WavPipe:
+    """Writes mono 16-bit WAV into a pipe, with sizes left open as ffmpeg leaves them.
+
+    samples, clipped: what was written, and how much of it went beyond full scale.
+    """
+
+    def __init__(self, write: Callable[[bytes], object]):
+        self._write = write
+        self.samples = self.clipped = 0
+
+    def add(self, block: np.ndarray) -> None:
+        """Write the next samples (float [N], full scale +-1)."""
+        if not self.samples:
+            shape = (b"fmt ", 16, 1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
+            self._write(
+                struct.pack("<4sI4s", b"RIFF", UNKNOWN_SIZE, b"WAVE")
+                + struct.pack("<4sIHHIIHH", *shape)
+                + struct.pack("<4sI", b"data", UNKNOWN_SIZE)
+            )
+        pcm, clipped = to_int16(block)
+        self.samples += len(pcm)
+        self.clipped += clipped
+        self._write(pcm.astype("<i2").tobytes())

@@ -1,0 +1,79 @@
+"""Where the decoder takes its codes from: a recording's, or a stream's as they come."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from vqspeech.audio.signal import samples_for
+from vqspeech.codes.codes import Codes, check_range
+from vqspeech.codes.stream import CodeStream
+from vqspeech.errors import InputError
+
+
+class CodeSource:
+    """Codes read once from front to back, and no further than they are asked for.
+
+    frames: how many have come. samples: of the recording at 16 kHz, once all have come, else None.
+    """
+
+    def __init__(self, parts: Iterable, hop: int, codebook_size: int):
+        """parts: index arrays, lists or single numbers; a `CodeStream`'s samples are heeded.
+
+        Raises InputError for what is no iterator.
+        """
+        try:
+            self._parts = iter([parts] if isinstance(parts, np.ndarray) else parts)
+        except TypeError:
+            raise InputError(
+                f"a stream of codes must be an iterator of index arrays, not {type(parts).__name__}"
+            ) from None
+        self._hop, self._size = hop, codebook_size
+        self._stream = parts if isinstance(parts, CodeStream) else None
+        self._held, self._first = np.zeros(0, np.uint16), 0
+        self.frames, self.samples = 0, None
+
+    samples: int | None
+
+    @classmethod
+    def of(cls, codes: "Codes | CodeSource") -> "CodeSource":
+        """The source itself, or one of a whole recording's codes."""
+        if isinstance(codes, CodeSource):
+            return codes
+        source = cls((), codes.hop, 0)
+        source._held, source.frames, source.samples = codes.indices, codes.frames, codes.samples
+        return source
+
+    def window(self, left: int, end: int) -> np.ndarray:
+        """Codes uint16 of frames left to `end`, or to the last. What is before them is forgotten.
+
+        Waits for the frames that have not come. Raises InputError for what is no code.
+        """
+        self._held, self._first = self._held[left - self._first :], left
+        new = []
+        while self.samples is None and self.frames < end:
+            if (part := next(self._parts, None)) is None:
+                self._end()
+            else:
+                new.append(self._checked(part))
+                self.frames += len(new[-1])
+        if new:
+            self._held = np.concatenate([self._held, *new])
+        return self._held[: end - left]
+
+    def _end(self) -> None:
+        if not self.frames:
+            raise InputError("the stream has no codes; check what feeds it")
+        self.samples = samples_for(self.frames, self._hop)
+        if self._stream is not None and self._stream.samples is not None:
+            self.samples = self._stream.samples
+
+    def _checked(self, part) -> np.ndarray:
+        indices = np.atleast_1d(np.asarray(part))
+        if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+            raise InputError(
+                f"a stream of codes must be whole numbers or arrays [n] of them, not "
+                f"{indices.dtype} {list(indices.shape)}"
+            )
+        if len(indices):
+            check_range("the stream", indices, self._size, self.frames)
+        return indices.astype(np.uint16)
