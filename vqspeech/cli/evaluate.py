@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recogniser",
         type=options.names,
         metavar="A,B",
-        help="who hears the words, of pocketsphinx and whisper, each with rows of its own (default: "
-        "pocketsphinx, and whisper with --whisper)",
+        help="who hears the words, of pocketsphinx and whisper, each with rows of its own "
+        "(default: pocketsphinx, and whisper with --whisper)",
     )
     add(
         "--whisper",

@@ -1,7 +1,7 @@
 """What Whisper hears in a signal: a recogniser that hears nearly what people do.
 
-faster-whisper (CTranslate2) with a model in its format. Greedy, at temperature 0 and at no other, in
-8-bit integers on the processor, each recording by itself: the same signal gives the same words.
+faster-whisper (CTranslate2) with a model in its format. Greedy, at temperature 0 and at no other,
+in 8-bit integers on the processor, each recording by itself: the same signal gives the same words.
 """
 
 import functools
@@ -47,16 +47,10 @@ def _model(folder: str):
     whisper = require("faster_whisper").WhisperModel
     try:
         return whisper(folder, device="cpu", compute_type="int8", cpu_threads=1)
-    except (RuntimeError, ValueError, OSError, LookupError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # of weights and tokenizer, in many kinds, `Exception` itself too
+        reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{folder}: cannot be loaded as a Whisper model ({reason}); get it again"
-        ) from None
-    except Exception as error:  # of the tokenizer's own kind, which is `Exception` itself
-        if type(error) is not Exception:
-            raise
-        raise InputError(
-            f"{folder}: its tokenizer cannot be read ({error}); get it again"
         ) from None
 
 

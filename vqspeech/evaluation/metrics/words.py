@@ -89,7 +89,7 @@ def word_scores(
     prefix: of all names but `words`, for another recogniser than pocketsphinx.
     """
     said = normalise(transcript or "")
-    found = {
+    found: dict[str, float] = {
         "words_right": words_right(said, heard),
         "word_error": word_error(said, heard),
         "words_kept": words_right(original, heard),
