@@ -19,6 +19,8 @@ from vqspeech.config.tables import Table, build, within
 from vqspeech.config.training import PriorConfig, StageConfig, TrainingConfig
 from vqspeech.errors import InputError
 
+TEACHER_HOP = 2 * FILTER_BANK_HOP
+"""Samples from one state of a teacher to the next (`nn.teacher`)."""
 MOST_WARPED_MELS = 128
 """With more, some low mel bands share their FFT bins, and nothing lies between them."""
 
@@ -218,6 +220,17 @@ class Config(Table, table="model"):
                 "log_mel_head and pitch_head need a hop that is a multiple of "
                 f"{FILTER_BANK_HOP}, not {self.hop}",
             )
+        weights = self.training
+        weights.require(
+            self.conditioning.log_mel_head or not weights.taught,
+            "perceptual_weight and states_weight need conditioning.log_mel_head = true: a teacher "
+            "hears log-mels",
+        )
+        weights.require(
+            self.hop % TEACHER_HOP == 0 or not weights.states_weight,
+            f"states_weight needs a hop that is a multiple of {TEACHER_HOP}, not {self.hop}: each "
+            "code says one or several of a teacher's states",
+        )
         self.decoder.require(
             self.conditioning.pitch_head or not self.decoder.harmonics,
             "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",

@@ -6,15 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import frames_for
-from vqspeech.config.model import Config
+from vqspeech.config.model import TEACHER_HOP, Config
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
+from vqspeech.nn.degradation import degraded
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
-from vqspeech.nn.heads import CepstralDistance, PhonemeHead
+from vqspeech.nn.heads import CepstralDistance, PhonemeHead, StateHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
+from vqspeech.nn.teacher import Teacher
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
@@ -26,6 +28,7 @@ class Losses(NamedTuple):
     nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
     mel: L1 of the auxiliary log-mel, in nats. cepstra: of `heads.CepstralDistance`. pitch: of
     `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
+    perceptual, states: what a teacher says (`nn.teacher`), in deviations of its states.
     """
 
     nats: Tensor | None
@@ -36,6 +39,8 @@ class Losses(NamedTuple):
     pitch: Tensor | None
     phonemes: Tensor | None
     usage: Tensor
+    perceptual: Tensor | None = None
+    states: Tensor | None = None
 
 
 class Batch(NamedTuple):
@@ -51,10 +56,17 @@ class Batch(NamedTuple):
     phonemes: Tensor | None = None
 
 
-class VQVAE(nn.Module):
-    """The whole trainable graph for a number of speakers."""
+TRAINING_ONLY = "state_head."
+"""What the names of tensors begin with that no checkpoint of a model has."""
 
-    def __init__(self, config: Config, speakers: int):
+
+class VQVAE(nn.Module):
+    """The whole trainable graph for a number of speakers.
+
+    states: width of a teacher's states that are read from the codes, in training only; 0 for none.
+    """
+
+    def __init__(self, config: Config, speakers: int, states: int = 0):
         super().__init__()
         self.config = config
         dim, books = config.quantizer.dim, config.quantizer.codebooks
@@ -69,6 +81,9 @@ class VQVAE(nn.Module):
         if config.conditioning.phoneme_head:
             self.phoneme_head = PhonemeHead(dim, books, config.conditioning.dropout)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
+        self.state_head = None
+        if states:
+            self.state_head = StateHead(dim, books, states, config.hop // TEACHER_HOP)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64).
@@ -90,38 +105,59 @@ class VQVAE(nn.Module):
         window: tuple[int, int] | None = None,
         freeze_codes: bool = False,
         with_decoder: bool = True,
+        teacher: Teacher | None = None,
     ) -> Losses:
         """The terms of the loss on crops of speech.
 
         window: first and last + 1 frame on which the decoder runs, so that the conditioning net
         sees real context around it.
         freeze_codes: no gradient to, and no statistics in, encoder and codebook, which it puts in
-        evaluation mode.
+        evaluation mode. Else, in training, the encoder hears the crops as degraded
+        (`nn.degradation`); what is predicted stays.
+        teacher: hears the predicted and the true log-mel too.
         """
         wave = batch.wave
-        frames = frames_for(wave.shape[-1], self.config.hop)
         if freeze_codes:
             self.encoder.eval()
             self.quantizer.eval()
             with torch.no_grad():
                 quantized = self.quantizer(self.encoder(wave))
         else:
-            quantized = self.quantizer(self.encoder(wave))
+            heard = degraded(self.config.training.degradation, wave) if self.training else wave
+            quantized = self.quantizer(self.encoder(heard))
         hidden = self.conditioning(quantized.z_q, self.speakers(batch.speaker))
-        mel = cepstra = pitch = phonemes = nats = None
+        nats = None
+        if with_decoder:
+            everything = (0, frames_for(wave.shape[-1], self.config.hop))
+            nats = self.nats(wave, hidden, window or everything, batch.f0)
+        return Losses(
+            nats=nats,
+            codebook=quantized.codebook_loss,
+            commitment=quantized.commitment_loss,
+            usage=quantized.usage,
+            **self._auxiliary(batch, quantized.z_q, hidden, teacher),
+        )
+
+    def _auxiliary(
+        self, batch: Batch, z_q: Tensor, hidden: Tensor, teacher: Teacher | None
+    ) -> dict[str, Tensor | None]:
+        """The terms of `Losses` for what is read from the codes, by their names."""
+        mel = cepstra = pitch = phonemes = perceptual = states = None
         if self.conditioning.log_mel_head is not None:
-            off = self.conditioning.log_mel(hidden).float() - self.target_mel(wave)
+            predicted, true = self.conditioning.log_mel(hidden).float(), self.target_mel(batch.wave)
+            off = predicted - true
             mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
+            if teacher is not None:
+                perceptual, said = teacher(predicted, true)
+                if self.state_head is not None and said is not None:
+                    states = self.state_head.loss(z_q, said)
         if self.conditioning.pitch_head is not None:
             assert batch.f0 is not None
             pitch = self.conditioning.pitch(hidden).loss(batch.f0)
         if self.phoneme_head is not None and batch.phonemes is not None:
-            phonemes = self.phoneme_head.loss(quantized.z_q, batch.phonemes)
-        if with_decoder:
-            nats = self.nats(wave, hidden, window or (0, frames), batch.f0)
-        codebook, commitment = quantized.codebook_loss, quantized.commitment_loss
-        auxiliary = (mel, cepstra, pitch, phonemes)
-        return Losses(nats, codebook, commitment, *auxiliary, quantized.usage)
+            phonemes = self.phoneme_head.loss(z_q, batch.phonemes)
+        read = {"mel": mel, "cepstra": cepstra, "pitch": pitch, "phonemes": phonemes}
+        return read | {"perceptual": perceptual, "states": states}
 
     def nats(
         self, wave: Tensor, hidden: Tensor, window: tuple[int, int], f0: Tensor | None = None

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from vqspeech.checkpoint.location import CARD_FILE
-from vqspeech.checkpoint.model import load_checkpoint
+from vqspeech.checkpoint.model import Packing, load_checkpoint
 from vqspeech.checkpoint.model import save_checkpoint as save
 from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE
@@ -60,7 +60,8 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
         return f"nothing to do: {out} was made from this model"
     partial = out.with_name(f".{out.name}.new")
     shutil.rmtree(partial, ignore_errors=True)
-    save(model, about.speakers, partial, about.trained, card, torch.float16)
+    packing = Packing(card, torch.float16)
+    save(model, about.speakers, partial, about.trained, about.teacher, packing)
     rounded = load_checkpoint(partial).model  # what is published can be loaded
     if (folder / PRIOR_FILE).exists():
         _publish_prior(folder, model, partial, rounded)
