@@ -72,8 +72,8 @@ class StageConfig(Table, table="training.stages: {name}"):
 
 @dataclass(frozen=True)
 class DegradationConfig(Table, table="training.degradation"):
-    """What happens to a share of the crops before the encoder hears them, while the target stays, so
-    that phones and rooms do not move codes (`nn.degradation`). Each by itself, in this order.
+    """What happens to a share of the crops before the encoder hears them, while the target stays:
+    phones and rooms shall not move codes (`nn.degradation`). Each by itself, in this order.
 
     reverberation, noise, babble, narrow_band: its probability for a crop; 0: never. In ranges, from
     which each crop draws: reverberation_seconds: until it has fallen by 60 dB. direct_db: level of

@@ -15,8 +15,8 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.config.training import DegradationConfig
 from vqspeech.nn.distributed import rank, rows_of_all, world
 
-KINDS = 4
-"""Of degradation, in the order of `degraded`."""
+DRAWS = 10
+"""Numbers that a crop draws: whether each of four things happens to it, and six of how."""
 VOICES = 3
 """Other crops of the batch that babble together."""
 STEEPEST = 1.0
@@ -38,26 +38,26 @@ def degraded(config: DegradationConfig, wave: Tensor) -> Tensor:
         return wave
     batch, everybody = len(wave), len(wave) * world()
     own = slice(rank() * batch, (rank() + 1) * batch)
-    numbers = torch.rand(everybody, 2 * KINDS + 1, device=wave.device)[own]
-    happens = [numbers[:, [kind]] < chance for kind, chance in enumerate(chances)]
-    first, second, third, fourth, more = numbers[:, KINDS:].split(1, 1)
+    numbers = torch.rand(everybody, DRAWS, device=wave.device)[own].split(1, 1)
+    happens = [number < chance for number, chance in zip(numbers, chances, strict=False)]
+    seconds, direct, slope, noise_db, babble_db, upper = numbers[len(chances) :]
     with torch.autocast(wave.device.type, enabled=False):
         heard = wave.float()
         if config.reverberation:
             size = round(config.reverberation_seconds[1] * SAMPLE_RATE)
             tail = torch.randn(everybody, size, device=wave.device)[own]
-            seconds = between(config.reverberation_seconds, first)
-            room = reverberated(heard, tail, seconds, between(config.direct_db, more))
+            seconds = between(config.reverberation_seconds, seconds)
+            room = reverberated(heard, tail, seconds, between(config.direct_db, direct))
             heard = torch.where(happens[0], room, heard)
         if config.noise:
             white = torch.randn(everybody, wave.shape[1], device=wave.device)[own]
-            noise = coloured(white, STEEPEST * more)
-            heard = torch.where(happens[1], mixed(heard, noise, config.noise_db, second), heard)
+            noise = mixed(heard, coloured(white, STEEPEST * slope), config.noise_db, noise_db)
+            heard = torch.where(happens[1], noise, heard)
         if config.babble:
-            voices = babble(wave.float())
-            heard = torch.where(happens[2], mixed(heard, voices, config.babble_db, third), heard)
+            voices = mixed(heard, babble(wave.float()), config.babble_db, babble_db)
+            heard = torch.where(happens[2], voices, heard)
         if config.narrow_band:
-            narrow = band_passed(heard, between(config.upper_hz, fourth))
+            narrow = band_passed(heard, between(config.upper_hz, upper))
             heard = torch.where(happens[3], narrow, heard)
     return heard.to(wave.dtype)
 
@@ -92,8 +92,10 @@ def coloured(white: Tensor, slope: Tensor) -> Tensor:
 
 
 def babble(wave: Tensor) -> Tensor:
-    """For each of the waveforms [B, T], VOICES others of the batch of all workers, one upon another:
-    [B, T]. In a batch of fewer, some of them more than once."""
+    """For each of the waveforms [B, T], VOICES others of the batch of all workers together: [B, T].
+
+    In a batch of fewer, some of them more than once.
+    """
     batch, everybody = len(wave), len(wave) * world()
     rows = torch.arange(everybody, device=wave.device)
     voices = rows_of_all(wave, rows)
