@@ -86,6 +86,11 @@ def test_unknown_key_is_named(path):
         ("conditioning.phoneme_head", "yes"),
         ("decoder.harmonics", 8.5),
         ("training.pitch_weight", None),
+        ("training.perceptual_weight", "0.5"),
+        ("training.perceptual_layers", 2.0),
+        ("training.states_weight", True),
+        ("training.degradation", 0.5),
+        ("training.degradation.noise_db", 20.0),
         ("encoder.fine_dilations", 3),
         ("encoder.fine_dilations", "12"),
         ("encoder.fine_dilations", [1.5]),
@@ -134,6 +139,17 @@ def test_numbers_must_be_finite(value):
         ("decoder.cycle", 40),
         ("decoder.harmonics", -1),
         ("decoder.harmonics", 65),
+        ("training.perceptual_weight", -0.5),
+        ("training.perceptual_layers", 0),
+        ("training.states_weight", 1e4),
+        ("training.degradation.noise", 1.5),
+        ("training.degradation.babble", -0.1),
+        ("training.degradation.noise_db", [30.0, 10.0]),
+        ("training.degradation.babble_db", [10.0]),
+        ("training.degradation.direct_db", []),
+        ("training.degradation.upper_hz", [3000.0, 3500.0, 4000.0]),
+        ("training.degradation.upper_hz", [3000.0, 9000.0]),
+        ("training.degradation.reverberation_seconds", [0.0, 0.5]),
         ("training.pitch_weight", -0.5),
         ("training.pitch_weight", 1e4),
         ("training.phoneme_weight", -0.5),
@@ -302,3 +318,27 @@ def test_bad_toml_file_is_named(tmp_path, text, reason):
 def test_missing_toml_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load_preset(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("weight", ["perceptual_weight", "states_weight"])
+def test_a_teacher_needs_a_log_mel_to_hear(weight):
+    table = load_preset("paper").to_dict()
+    table["training"][weight] = 1.0
+    with pytest.raises(InputError, match="log_mel_head = true"):
+        from_dict(table)
+
+
+def test_each_code_says_whole_states_of_a_teacher():
+    table = changed("training.states_weight", 1.0)
+    assert from_dict(table).training.taught and not load_preset("base").training.taught
+    with pytest.raises(InputError, match="states_weight needs a hop that is a multiple of 320"):
+        from_dict(table | {"hop": 480})
+    table = changed("training.perceptual_weight", 1.0)
+    table["training"]["stages"] = []
+    assert from_dict(table | {"hop": 480}).training.taught
+
+
+def test_nothing_is_degraded_where_nothing_was_before():
+    for name in preset_names():
+        rough = load_preset(name).training.degradation
+        assert not (rough.noise or rough.babble or rough.reverberation or rough.narrow_band)

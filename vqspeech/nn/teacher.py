@@ -86,9 +86,9 @@ class Teacher(nn.Module):
 
     def forward(self, predicted: Tensor, true: Tensor) -> Taught:
         """predicted: the gradient goes into it, and into nothing else."""
-        top = loudest(true)
         perceptual = states = None
         with torch.no_grad():
+            top = loudest(true)
             heard = features(true, top)
             if self.whole is not None:
                 states = self.whole.scaled(self.whole(heard))
