@@ -342,3 +342,47 @@ def test_nothing_is_degraded_where_nothing_was_before():
     for name in preset_names():
         rough = load_preset(name).training.degradation
         assert not (rough.noise or rough.babble or rough.reverberation or rough.narrow_band)
+
+
+# Files that change a preset
+
+
+def test_a_file_may_change_a_preset(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('preset = "base"\nname = "mine"\n[training]\nstates_weight = 0.5\n')
+    base, mine = load_preset("base"), load_preset(path)
+    assert mine.name == "mine" and mine.training.states_weight == 0.5
+    assert mine.training.stages == base.training.stages and mine.encoder == base.encoder
+    table = mine.to_dict()
+    table["name"], table["training"]["states_weight"] = "base", 0.0
+    assert from_dict(table) == base
+
+
+def test_lists_of_a_preset_are_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "mine.toml"
+    stage = '[[training.stages]]\nname = "codes"\nsteps = 5\n'
+    path.write_text(f'preset = "base"\n{stage}[encoder]\nfine_dilations = [1]\n')
+    mine = load_preset(path)
+    assert [stage.name for stage in mine.training.stages] == ["codes"]
+    assert mine.training.stages[0].batch == 32 and mine.encoder.fine_dilations == (1,)
+    assert mine.name == "base" and mine.training.phoneme_weight == 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('preset = "bass"', "preset = 'bass' must be one of base, paper"),
+        ('preset = "mine.toml"', "must be one of base"),
+        ("preset = 7", "preset = 7 must be one of base"),
+        ('preset = ["base"]', r"preset = \['base'\] must be one of base"),
+        ('preset = "base"\n[training]\nnothing = 1', r"\[model.training\] has no key 'nothing'"),
+        ('preset = "base"\ntraining = 1', "training.* must be a table"),
+        ('preset = "base"\n[hop]\nx = 1', "hop = .* must be of type int"),
+    ],
+)
+def test_impossible_changes_are_named(tmp_path, text, words):
+    path = tmp_path / "mine.toml"
+    path.write_text(text + "\n")
+    with pytest.raises(InputError, match=words) as found:
+        load_preset(path)
+    assert str(found.value).startswith(f"{path}: ")
