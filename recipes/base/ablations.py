@@ -9,7 +9,7 @@ TOML (default: recipes/base/ablations/*.toml) trains its stage `codes` in OUT/NA
 OUT/ablations.md. Safe to interrupt at any point: the same command goes on where it stopped, and
 measures no model twice. Needs the extras `train`, `eval` and `teacher`.
 
-3,000 steps are about a quarter of an hour on two cores, a half with a teacher.
+3,000 steps take about a quarter of an hour on two cores, half as long again with a teacher.
 """
 
 import argparse
