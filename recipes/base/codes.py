@@ -1,6 +1,6 @@
 """What codes keep, before any WaveNet: models beside one another on held-out speech, one row each.
 
-    python recipes/base/codes.py PACKED MANIFEST MODEL [MODEL ...]
+    python recipes/base/codes.py PACKED MANIFEST MODEL [MODEL ...] [--whisper DIR]
 
 On the `valid` utterances of PACKED (`vqspeech prepare`), never on an evaluation split: this is what
 codes are chosen by. MODEL: a folder, or `shipped`. Needs the `eval` extra.
@@ -8,13 +8,16 @@ codes are chosen by. MODEL: a folder, or `shipped`. Needs the `eval` extra.
 - log-mel: L1 of the predicted log-mel, nats.
 - F0: correlation of the predicted log F0 with the recording's, of utterances with enough voice; and
   frames on which both agree that there is a voice.
-- words: % of the transcript's that pocketsphinx hears in the preview (Griffin-Lim).
+- words: % of the transcript's that pocketsphinx, and with --whisper Whisper, hears in the preview
+  (Griffin-Lim).
 - phonemes: % of frames whose code's most frequent phoneme is theirs, and the same without silence;
   learned on one half of 250 aligned utterances of the training speech and judged on the other, both
   ways. PACKED must have its phonemes (recipes/base/phonemes.py).
 """
 
 import argparse
+import sys
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +28,7 @@ from shared import (
     codec_of,
     finish,
     held_out,
+    spread,
     transcripts_by_name,
     whole_frames,
     words_right,
@@ -39,6 +43,7 @@ from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import UNKNOWN, F0Track, PhonemeTrack, load_phonemes, track_f0
 from vqspeech.errors import InputError
 from vqspeech.evaluation.metrics.f0 import compare
+from vqspeech.evaluation.metrics.recognisers import Recogniser, choose
 from vqspeech.evaluation.phonemes.accuracy import Frames, cross_accuracy
 from vqspeech.evaluation.usage import CodebookUsage
 from vqspeech.nn.phonemes import PHONEMES
@@ -54,11 +59,36 @@ class Shared(NamedTuple):
     corpus: PackedCorpus
     utterances: list[HeldOut]
     f0: F0Track
-    phonemes: PhonemeTrack
+    recognisers: tuple[Recogniser, ...]
 
 
+def shared(packed: Path, manifest: Path, whisper: str | None, limit: int | None = None) -> Shared:
+    """What there is of a packed corpus; limit: only so many of its held-out utterances.
+
+    Raises InputError.
+    """
+    recognisers, note = choose(None, whisper)
+    if note is not None:
+        print(note, file=sys.stderr)
+    for recogniser in recognisers:
+        recogniser.check()
+    corpus = PackedCorpus(packed)
+    utterances = list(held_out(corpus, transcripts_by_name(manifest)))
+    if not utterances:
+        raise InputError(f"{packed}: holds no speech out; prepare a larger corpus")
+    utterances = spread(utterances, len(utterances) if limit is None else limit)
+    return Shared(corpus, utterances, track_f0(corpus, lambda done, total: None), recognisers)
+
+
+def headings(on: Shared) -> str:
+    """Of the columns of `on_held_out`."""
+    words = " | ".join(f"words ({one.name}), %" for one in on.recognisers)
+    return f"log-mel | F0 | voicing, % | {words} | perplexity | codes"
+
+
+@torch.inference_mode()
 def on_held_out(codec: Codec, on: Shared) -> str:
-    """Columns: log-mel, F0, voicing, words, perplexity, codes used."""
+    """The columns of `headings`."""
     model, errors, pitch, jobs = codec.model, [], [], []
     usage = CodebookUsage(codec.config.quantizer)
     for one in on.utterances:
@@ -78,20 +108,24 @@ def on_held_out(codec: Codec, on: Shared) -> str:
         if one.text and len(one.wave) >= MIN_SECONDS * SAMPLE_RATE:
             codes = Codes(indices[0].numpy().astype(np.uint16), len(one.wave), codec.hop, None)
             jobs.append((codec.decode(codes, one.speaker, preview=True), one.text))
+    heard = []
     with workers() as pool:
-        right, said = np.sum([(0, 0), *pool.map(words_right, jobs)], 0)
+        for ears in on.recognisers:
+            counts = pool.map(partial(words_right, ears=ears), jobs)
+            right, said = np.sum([(0, 0), *counts], 0)
+            heard.append(f"{100 * right / max(said, 1):.1f} of {said}")
     used = usage.summary()
     correlation, agreement = np.nanmean(pitch, 0) if pitch else (np.nan, np.nan)
     return (
         f"{np.mean(errors):.3f} | {correlation:.3f} | {agreement:.1f} | "
-        f"{100 * right / max(said, 1):.1f} of {said} | "
+        f"{' | '.join(heard)} | "
         f"{used['perplexity']:.0f} | {used['used']}"
     )
 
 
-def on_phonemes(codec: Codec, on: Shared) -> str:
+@torch.inference_mode()
+def on_phonemes(codec: Codec, corpus: PackedCorpus, phonemes: PhonemeTrack) -> str:
     """Columns: accuracy of all frames, and of those that are no silence, in %."""
-    corpus, phonemes = on.corpus, on.phonemes
     rows = [row for row in corpus.rows("train") if (phonemes.of(row) != UNKNOWN).any()]
     rows = rows[:: max(1, len(rows) // ALIGNED)][:ALIGNED]
     codes, labels = [], []
@@ -113,24 +147,25 @@ def on_phonemes(codec: Codec, on: Shared) -> str:
     return " | ".join(f"{100 * share:.1f}" for share in found)
 
 
-@torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("packed", type=Path)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--whisper", metavar="DIR", help="Whisper's model, in CTranslate2's format")
     args = parser.parse_args()
-    corpus = PackedCorpus(args.packed)
-    utterances = list(held_out(corpus, transcripts_by_name(args.manifest)))
-    f0, phonemes = track_f0(corpus, lambda done, total: None), load_phonemes(corpus)
+    on = shared(args.packed, args.manifest, args.whisper)
+    phonemes = load_phonemes(on.corpus)
     if phonemes is None:
         raise InputError(f"{args.packed}: has no phonemes; run recipes/base/phonemes.py first")
-    on = Shared(corpus, utterances, f0, phonemes)
-    print("| model | log-mel | F0 | voicing, % | words, % | perplexity | codes | phonemes, % "
-          "| without silence |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
+    columns = f"{headings(on)} | phonemes, % | without silence"
+    print(f"| model | {columns} |\n|---|{'---:|' * (columns.count('|') + 1)}")
     for name in args.models:
         codec = codec_of(name)
-        print(f"| {name} | {on_held_out(codec, on)} | {on_phonemes(codec, on)} |", flush=True)
+        print(
+            f"| {name} | {on_held_out(codec, on)} | {on_phonemes(codec, on.corpus, phonemes)} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@
 #   --out DIR        where the reports go              (default: exp/report)
 #   --methods A,B    as of `vqspeech evaluate --help`  (default: all)
 #   --metrics A,B    likewise                          (default: all)
+#   --recogniser A,B who hears the words: pocketsphinx, whisper (default: pocketsphinx)
+#   --whisper DIR    Whisper's model, in CTranslate2's format; both recognisers then
 #   --seeds N        that the WaveNet samples with     (default: 3)
 #   --temperature T  of its sampling                   (default: the model's own)
 #   --limit N        only N recordings of each split   (default: all)
@@ -22,12 +24,13 @@ speech="" out="exp/report"
 options=(--seeds 3)
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h|--help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    --speech|--out|--model|--methods|--metrics|--seeds|--temperature|--limit|--jobs)
+    -h|--help) sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --speech|--out|--model|--methods|--metrics|--recogniser|--whisper|--seeds|--temperature|--limit|\
+    --jobs)
       [ $# -ge 2 ] || { echo "evaluate.sh: error: $1 needs a value" >&2; exit 2; } ;;&
     --speech) speech="$2"; shift 2 ;;
     --out) out="$2"; shift 2 ;;
-    --model|--methods|--metrics|--seeds|--temperature|--limit|--jobs)
+    --model|--methods|--metrics|--recogniser|--whisper|--seeds|--temperature|--limit|--jobs)
       options+=("$1" "$2"); shift 2 ;;
     *) echo "evaluate.sh: error: unknown option $1 (see --help)" >&2; exit 2 ;;
   esac

@@ -14,7 +14,7 @@ import torch
 
 from vqspeech.checkpoint.identity import codes_identity
 from vqspeech.checkpoint.location import PRIOR_FILE
-from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.model import Packing, load_checkpoint, save_checkpoint
 from vqspeech.checkpoint.prior import load_prior, save_prior
 from vqspeech.errors import InputError
 
@@ -40,7 +40,9 @@ def main() -> int:
             speakers=len(about.speakers),
             parameters=f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M",
         )
-        save_checkpoint(model, about.speakers, args.out, about.trained, card, torch.float16)
+        packing = Packing(card, torch.float16)
+        rest = about.trained, about.teacher, packing
+        save_checkpoint(model, about.speakers, args.out, *rest)
         if (folder / PRIOR_FILE).exists():
             # Rounding the encoder gives its codes another name, and moves hardly any of them.
             stored = load_prior(folder, model)

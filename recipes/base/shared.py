@@ -19,9 +19,11 @@ from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.metrics import words
+from vqspeech.evaluation.metrics.recognisers import Recogniser
 from vqspeech.evaluation.transcripts import read_transcripts
 
 SHIPPED = "shipped"
+POCKETSPHINX = Recogniser()
 
 
 @cache
@@ -96,10 +98,10 @@ def spread(items: list, count: int) -> list:
     return [items[i * len(items) // count] for i in range(count)]
 
 
-def words_right(job: tuple[np.ndarray, str]) -> tuple[int, int]:
-    """(words that pocketsphinx hears rightly, words said) of a waveform and its transcript."""
+def words_right(job: tuple[np.ndarray, str], ears: Recogniser = POCKETSPHINX) -> tuple[int, int]:
+    """(words that a recogniser hears rightly, words said) of a waveform and its transcript."""
     said = words.normalise(job[1])
-    return (words.align(said, words.recognise(job[0]))[0] if said else 0), len(said)
+    return (words.align(said, ears.hear(job[0]))[0] if said else 0), len(said)
 
 
 def finish(main: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from vqspeech.checkpoint import model as checkpoint
 from vqspeech.checkpoint.about import read_about
 from vqspeech.checkpoint.identity import fingerprint
-from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.model import Packing, load_checkpoint, save_checkpoint
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.errors import InputError
 
@@ -52,7 +52,8 @@ def test_round_trip(tiny_model, tiny_config, tmp_path):
     assert one.about.trained == {"codes": 10, "waveform": 10}
     assert one.about.fingerprint == fingerprint(one.model.state_dict())
     again = tmp_path / "deep" / "again"
-    save_checkpoint(one.model, one.about.speakers, again, one.about.trained, card="# Mine\n")
+    packing = Packing(card="# Mine\n")
+    save_checkpoint(one.model, one.about.speakers, again, one.about.trained, packing=packing)
     two = load_checkpoint(str(again))
     assert two.about == one.about
     for name, tensor in one.model.state_dict().items():

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from vqspeech.checkpoint.identity import codes_identity, fingerprint
 from vqspeech.checkpoint.location import PRIOR_FILE
-from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.model import Packing, load_checkpoint, save_checkpoint
 from vqspeech.checkpoint.prior import load_prior, save_prior
 from vqspeech.errors import InputError
 
@@ -128,7 +128,9 @@ def test_identity_at_half_precision(folder):
     """Rounded weights have a name of their own, and the same one once they are widened."""
     loaded = load_checkpoint(folder)
     full = codes_identity(loaded.model.state_dict())
-    save_checkpoint(loaded.model, loaded.about.speakers, folder, {}, dtype=torch.float16)
+    save_checkpoint(
+        loaded.model, loaded.about.speakers, folder, {}, packing=Packing(dtype=torch.float16)
+    )
     assert not (folder / PRIOR_FILE).exists()
     rounded = load_checkpoint(folder).model.state_dict()
     assert codes_identity(rounded) != full

@@ -1,4 +1,5 @@
 import json
+import sys
 
 from vqspeech.evaluation.metrics.table import GROUPS
 
@@ -37,6 +38,19 @@ def test_a_manifest_beside_the_corpus_is_found(cli, tiny_model, make_audio, tmp_
     assert "1 utterances" in result.out
 
 
+def test_without_whisper_pocketsphinx_hears_and_that_is_said_once(
+    cli, tiny_model, make_audio, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    make_audio("corpus/anna/1.wav", 0.4)
+    options = ["--model", tiny_model, "--metrics", "words", "--methods", "preview", "--jobs", 0]
+    options += ["--recogniser", "whisper,pocketsphinx", "--whisper", tmp_path / "none"]
+    result = cli("evaluate", "--data", tmp_path / "corpus", *options)
+    assert result.status == 0, result.err
+    assert sum("faster-whisper is not installed" in line for line in result.err) == 1
+    assert "Whisper" not in result.out
+
+
 def test_bad_options_are_refused(refused, tiny_model, make_audio, tmp_path):
     make_audio("corpus/anna/1.wav", 0.4)
     start = ["evaluate", "--data", tmp_path / "corpus", "--model", tiny_model, "--jobs", 0]
@@ -44,6 +58,9 @@ def test_bad_options_are_refused(refused, tiny_model, make_audio, tmp_path):
     refused([*start, "--metrics", "nothing"], "no metric 'nothing'", *GROUPS)
     refused([*start, "--metrics", "mel", "--speaker", "ann"], "anna")
     refused([*start, "--splits", "test"], "manifest")
+    refused([*start, "--recogniser", "sphinx"], "no recogniser 'sphinx'", "pocketsphinx, whisper")
+    refused([*start, "--whisper", tmp_path], str(tmp_path), "model.bin")
+    refused([*start, "--recogniser", "pocketsphinx", "--whisper", tmp_path], "--recogniser whisper")
     refused([*start, "--seeds", "0"], "--seeds", "1..64")
     refused([*start, "--temperature", "3"], "--temperature", "0..2")
     refused([*start, "--metrics", "f0", "--targets", "zoe"], "no target 'zoe'")

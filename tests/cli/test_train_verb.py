@@ -132,6 +132,20 @@ def test_bad_stages_and_steps(refused, config, corpus, tmp_path):
     refused([*train, "--seed", 2**32], "--seed")
 
 
+def test_a_teacher_that_cannot_teach_is_refused(refused, config, corpus, tmp_path):
+    train = ["train", "--config", config, "--data", corpus, "--out", tmp_path / "run"]
+    teach = ["--teacher", tmp_path / "none" / "at-all"]
+    refused([*train, *teach, "--stage", "prior"], "--teacher", "prior")
+    refused([*train, *teach], "'small' asks nothing of a teacher", "perceptual_weight")
+    config.write_text(TOML.replace("[[training", "[training]\nstates_weight = 1\n[[training", 1))
+    refused([*train, *teach], "at-all", "no such folder")
+    (tmp_path / "none" / "at-all").mkdir(parents=True)
+    refused([*train, *teach], "holds no Whisper model")
+    (tmp_path / "none" / "at-all" / "model.bin").write_bytes(b"nothing")
+    refused([*train, *teach], "model.bin", "cannot be read as Whisper's weights")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_model_to_begin_with(refused, config, corpus, tmp_path, tiny_model):
     train = ["train", "--config", config, "--data", corpus, "--out", tmp_path / "run"]
     refused([*train, "--init", tmp_path / "none"], "none", "no such model")

@@ -86,6 +86,11 @@ def test_unknown_key_is_named(path):
         ("conditioning.phoneme_head", "yes"),
         ("decoder.harmonics", 8.5),
         ("training.pitch_weight", None),
+        ("training.perceptual_weight", "0.5"),
+        ("training.perceptual_layers", 2.0),
+        ("training.states_weight", True),
+        ("training.degradation", 0.5),
+        ("training.degradation.noise_db", 20.0),
         ("encoder.fine_dilations", 3),
         ("encoder.fine_dilations", "12"),
         ("encoder.fine_dilations", [1.5]),
@@ -134,6 +139,17 @@ def test_numbers_must_be_finite(value):
         ("decoder.cycle", 40),
         ("decoder.harmonics", -1),
         ("decoder.harmonics", 65),
+        ("training.perceptual_weight", -0.5),
+        ("training.perceptual_layers", 0),
+        ("training.states_weight", 1e4),
+        ("training.degradation.noise", 1.5),
+        ("training.degradation.babble", -0.1),
+        ("training.degradation.noise_db", [30.0, 10.0]),
+        ("training.degradation.babble_db", [10.0]),
+        ("training.degradation.direct_db", []),
+        ("training.degradation.upper_hz", [3000.0, 3500.0, 4000.0]),
+        ("training.degradation.upper_hz", [3000.0, 9000.0]),
+        ("training.degradation.reverberation_seconds", [0.0, 0.5]),
         ("training.pitch_weight", -0.5),
         ("training.pitch_weight", 1e4),
         ("training.phoneme_weight", -0.5),
@@ -302,3 +318,71 @@ def test_bad_toml_file_is_named(tmp_path, text, reason):
 def test_missing_toml_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load_preset(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("weight", ["perceptual_weight", "states_weight"])
+def test_a_teacher_needs_a_log_mel_to_hear(weight):
+    table = load_preset("paper").to_dict()
+    table["training"][weight] = 1.0
+    with pytest.raises(InputError, match="log_mel_head = true"):
+        from_dict(table)
+
+
+def test_each_code_says_whole_states_of_a_teacher():
+    table = changed("training.states_weight", 1.0)
+    assert from_dict(table).training.taught and not load_preset("base").training.taught
+    with pytest.raises(InputError, match="states_weight needs a hop that is a multiple of 320"):
+        from_dict(table | {"hop": 480})
+    table = changed("training.perceptual_weight", 1.0)
+    table["training"]["stages"] = []
+    assert from_dict(table | {"hop": 480}).training.taught
+
+
+def test_nothing_is_degraded_where_nothing_was_before():
+    for name in preset_names():
+        rough = load_preset(name).training.degradation
+        assert not (rough.noise or rough.babble or rough.reverberation or rough.narrow_band)
+
+
+# Files that change a preset
+
+
+def test_a_file_may_change_a_preset(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('preset = "base"\nname = "mine"\n[training]\nstates_weight = 0.5\n')
+    base, mine = load_preset("base"), load_preset(path)
+    assert mine.name == "mine" and mine.training.states_weight == 0.5
+    assert mine.training.stages == base.training.stages and mine.encoder == base.encoder
+    table = mine.to_dict()
+    table["name"], table["training"]["states_weight"] = "base", 0.0
+    assert from_dict(table) == base
+
+
+def test_lists_of_a_preset_are_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "mine.toml"
+    stage = '[[training.stages]]\nname = "codes"\nsteps = 5\n'
+    path.write_text(f'preset = "base"\n{stage}[encoder]\nfine_dilations = [1]\n')
+    mine = load_preset(path)
+    assert [stage.name for stage in mine.training.stages] == ["codes"]
+    assert mine.training.stages[0].batch == 32 and mine.encoder.fine_dilations == (1,)
+    assert mine.name == "base" and mine.training.phoneme_weight == 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('preset = "bass"', "preset = 'bass' must be one of base, paper"),
+        ('preset = "mine.toml"', "must be one of base"),
+        ("preset = 7", "preset = 7 must be one of base"),
+        ('preset = ["base"]', r"preset = \['base'\] must be one of base"),
+        ('preset = "base"\n[training]\nnothing = 1', r"\[model.training\] has no key 'nothing'"),
+        ('preset = "base"\ntraining = 1', "training.* must be a table"),
+        ('preset = "base"\n[hop]\nx = 1', "hop = .* must be of type int"),
+    ],
+)
+def test_impossible_changes_are_named(tmp_path, text, words):
+    path = tmp_path / "mine.toml"
+    path.write_text(text + "\n")
+    with pytest.raises(InputError, match=words) as found:
+        load_preset(path)
+    assert str(found.value).startswith(f"{path}: ")

@@ -1,7 +1,9 @@
 """A codec that is no codec, and a sound like a voice."""
 
+import sys
 from dataclasses import asdict
-from types import SimpleNamespace
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +104,43 @@ def usage():
     found = {"codes": 600, "codebook_size": 512, "codebooks": 1, "entries": 512, "used": 480}
     found |= {"dead": 32, "perplexity": 301.2, "bits_per_second": 450.0}
     return found | {"entropy_bits_per_second": 411.6}
+
+
+class FakeWhisper:
+    """Stands for the package faster-whisper, and a folder with a model for it."""
+
+    def __init__(self, folder):
+        folder.mkdir()
+        (folder / "model.bin").write_bytes(b"weights")
+        self.folder, self.loaded, self.asked = str(folder), [], []
+        self.says = lambda samples: "yes"
+
+    def WhisperModel(self, folder, **how):  # noqa: N802
+        self.loaded.append((folder, how))
+        return SimpleNamespace(transcribe=self._transcribe)
+
+    def _transcribe(self, samples, **how):
+        assert samples.dtype == np.float32
+        self.asked.append(how)
+        return iter([SimpleNamespace(text=" " + self.says(samples))]), None
+
+    def download_model(self, name):
+        raise OSError(f"no network for {name}")
+
+
+@pytest.fixture
+def whisper(tmp_path, monkeypatch):
+    """A recogniser that hears what `says` says, in this process."""
+    from vqspeech.evaluation.metrics import whisper
+
+    fake = FakeWhisper(tmp_path / "whisper")
+    module = ModuleType("faster_whisper")
+    module.__spec__ = ModuleSpec("faster_whisper", None)
+    module.WhisperModel, module.download_model = fake.WhisperModel, fake.download_model
+    monkeypatch.setitem(sys.modules, "faster_whisper", module)
+    whisper._model.cache_clear()
+    yield fake
+    whisper._model.cache_clear()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from synthetic_voice import RATE, sung
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.converted import Target, choose_targets, know, score_converted
+from vqspeech.evaluation.metrics import words
 from vqspeech.evaluation.metrics.scores import Signal
 
 TABLE = [
@@ -78,7 +79,7 @@ def test_words_are_those_of_the_source(voice, monkeypatch):
     def recognise(samples):
         return ["a", "b"] if np.array_equal(samples, voice) else ["a", "x"]
 
-    monkeypatch.setattr(converted.words, "recognise", recognise)
+    monkeypatch.setattr(words, "recognise", recognise)
     target = Target("x", None, np.nan)
     scores = score_converted(Signal(voice), voice[::-1], target, "A b", groups=("words",))
     assert scores["word_error"] == 50 and scores["words_kept"] == 50

@@ -77,6 +77,27 @@ def test_transcripts_reach_the_recogniser(codec, corpus, monkeypatch):
     assert report.averages()["preview"]["words_kept"][::2] == (100, 3)
 
 
+def test_both_recognisers_stand_in_one_report(codec, corpus, whisper, monkeypatch):
+    from vqspeech.evaluation.metrics import recognisers, words
+
+    monkeypatch.setattr(words, "recognise", lambda samples: ["no"])
+    hearing, _ = recognisers.choose(None, whisper.folder)
+    said, methods = {corpus[2].path: "YES NO MORE"}, ("original", "preview", "convert-preview")
+    options = {"said": said, "recognisers": hearing, "targets": ("anna",)}
+    report = evaluate(codec, corpus, methods, ("words",), **options)
+    for method in methods:
+        found = report.averages()[method]
+        assert found["words_right"].mean == pytest.approx(100 / 3), method
+        assert found["whisper_words_right"].mean == pytest.approx(100 / 3), method
+        assert found["whisper_words_kept"].mean == 100, method
+    shown = markdown(report)
+    assert "| words right, % of the transcript ↑ |" in shown
+    assert "| words right (Whisper), % of the transcript ↑ |" in shown
+    assert report.about["recognisers"] == ["pocketsphinx", "whisper"]
+    again = evaluate(codec, corpus, methods, ("mel",), recognisers=hearing)
+    assert again.about["recognisers"] == [] and "Whisper" not in markdown(again)
+
+
 def test_unreadable_files_are_listed(codec, corpus):
     corpus[1].path.write_bytes(b"not audio")
     report = evaluate(codec, corpus, ("preview",))

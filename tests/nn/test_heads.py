@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from scipy.fft import dct
 
 from vqspeech.nn.conditioning import Conditioning
-from vqspeech.nn.heads import CepstralDistance, PhonemeHead, Pitch
+from vqspeech.nn.heads import CepstralDistance, PhonemeHead, Pitch, StateHead
 from vqspeech.nn.phonemes import PHONEMES, SILENCE, UNKNOWN
 
 DIM, FRAMES = 6, 12
@@ -193,3 +193,32 @@ def test_loss_is_float32_under_mixed_precision(reader, labels):
         loss = reader.loss(z, labels)
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, reader.loss(z, labels), rtol=0.02, atol=0)
+
+
+# A teacher's states
+
+
+@pytest.mark.parametrize("per_code", [1, 2])
+@pytest.mark.parametrize("books", [1, 2])
+def test_states_are_read_from_each_code_alone_by_its_own_book(books, per_code):
+    head = StateHead(DIM, books, 5, per_code)
+    z_q = torch.randn(1, DIM, 1).expand(2, DIM, FRAMES).clone()
+    states = head(z_q)
+    assert states.shape == (2, FRAMES * per_code, 5)
+    assert torch.equal(states[0, : books * per_code], states[0, -books * per_code :])
+    assert torch.allclose(states[0, :per_code], states[0, per_code : 2 * per_code]) == (books == 1)
+    z_q[0, :, 3] += 1
+    moved = (head(z_q) != states).any(-1)
+    assert moved[0, 3 * per_code : 4 * per_code].all() and int(moved.sum()) == per_code
+
+
+def test_loss_of_states_is_their_mean_distance():
+    head, z_q = StateHead(DIM, 2, 5), torch.randn(2, DIM, FRAMES, requires_grad=True)
+    states = head(z_q).detach()
+    assert float(head.loss(z_q, states)) == 0
+    off = head.loss(z_q, states + torch.tensor([0.0, 1.0, -2.0, 3.0, 4.0]))
+    assert float(off) == pytest.approx(2.0)
+    off.backward()
+    assert bool(z_q.grad.any()) and bool(head.out.weight.grad.any())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert head.loss(z_q, states).dtype == torch.float32

@@ -159,6 +159,24 @@ def test_weights_of_the_other_auxiliary_terms(config, name):
     assert phonemes == plain + (3 * 5 if name != "waveform" else 0)
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_weights_of_what_a_teacher_says(config, name):
+    stage = config.training.stage(name)
+    plain = float(total_loss(config, stage, made_up()))
+    said = made_up()._replace(perceptual=torch.tensor(3.0), states=torch.tensor(7.0))
+    assert float(total_loss(config, stage, said)) == plain, "not asked for"
+    for weights, more in (
+        ({"perceptual_weight": 0.5}, 1.5),
+        ({"states_weight": 2.0}, 14.0),
+        ({"perceptual_weight": 0.5, "states_weight": 2.0}, 15.5),
+    ):
+        asked = dataclasses.replace(config.training, **weights)
+        asked = dataclasses.replace(config, training=asked)
+        found = float(total_loss(asked, stage, said))
+        assert found == plain + (more if name != "waveform" else 0)
+        assert float(total_loss(asked, stage, made_up())) == plain, "nobody teaches"
+
+
 def test_total_without_the_auxiliary_term(config):
     config = with_update(config, "gradient")
     stage = config.training.stage("joint")
@@ -176,3 +194,6 @@ def test_figures_are_numbers_of_the_terms_there_are():
     assert set(step_figures(made_up(), torch.tensor(0.0))) == set(figures) | {"nats"}
     told = step_figures(made_up(pitch=3.0, phonemes=2.0), torch.tensor(0.0))
     assert (told["pitch"], told["phonemes"]) == (3, 2)
+    said = made_up()._replace(perceptual=torch.tensor(3.0), states=torch.tensor(7.0))
+    told = step_figures(said, torch.tensor(0.0))
+    assert (told["perceptual"], told["states"]) == (3, 7)

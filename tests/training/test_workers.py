@@ -5,6 +5,7 @@ import shutil
 import socket
 
 import pytest
+import tiny_whisper
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -83,12 +84,26 @@ def everything_worker(rank, port, corpus, folder):
     train(from_dict(EVERYTHING), Options(corpus, folder / "run", **HOW))
 
 
-def side_by_side(work, corpus, folder):
+def taught():
+    """A model of two codebooks that hears degraded speech and has a teacher."""
+    rough = dict.fromkeys(("noise", "babble", "reverberation", "narrow_band"), 0.5)
+    weights = {"perceptual_weight": 0.5, "perceptual_layers": 2, "states_weight": 0.3}
+    training = CONFIG["training"] | weights | {"degradation": rough}
+    quantizer = CONFIG["quantizer"] | {"codebooks": 2}
+    return from_dict(CONFIG | {"training": training, "quantizer": quantizer})
+
+
+def taught_worker(rank, port, corpus, folder, teacher):
+    join(rank, port)
+    train(taught(), Options(corpus, folder / "run", teacher=teacher, **HOW))
+
+
+def side_by_side(work, corpus, folder, *more):
     """Run `work` in two processes; the folder of what they leave."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(work, (port, corpus, folder), nprocs=WORLD)
+    mp.spawn(work, (port, corpus, folder, *more), nprocs=WORLD)
     return folder
 
 
@@ -153,6 +168,24 @@ def test_losses_and_codebook_are_those_of_one_process_with_the_doubled_batch(res
     one, two = Runs.weights(alone), Runs.weights(results / "run")
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_teacher_and_degradation_are_those_of_one_process(corpus, runs, tmp_path):
+    """In all stages: its scale, both terms, the noise and whose voices babble."""
+    folder = shutil.copytree(corpus, tmp_path / "packed")
+    teacher = str(tiny_whisper.folder_of(tmp_path / "teacher"))
+    side_by_side(taught_worker, folder, tmp_path, teacher)
+    config = taught()
+    for part in config.training.stages:
+        config = with_stage(config, part.name, batch=WORLD * part.batch)
+    alone = runs.train(config, "alone", teacher=teacher)
+    one, two = Runs.log(alone), Runs.log(tmp_path / "run")
+    steps = [key for key in one if key[0] == "train"]
+    assert len(steps) == 27 and set(two) >= set(steps)
+    for key in steps:
+        assert two[key] == pytest.approx(one[key], rel=1e-3, abs=1e-4), key
+    assert "states" in one["train", "joint", 6] and "perceptual" in one["train", "codes", 12]
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """What a model says of itself: `config.json`.
 
 {"format", "fingerprint", "config", "trained": {stage: steps}, "speakers": [{name, gender, minutes,
-and maybe f0 in Hz}]}; their order is that of their rows.
+and maybe f0 in Hz}]}; their order is that of their rows. And maybe "teacher": `TaughtBy`.
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from vqspeech.checkpoint.location import CONFIG_FILE, WEIGHTS_FILE
 from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.checkpoint.teacher import TaughtBy
 from vqspeech.config.model import Config
 from vqspeech.config.tables import build, shown
 from vqspeech.errors import InputError
@@ -21,22 +22,25 @@ MAX_SPEAKERS = 1_000_000
 
 
 class About(NamedTuple):
-    """What `config.json` says. speakers: by row. trained: steps of each stage by its name."""
+    """What `config.json` says. speakers: by row. trained: steps of each stage by its name. teacher:
+    who taught the codes, if anybody did."""
 
     config: Config
     speakers: list[Speaker]
     trained: dict[str, int]
     fingerprint: str
+    teacher: TaughtBy | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists, ready for JSON."""
-        return {
+        table = {
             "format": FORMAT,
             "fingerprint": self.fingerprint,
             "config": self.config.to_dict(),
             "trained": self.trained,
             "speakers": [speaker.to_dict() for speaker in self.speakers],
         }
+        return table if self.teacher is None else table | {"teacher": self.teacher.to_dict()}
 
 
 def read_about(folder: Path) -> About:
@@ -74,4 +78,6 @@ def _checked(about: dict[str, Any]) -> About:
     speakers = [build(Speaker, row, "speakers") for row in rows]
     if not len({speaker.name for speaker in speakers}) == len(speakers) > 0:
         raise InputError("[speakers] must be a list of speakers, none of them twice")
-    return About(config, speakers, trained, str(about.get("fingerprint", "")))
+    teacher = about.get("teacher")
+    taught = None if teacher is None else build(TaughtBy, teacher, "teacher")
+    return About(config, speakers, trained, str(about.get("fingerprint", "")), taught)

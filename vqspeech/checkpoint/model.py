@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +20,23 @@ from vqspeech.checkpoint.about import About, read_about
 from vqspeech.checkpoint.identity import codes_identity, fingerprint
 from vqspeech.checkpoint.location import CARD_FILE, CONFIG_FILE, PRIOR_FILE, WEIGHTS_FILE, resolve
 from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.checkpoint.teacher import TaughtBy
 from vqspeech.checkpoint.tensors import checked_tensors, expected_of, opened, unfilled
 from vqspeech.config.model import Config
 from vqspeech.errors import InputError
 from vqspeech.nn.surroundings import in_own_surroundings
-from vqspeech.nn.vqvae import VQVAE
+from vqspeech.nn.vqvae import TRAINING_ONLY, VQVAE
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a model is written: card: text of README.md; None for a plain one. dtype: of weights."""
+
+    card: str | None = None
+    dtype: torch.dtype = torch.float32
+
+
+PLAIN = Packing()
 
 
 class Checkpoint(NamedTuple):
@@ -39,30 +52,35 @@ def save_checkpoint(
     speakers: list[Speaker],
     folder: Path,
     trained: dict[str, int],
-    card: str | None = None,
-    dtype: torch.dtype = torch.float32,
+    teacher: TaughtBy | None = None,
+    packing: Packing = PLAIN,
 ) -> None:
     """Write the folder whole or not at all; an older checkpoint of that name is replaced, any other
     folder is refused (InputError).
 
-    speakers: in the order of the rows. trained: steps done in each stage, by its name. card: text
-    of README.md. Raises OSError if it cannot be written.
+    speakers: in the order of the rows. trained: steps done in each stage, by its name. teacher: who
+    taught its codes. What serves in training only is left out. Raises OSError if it cannot be
+    written.
     """
     folder = Path(folder)
     check_replaceable(folder)
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     old = folder.with_name(f".{folder.name}.old")
     tensors = {
-        name: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
+        name: (value.to(packing.dtype) if value.is_floating_point() else value)
+        .detach()
+        .cpu()
+        .contiguous()
         for name, value in model.state_dict().items()
+        if not name.startswith(TRAINING_ONLY)
     }
-    about = About(model.config, speakers, trained, fingerprint(tensors))
+    about = About(model.config, speakers, trained, fingerprint(tensors), teacher)
     try:
         partial.mkdir(parents=True)
         (partial / CONFIG_FILE).write_text(json.dumps(about.to_dict(), indent=1) + "\n")
         save_file(tensors, partial / WEIGHTS_FILE)
         os.chmod(partial / WEIGHTS_FILE, 0o644)  # safetensors makes it the owner's alone
-        (partial / CARD_FILE).write_text(card or default_card(model.config, speakers))
+        (partial / CARD_FILE).write_text(packing.card or default_card(model.config, speakers))
         _carry_prior(folder, partial, codes_identity(tensors))
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():

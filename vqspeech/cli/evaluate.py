@@ -36,6 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of dnsmos, words, speaker, f0, mel, estoi, pesq, visqol (default: all)",
     )
     add(
+        "--recogniser",
+        type=options.names,
+        metavar="A,B",
+        help="who hears the words, of pocketsphinx and whisper, each with rows of its own "
+        "(default: pocketsphinx, and whisper with --whisper)",
+    )
+    add(
+        "--whisper",
+        metavar="DIR",
+        help="Whisper's model, in CTranslate2's format: a folder, or a name on the hub (default: "
+        "base)",
+    )
+    add(
         "--speaker",
         metavar="NAME",
         help="the voice for speakers that the model does not know (default: `other`, else its "
@@ -78,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
     from vqspeech.evaluation.methods import METHODS
+    from vqspeech.evaluation.metrics import recognisers
     from vqspeech.evaluation.metrics.table import GROUPS
     from vqspeech.evaluation.plan import Corpus, Plan
     from vqspeech.evaluation.report.markdown import markdown
@@ -89,6 +103,9 @@ def run(args: argparse.Namespace) -> None:
 
     manifest, found = options.corpus(args)
     transcripts = {} if manifest is None else read_transcripts(manifest)
+    hearing, note = recognisers.choose(args.recogniser, args.whisper)
+    if note is not None:
+        say(note)
     plan = Plan(
         args.methods or METHODS,
         args.metrics or GROUPS,
@@ -96,6 +113,7 @@ def run(args: argparse.Namespace) -> None:
         args.targets,
         Synthesis(args.seed, args.temperature),
         args.seeds,
+        hearing,
     )
     if args.out is not None:
         folder = make_folder(args.out)  # refused before the work, not after it

@@ -72,6 +72,7 @@ def about_model(name: str | None) -> dict[str, str]:
         "prior": _about_prior(loaded),
         "trained": ", ".join(f"{stage} {steps:,} steps" for stage, steps in about.trained.items())
         or "not at all",
+        "teacher": str(about.teacher or "none"),
         "receptive field": f"encoder {seen:.2f} s around each code, WaveNet {steps} steps "
         f"({heard:.2f} s) back",
     }

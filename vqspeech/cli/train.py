@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names and shapes agree, and with its speakers of the same names",
     )
     add(
+        "--teacher",
+        metavar="DIR",
+        help="Whisper's model, a folder or a name on the hub, whose encoder the codes are learned "
+        "from as far as the configuration says (perceptual_weight, states_weight)",
+    )
+    add(
         "--max-minutes",
         type=real(SMALLEST_MINUTES, MAX_MINUTES),
         metavar="M",
@@ -104,6 +110,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--model is for --stage prior; continue a run with --out and --resume")
     if args.init is not None and with_prior:
         raise InputError("--init is not for --stage prior, which is fitted to codes from nothing")
+    if args.teacher is not None and with_prior:
+        raise InputError("--teacher is not for --stage prior: the codes are there already")
     for stage in args.stages or ():
         if not with_prior:
             config.training.stage(stage)
@@ -122,6 +130,7 @@ def run(args: argparse.Namespace) -> None:
         stages=args.stages,
         resume=args.resume,
         init=args.init,
+        teacher=args.teacher,
         max_minutes=args.max_minutes,
         save_minutes=args.save_minutes,
         device=args.device,

@@ -64,23 +64,72 @@ class StageConfig(Table, table="training.stages: {name}"):
         fits = self.decoder_seconds <= self.crop_seconds
         self.require(fits, f"decoder_seconds must be crop_seconds = {self.crop_seconds} or less")
 
+    @property
+    def taught(self) -> bool:
+        """Whether a teacher has anything to say in it: where codes are trained."""
+        return self.name != "waveform"
+
+
+@dataclass(frozen=True)
+class DegradationConfig(Table, table="training.degradation"):
+    """What happens to a share of the crops before the encoder hears them, while the target stays:
+    phones and rooms shall not move codes (`nn.degradation`). Each by itself, in this order.
+
+    reverberation, noise, babble, narrow_band: its probability for a crop; 0: never. In ranges, from
+    which each crop draws: reverberation_seconds: until it has fallen by 60 dB. direct_db: level of
+    the direct sound over the reverberation. noise_db, babble_db: of the speech over them.
+    upper_hz: where a narrow band, as of a telephone, ends.
+    """
+
+    reverberation: float = within(0.0, 1.0, 0.0)
+    reverberation_seconds: tuple[float, ...] = within(0.01, 5.0, (0.1, 0.6))
+    direct_db: tuple[float, ...] = within(-20.0, 60.0, (0.0, 15.0))
+    noise: float = within(0.0, 1.0, 0.0)
+    noise_db: tuple[float, ...] = within(-20.0, 80.0, (8.0, 35.0))
+    babble: float = within(0.0, 1.0, 0.0)
+    babble_db: tuple[float, ...] = within(-20.0, 80.0, (8.0, 25.0))
+    narrow_band: float = within(0.0, 1.0, 0.0)
+    upper_hz: tuple[float, ...] = within(1000.0, 8000.0, (3300.0, 4000.0))
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("reverberation_seconds", "direct_db", "noise_db", "babble_db", "upper_hz"):
+            limits = getattr(self, name)
+            fits = len(limits) == 2 and limits[0] <= limits[1]
+            self.require(fits, f"{name} must be [lowest, highest], not {list(limits)}")
+
 
 @dataclass(frozen=True)
 class TrainingConfig(Table, table="training"):
     """Stages in their order and the weights of the auxiliary terms in each: log-mel, its cepstra
-    (`nn.heads`), F0 with voicing, phonemes."""
+    (`nn.heads`), F0 with voicing, phonemes.
+
+    And, in a run that has a teacher (`nn.teacher`), of what it says wherever codes are trained; 0:
+    it is not asked. perceptual_weight: of its states of the predicted log-mel against those of the
+    true one, after its first perceptual_layers layers. states_weight: of its last states, which
+    are to be read from the codes.
+    """
 
     stages: tuple[StageConfig, ...] = ()
     log_mel_weight: float = within(0.0, 1000.0, 1.0)
     cepstrum_weight: float = within(0.0, 1000.0, 0.0)
     pitch_weight: float = within(0.0, 1000.0, 0.5)
     phoneme_weight: float = within(0.0, 1000.0, 0.1)
+    perceptual_weight: float = within(0.0, 1000.0, 0.0)
+    perceptual_layers: int = within(1, 64, 3)
+    states_weight: float = within(0.0, 1000.0, 0.0)
     weight_decay: float = within(0.0, 1.0, 0.0)
+    degradation: DegradationConfig = DegradationConfig()
 
     def __post_init__(self):
         super().__post_init__()
         names = [stage.name for stage in self.stages]
         self.require(len(set(names)) == len(names), f"each stage may occur once, not {names}")
+
+    @property
+    def taught(self) -> bool:
+        """Whether anything is asked of a teacher."""
+        return self.perceptual_weight > 0 or self.states_weight > 0
 
     def stage(self, name: str) -> StageConfig:
         """The stage of that name; `InputError` names those that the preset has."""

@@ -12,8 +12,9 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.data.index import OTHER
 from vqspeech.errors import InputError
-from vqspeech.evaluation.metrics import networks, words
-from vqspeech.evaluation.metrics.scores import Signal
+from vqspeech.evaluation.metrics import networks
+from vqspeech.evaluation.metrics.recognisers import Recogniser
+from vqspeech.evaluation.metrics.scores import POCKETSPHINX, Signal, word_scores
 from vqspeech.evaluation.metrics.signals import match
 from vqspeech.evaluation.metrics.table import CONVERSION_METRICS, NAN
 
@@ -93,6 +94,7 @@ def score_converted(
     target: Target,
     transcript: str | None = None,
     groups: Collection[str] = GROUPS,
+    recognisers: Sequence[Recogniser] = POCKETSPHINX,
 ) -> dict[str, float]:
     """CONVERSION_METRICS (those of `groups`) of a `reference` converted to `target`, by name.
 
@@ -104,7 +106,7 @@ def score_converted(
     if "dnsmos" in groups:
         scores |= networks.dnsmos(samples)
     if "words" in groups:
-        scores |= words.word_scores(transcript, reference.heard, converted.heard)
+        scores |= word_scores(reference, converted, transcript, recognisers)
     if "speaker" in groups:
         scores |= _similarities(reference, converted, target)
     if "f0" in groups:

@@ -24,12 +24,13 @@ def require(name: str) -> ModuleType:
 
 def check(names: Iterable[str]) -> None:
     """Raise InputError now, before hours of work, if any module of `names` is not installed."""
-    absent = sorted(name for name in set(names) if not _installed(name))
+    absent = sorted(name for name in set(names) if not installed(name))
     if absent:
         raise _missing("missing: " + ", ".join(absent))
 
 
-def _installed(name: str) -> bool:
+def installed(name: str) -> bool:
+    """Whether module `name` can be imported, without importing it."""
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):  # ValueError: sys.modules holds None, or no spec

@@ -9,7 +9,8 @@ from typing import Any
 
 from vqspeech.synthesis.loaded import LoadedModel
 
-_PACKAGES = ("numpy", "torch", "librosa", "onnxruntime", "pocketsphinx", "visqol-python")
+_PACKAGES = ("numpy", "torch", "librosa", "onnxruntime", "pocketsphinx", "faster-whisper")
+_PACKAGES += ("visqol-python",)
 
 
 def about(loaded: LoadedModel, seed: int) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from vqspeech.data.index import OTHER
 from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs, converted, extras
 from vqspeech.evaluation.methods import CONVERTING, FILTERED, METHODS, ORIGINAL, SAMPLED
+from vqspeech.evaluation.metrics.recognisers import Recogniser
+from vqspeech.evaluation.metrics.scores import POCKETSPHINX
 from vqspeech.evaluation.metrics.table import GROUPS, MODULES
 from vqspeech.evaluation.protocol import Codec
 from vqspeech.synthesis.options import Synthesis
@@ -36,7 +38,7 @@ class Plan:
     voices to convert to; None for up to three women and three men among the corpus's voices that
     the model knows. Each utterance is converted to one of them, in turn. synthesis: how decoders
     draw, with the first of `seeds` seeds that follow one another, each of which the WaveNet samples
-    everything with; preview and post-filter are the methods'.
+    everything with; preview and post-filter are the methods'. recognisers: who hears the words.
     """
 
     methods: Sequence[str] = METHODS
@@ -45,6 +47,7 @@ class Plan:
     targets: Sequence[str] | None = None
     synthesis: Synthesis = field(default_factory=Synthesis)
     seeds: int = 1
+    recognisers: Sequence[Recogniser] = POCKETSPHINX
 
     def __post_init__(self):
         _check_names("method", self.methods, METHODS)
@@ -56,7 +59,7 @@ class Plan:
 class Work(NamedTuple):
     """A plan that a model can carry out. methods: those that can be run. stand_in: the identity for
     speakers that the model does not know. targets: in turn, one an utterance. notes: what was left
-    out, in words."""
+    out, in words. recognisers: none where no words are asked for."""
 
     methods: tuple[str, ...]
     groups: tuple[str, ...]
@@ -65,12 +68,16 @@ class Work(NamedTuple):
     synthesis: Synthesis
     seeds: int
     notes: list[str]
+    recognisers: tuple[Recogniser, ...]
 
 
 def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
     """`plan` as far as `codec` can do it. Raises InputError: a missing package of the `eval` extra,
     unknown speaker or target, no method left."""
     extras.check(chain.from_iterable(MODULES[group] for group in plan.groups))
+    recognisers = tuple(plan.recognisers) if "words" in plan.groups else ()
+    for recogniser in recognisers:
+        recogniser.check()
     stand_in, groups = _stand_in(codec, plan.speaker), tuple(plan.groups)
     targets = []
     if set(plan.methods) & set(CONVERTING) and set(groups) & set(converted.GROUPS):
@@ -80,7 +87,8 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
     notes = [reason for reason in reasons.values() if reason is not None]
     if not methods:
         raise InputError(f"no method is left: {'; '.join(notes)}")
-    return Work(methods, groups, stand_in, targets, plan.synthesis, plan.seeds, notes)
+    drawn = plan.synthesis, plan.seeds
+    return Work(methods, groups, stand_in, targets, *drawn, notes, recognisers)
 
 
 def names_of(codec: Codec) -> list[str]:

@@ -110,7 +110,8 @@ class _Run:
             if utterance in self.listen:
                 self._samples.append(_sample(row, recording.wave, takes, transcript))
             key = len(self.rows) - 1
-            yield Task(key, recording.wave, takes, transcript, self._work.groups, target)
+            how = self._work.groups, target, self._work.recognisers
+            yield Task(key, recording.wave, takes, transcript, *how)
 
     def take_in(self, key: int, scores: Scores) -> None:
         """The scores of a task into its row: by method their means over seeds, and by seed."""
@@ -174,6 +175,7 @@ class _Run:
             "unknown_speaker_utterances": sum(r["speaker"] not in self._known for r in self.rows),
             "unknown_speakers_decoded_as": work.stand_in,
             "targets": [target.name for target in work.targets],
+            "recognisers": [recogniser.name for recogniser in work.recognisers],
             "cut_to_first_minute": sum(row["cut"] for row in self.rows),
             "samples_per_step": config.decoder.bands,
         }

@@ -6,7 +6,8 @@ import numpy as np
 
 from vqspeech.evaluation.converted import Target, score_converted
 from vqspeech.evaluation.methods import CONVERTING, Take
-from vqspeech.evaluation.metrics.scores import Signal, score
+from vqspeech.evaluation.metrics.recognisers import Recogniser
+from vqspeech.evaluation.metrics.scores import POCKETSPHINX, Signal, score
 
 
 class Task(NamedTuple):
@@ -20,6 +21,7 @@ class Task(NamedTuple):
     transcript: str | None
     groups: tuple[str, ...]
     target: Target | None = None
+    recognisers: tuple[Recogniser, ...] = POCKETSPHINX
 
 
 Scores = dict[Take, dict[str, float]]
@@ -28,7 +30,7 @@ Scores = dict[Take, dict[str, float]]
 
 def score_task(task: Task) -> tuple[int, Scores]:
     """(key, scores) of a task; the reference is analysed once for all of its takes."""
-    reference, what = Signal(task.reference), (task.transcript, task.groups)
+    reference, what = Signal(task.reference), (task.transcript, task.groups, task.recognisers)
     scores = {
         take: score_converted(reference, decoded, task.target, *what)
         if take.method in CONVERTING and decoded is not None and task.target is not None

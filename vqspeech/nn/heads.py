@@ -1,7 +1,7 @@
 """Heads: what is read from the hidden frames, or from the codes, and the losses that train by it.
 
 Log-mel and pitch are read from the hidden frames of codes and speaker, in decoding too; phonemes
-from the codes alone, and in training only.
+and a teacher's states from the codes alone, and in training only.
 """
 
 import math
@@ -106,6 +106,28 @@ class CepstralDistance(nn.Module):
         change = cepstra[..., LAG:] - cepstra[..., :-LAG]
         loss = cepstra.abs().mean()
         return loss + change.abs().mean() if change.numel() else loss
+
+
+class StateHead(nn.Module):
+    """z_q [B, D, F] to a teacher's states [B, F * per_code, width] (`nn.teacher`): linear, so that
+    what a teacher knows lies plainly in the codes.
+
+    In training only: no checkpoint of a model has it. books: how many codebooks the frames take in
+    turn, from the first on.
+    """
+
+    def __init__(self, dim: int, books: int, width: int, per_code: int = 1):
+        super().__init__()
+        self.books, self.width = books, width
+        self.out = nn.Linear(books * dim, per_code * width)
+
+    def forward(self, z_q: Tensor) -> Tensor:
+        states = self.out(spread(z_q.transpose(1, 2), self.books))
+        return states.reshape(len(states), -1, self.width)
+
+    def loss(self, z_q: Tensor, states: Tensor) -> Tensor:
+        """L1 against states [B, F * per_code, width] of deviation one."""
+        return (self(z_q).float() - states).abs().mean()
 
 
 class PhonemeHead(nn.Module):

@@ -6,17 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import frames_for
-from vqspeech.config.model import Config
+from vqspeech.config.model import TEACHER_HOP, Config
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import WaveNetDecoder
+from vqspeech.nn.degradation import degraded
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
-from vqspeech.nn.heads import CepstralDistance, PhonemeHead
+from vqspeech.nn.heads import CepstralDistance, PhonemeHead, StateHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
 from vqspeech.nn.speaker_encoder import SpeakerEncoder, draw_heard, in_voice
 from vqspeech.nn.surroundings import one_thread
+from vqspeech.nn.teacher import Teacher
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
@@ -28,6 +30,7 @@ class Losses(NamedTuple):
     nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
     mel: L1 of the auxiliary log-mel, in nats. cepstra: of `heads.CepstralDistance`. pitch: of
     `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
+    perceptual, states: what a teacher says (`nn.teacher`), in deviations of its states.
     """
 
     nats: Tensor | None
@@ -38,6 +41,8 @@ class Losses(NamedTuple):
     pitch: Tensor | None
     phonemes: Tensor | None
     usage: Tensor
+    perceptual: Tensor | None = None
+    states: Tensor | None = None
 
 
 class Batch(NamedTuple):
@@ -56,10 +61,26 @@ class Batch(NamedTuple):
     reference: Tensor | None = None
 
 
-class VQVAE(nn.Module):
-    """The whole trainable graph for a number of speakers."""
+class Aims(NamedTuple):
+    """What is to be predicted of crops: log_mel: [B, mels, T / 160]. f0, phonemes: as in `Batch`,
+    but in the voice that is asked for."""
 
-    def __init__(self, config: Config, speakers: int):
+    log_mel: Tensor
+    f0: Tensor | None
+    phonemes: Tensor | None
+
+
+TRAINING_ONLY = "state_head."
+"""What the names of tensors begin with that no checkpoint of a model has."""
+
+
+class VQVAE(nn.Module):
+    """The whole trainable graph for a number of speakers.
+
+    states: width of a teacher's states that are read from the codes, in training only; 0 for none.
+    """
+
+    def __init__(self, config: Config, speakers: int, states: int = 0):
         super().__init__()
         self.config = config
         dim, books = config.quantizer.dim, config.quantizer.codebooks
@@ -78,6 +99,9 @@ class VQVAE(nn.Module):
             width = config.conditioning.speaker_dim
             self.speaker_encoder = SpeakerEncoder(config.speaker_encoder, mels, width)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
+        self.state_head = None
+        if states:
+            self.state_head = StateHead(dim, books, states, config.hop // TEACHER_HOP)
 
     def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64).
@@ -129,49 +153,71 @@ class VQVAE(nn.Module):
         window: tuple[int, int] | None = None,
         freeze_codes: bool = False,
         with_decoder: bool = True,
+        teacher: Teacher | None = None,
     ) -> Losses:
         """The terms of the loss on crops of speech.
 
         window: first and last + 1 frame on which the decoder runs, so that the conditioning net
         sees real context around it.
         freeze_codes: no gradient to, and no statistics in, encoder and codebook, which it puts in
-        evaluation mode.
+        evaluation mode. Else, in training, the encoder hears the crops as degraded
+        (`nn.degradation`); what is predicted stays.
+        teacher: hears the predicted and the true log-mel too.
         """
         wave = batch.wave
-        frames = frames_for(wave.shape[-1], self.config.hop)
         if freeze_codes:
             self.encoder.eval()
             self.quantizer.eval()
             with torch.no_grad():
                 quantized = self.quantizer(self.encoder(wave))
         else:
-            quantized = self.quantizer(self.encoder(wave))
-        vectors, target, f0 = self._told(batch, with_decoder)
+            heard = degraded(self.config.training.degradation, wave) if self.training else wave
+            quantized = self.quantizer(self.encoder(heard))
+        vectors, aims = self._told(batch, with_decoder)
         hidden = self.conditioning(quantized.z_q, vectors)
-        mel = cepstra = pitch = phonemes = nats = None
-        if self.conditioning.log_mel_head is not None:
-            off = self.conditioning.log_mel(hidden).float() - target
-            mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
-        if self.conditioning.pitch_head is not None:
-            assert f0 is not None
-            pitch = self.conditioning.pitch(hidden).loss(f0)
-        if self.phoneme_head is not None and batch.phonemes is not None:
-            phonemes = self.phoneme_head.loss(quantized.z_q, batch.phonemes)
+        nats = None
         if with_decoder:
-            nats = self.nats(wave, hidden, window or (0, frames), batch.f0)
-        codebook, commitment = quantized.codebook_loss, quantized.commitment_loss
-        auxiliary = (mel, cepstra, pitch, phonemes)
-        return Losses(nats, codebook, commitment, *auxiliary, quantized.usage)
+            everything = (0, frames_for(wave.shape[-1], self.config.hop))
+            nats = self.nats(wave, hidden, window or everything, batch.f0)
+        return Losses(
+            nats=nats,
+            codebook=quantized.codebook_loss,
+            commitment=quantized.commitment_loss,
+            usage=quantized.usage,
+            **self._auxiliary(aims, quantized.z_q, hidden, teacher),
+        )
 
-    def _told(self, batch: Batch, with_decoder: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Speaker vectors [B, S], and the log-mel and the F0 that crops are to have.
+    def _auxiliary(
+        self, aims: Aims, z_q: Tensor, hidden: Tensor, teacher: Teacher | None
+    ) -> dict[str, Tensor | None]:
+        """The terms of `Losses` for what is read from the codes, by their names."""
+        mel = cepstra = pitch = phonemes = perceptual = states = None
+        if self.conditioning.log_mel_head is not None:
+            predicted = self.conditioning.log_mel(hidden).float()
+            off = predicted - aims.log_mel
+            mel, cepstra = off.abs().mean(), self.cepstral_distance(off)
+            if teacher is not None:
+                perceptual, said = teacher(predicted, aims.log_mel)
+                if self.state_head is not None and said is not None:
+                    states = self.state_head.loss(z_q, said)
+        if self.conditioning.pitch_head is not None:
+            assert aims.f0 is not None
+            pitch = self.conditioning.pitch(hidden).loss(aims.f0)
+        if self.phoneme_head is not None and aims.phonemes is not None:
+            phonemes = self.phoneme_head.loss(z_q, aims.phonemes)
+        read = {"mel": mel, "cepstra": cepstra, "pitch": pitch, "phonemes": phonemes}
+        return read | {"perceptual": perceptual, "states": states}
+
+    def _told(self, batch: Batch, with_decoder: bool) -> tuple[Tensor, Aims]:
+        """Speaker vectors [B, S], and what is to be predicted with them.
 
         In training some vectors are the speaker encoder's, and, where no decoder has to say the
         samples themselves, some of their voices are invented.
         """
-        vectors, target, f0 = self.speakers(batch.speaker), self.target_mel(batch.wave), batch.f0
+        vectors = self.speakers(batch.speaker)
+        aims = Aims(self.target_mel(batch.wave), batch.f0, batch.phonemes)
         if not self.training or self.speaker_encoder is None or batch.reference is None:
-            return vectors, target, f0
+            return vectors, aims
         assert self.config.speaker_encoder is not None
         count, device = len(vectors), vectors.device
         heard = draw_heard(self.config.speaker_encoder, count, device, not with_decoder)
@@ -179,8 +225,9 @@ class VQVAE(nn.Module):
         reference = in_voice(self.target_mel(batch.reference), centres, heard)
         own = self.speaker_encoder(reference)
         vectors = torch.where(heard.given[:, None], own, vectors)
-        f0 = None if f0 is None else f0 * heard.scale[:, None]
-        return vectors, in_voice(target, centres, heard), f0
+        log_mel = in_voice(aims.log_mel, centres, heard)
+        f0 = None if aims.f0 is None else aims.f0 * heard.scale[:, None]
+        return vectors, aims._replace(log_mel=log_mel, f0=f0)
 
     def nats(
         self, wave: Tensor, hidden: Tensor, window: tuple[int, int], f0: Tensor | None = None

@@ -19,6 +19,7 @@ from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.run import Options, Run
 from vqspeech.training.stage import StageRun
 from vqspeech.training.state import Position, load_position, load_weights, require_same_speakers
+from vqspeech.training.teaching import Teaching, find_teaching
 
 SHIPPED = "shipped"
 """The name, for `init`, of the model inside the package."""
@@ -35,11 +36,15 @@ def train(config: Config, options: Options) -> None:
     chosen = {config.training.stage(name).name for name in options.stages or names}
     keep_freed_memory()
     try:
-        other = None  # looked for before anything is made, as it may not be there
-        if options.init is not None and load_position(options.out) is None:
+        # Both are looked for before anything is made, as they may not be there.
+        known, other, teaching = load_position(options.out), None, None
+        if options.init is not None and known is None:
             other = load_checkpoint(None if options.init == SHIPPED else options.init)
+        if known is None or options.resume:
+            left = stages_left(config, chosen, known)
+            teaching = find_teaching(config, options.teacher, left, known)
         with run_folder(options.out):
-            _train(config, options, chosen, other)
+            _train(config, options, chosen, other, teaching)
     except OSError as error:
         raise InputError(
             f"{error.filename or options.out}: cannot be read or written "
@@ -47,18 +52,24 @@ def train(config: Config, options: Options) -> None:
         ) from None
 
 
-def _train(config: Config, options: Options, chosen: set[str], other: Checkpoint | None) -> None:
+def _train(
+    config: Config,
+    options: Options,
+    chosen: set[str],
+    other: Checkpoint | None,
+    teaching: Teaching | None,
+) -> None:
     position = open_run(config, options)
     if position is not None and not stages_left(config, chosen, position):
         require_same_speakers(options.out, PackedCorpus(options.data).speakers)
         if is_first_process():
-            done = f"nothing to do, all stages done: {options.out / MODEL_FOLDER}"
-            notify(done)
+            notify(f"nothing to do, all stages done: {options.out / MODEL_FOLDER}")
         return
-    run = Run(config, options)
+    run = Run(config, options, teaching)
     say = run.log.say
     try:
         run.require_agreement(position)
+        say_who_teaches(run, stages_left(config, chosen, position))
         if other is not None:
             say(inherit(run.model, run.corpus.speakers, other))
         finished = train_stages(run, chosen, position)
@@ -68,6 +79,16 @@ def _train(config: Config, options: Options, chosen: set[str], other: Checkpoint
             say(f"stopped for now; the same command with --resume goes on ({options.out})")
     finally:
         run.close()
+
+
+def say_who_teaches(run: Run, left: list[StageConfig]) -> None:
+    """A line on the teacher, or on its absence where the configuration asks for one."""
+    if not run.config.training.taught or not any(stage.taught for stage in left):
+        return
+    if run.teaching is None:
+        run.log.say("no teacher is given (--teacher): codes are learned without one")
+    else:
+        run.log.say(f"the teacher: {run.teaching.note}")
 
 
 def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
@@ -83,11 +104,19 @@ def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
         if i and run.out_of_time():
             return False
         if position is None or position.stage != stage.name:
-            position = Position(stage.name, before=position.trained if position else {})
+            position = begun(run, stage, position)
         position = train_stage(run, stage, position)
         if position.step < stage.steps:
             return False
     return True
+
+
+def begun(run: Run, stage: StageConfig, last: Position | None) -> Position:
+    """Where a run stands at the beginning of a stage, after the one at whose end it was `last`."""
+    teacher = None if last is None else last.teacher
+    if run.teaching is not None and stage.taught:
+        teacher = run.teaching.note
+    return Position(stage.name, before=last.trained if last else {}, teacher=teacher)
 
 
 def stages_left(config: Config, chosen: set[str], position: Position | None) -> list[StageConfig]:

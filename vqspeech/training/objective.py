@@ -21,6 +21,8 @@ def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
     ]
     if stage.name != "waveform":
         terms.append((weights.phoneme_weight, losses.phonemes))
+        terms.append((weights.perceptual_weight, losses.perceptual))
+        terms.append((weights.states_weight, losses.states))
         terms.append((config.quantizer.commitment, losses.commitment))
         if config.quantizer.update == "gradient":
             terms.append((1.0, losses.codebook))
@@ -64,6 +66,8 @@ def step_figures(losses: Losses, norm: Tensor) -> dict[str, float]:
         "cepstra": losses.cepstra,
         "pitch": losses.pitch,
         "phonemes": losses.phonemes,
+        "perceptual": losses.perceptual,
+        "states": losses.states,
         "codebook": losses.codebook,
         "commitment": losses.commitment,
         "perplexity": perplexity(losses.usage),

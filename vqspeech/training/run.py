@@ -18,8 +18,10 @@ from vqspeech.data.index import OTHER
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import load_phonemes, track_f0
 from vqspeech.errors import InputError
+from vqspeech.nn.teacher import Teacher
 from vqspeech.nn.vqvae import VQVAE, Batch
 from vqspeech.training.log import RunLog, every_quarter_minute
+from vqspeech.training.teaching import Teaching
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "no", "bf16")
@@ -34,6 +36,7 @@ class Options:
     configuration's stages, None for all. resume: go on with the run in `out`, if there is one.
     init: folder, hub name or "shipped": a model to begin with (`training.inherit`); a run that is
     resumed has begun already.
+    teacher: folder or hub name of the network that codes are learned from (`training.teaching`).
     max_minutes: stop (resumably) after this long. save_minutes: time between checkpoints.
     """
 
@@ -42,6 +45,7 @@ class Options:
     stages: Sequence[str] | None = None
     resume: bool = False
     init: str | None = None
+    teacher: str | None = None
     max_minutes: float | None = None
     save_minutes: float = 5.0
     device: str = "auto"
@@ -75,8 +79,8 @@ class Options:
 class Run:
     """What the steps of a run share."""
 
-    def __init__(self, config: Config, options: Options):
-        self.config, self.options = config, options
+    def __init__(self, config: Config, options: Options, teaching: Teaching | None = None):
+        self.config, self.options, self.teaching = config, options, teaching
         on_cpu = options.on_cpu
         precision = options.mixed_precision
         if precision == "auto":
@@ -84,7 +88,10 @@ class Run:
         self.accelerator = Accelerator(mixed_precision=precision, cpu=on_cpu)
         set_seed(options.seed)
         self.corpus = PackedCorpus(options.data)
-        self.model = VQVAE(config, len(self.corpus.speakers))
+        states = 0 if teaching is None else teaching.width
+        self.model = VQVAE(config, len(self.corpus.speakers), states)
+        if teaching is not None:
+            teaching.on(self.accelerator.device, precision)
         self.names = {id(p): n for n, p in self.model.named_parameters()}
         self.started = time.monotonic()
         self.is_main = self.accelerator.is_main_process
@@ -109,6 +116,10 @@ class Run:
     def has_phonemes(self) -> bool:
         """Whether crops come with phonemes."""
         return self._tracks.phonemes is not None
+
+    def teacher_of(self, stage: StageConfig) -> Teacher | None:
+        """Who has something to say in a stage; None where no codes are trained, or nobody has."""
+        return self.teaching.teacher if self.teaching is not None and stage.taught else None
 
     def speaker_table(self) -> list[Speaker]:
         """What a checkpoint says of each speaker: name, gender, minutes and, where pitch is tracked

@@ -26,9 +26,9 @@ LOG_EVERY = 50
 """Steps between two lines of the log."""
 SHOWN = ("nats", "mel", "pitch", "perplexity", "samples/s")
 """Figures that stand behind the progress bar."""
-SCALE_CROPS = 64
-"""Crops, at least, from which the full scale of each sub-band is measured."""
-SCALE_STEP = 10**9
+FITTING_CROPS = 64
+"""Crops, at least, from which the full scale of each sub-band, and a teacher's, is measured."""
+FITTING_STEP = 10**9
 """Their first step: beyond the last of any stage, so they are no training batches."""
 
 
@@ -51,8 +51,12 @@ class StageRun:
                 "train the stage 'codes' there first"
             )
         model.to(run.accelerator.device)
+        self.teacher = run.teacher_of(stage)
         if self.with_decoder:
             self._fit_scale()
+        if self.teacher is not None:
+            with run.accelerator.autocast():
+                self.teacher.fit(model.target_mel(self._fitting_crops()))
         self.parameters = trained_parameters(model, stage, run.has_phonemes)
         average = WeightAverage(model, stage.ema_decay)
         optimizer = adam(self.parameters, config.training.weight_decay)
@@ -73,12 +77,17 @@ class StageRun:
         """Full scale of the sub-bands, once: a decoder that is trained already keeps its own."""
         decoder = self.run.model.decoder
         if bool((decoder.scale == 1).all()):
-            # The same crops in every process, and as many however many processes there are.
-            batch = self.stage.batch * self.run.accelerator.num_processes
-            crops = self.run.crops(self.stage, "train", self.run.options.seed, batch)
-            steps = range(SCALE_STEP, SCALE_STEP + math.ceil(SCALE_CROPS / batch))
-            waves = [to_batch(self.run, crops.batch_at(step)).wave for step in steps]
-            decoder.fit_scale(torch.cat(waves))
+            decoder.fit_scale(self._fitting_crops())
+
+    def _fitting_crops(self) -> torch.Tensor:
+        """Crops [B, T] that are none of the training's, to measure speech by.
+
+        They are the same in every process, and as many however many processes there are.
+        """
+        batch = self.stage.batch * self.run.accelerator.num_processes
+        crops = self.run.crops(self.stage, "train", self.run.options.seed, batch)
+        steps = range(FITTING_STEP, FITTING_STEP + math.ceil(FITTING_CROPS / batch))
+        return torch.cat([to_batch(self.run, crops.batch_at(step)).wave for step in steps])
 
     @property
     def done(self) -> bool:
@@ -98,6 +107,7 @@ class StageRun:
                 window=self.window,
                 freeze_codes=self.frozen,
                 with_decoder=self.with_decoder,
+                teacher=self.teacher,
             )
             loss = total_loss(run.config, stage, losses)
         run.accelerator.backward(loss)
@@ -153,7 +163,8 @@ class StageRun:
         try:
             with self.parts.average.applied(run.model):
                 table, trained = run.speaker_table(), self.position.trained
-                save_checkpoint(run.model, table, out / MODEL_FOLDER, trained)
+                teacher = self.position.teacher
+                save_checkpoint(run.model, table, out / MODEL_FOLDER, trained, teacher)
             save_state(out, self.position, self.parts)
         except (OSError, SafetensorError) as error:
             raise InputError(

@@ -17,8 +17,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from vqspeech.checkpoint.teacher import TaughtBy
+from vqspeech.config.tables import build
 from vqspeech.errors import InputError
 from vqspeech.files import reason, whole_path
+from vqspeech.nn.vqvae import TRAINING_ONLY
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.watch import CodeUsage
 
@@ -31,7 +34,7 @@ class Position:
     """Where a run stands.
 
     stage, and steps done in it; updates in its average; seconds of training in it; before: steps
-    done in earlier stages, by their names.
+    done in earlier stages, by their names. teacher: who taught its codes.
     """
 
     stage: str
@@ -39,6 +42,7 @@ class Position:
     average_updates: int = 0
     seconds: float = 0.0
     before: dict[str, int] = field(default_factory=dict)
+    teacher: TaughtBy | None = None
 
     def __post_init__(self):
         counts = (self.step, self.average_updates, *self.before.values())
@@ -106,7 +110,10 @@ def load_position(folder: Path) -> Position | None:
     if not (folder / STATE_FILE).exists():
         return None
     with _opened(folder) as file:
-        return Position(**json.loads((file.metadata() or {})["position"]))
+        table = json.loads((file.metadata() or {})["position"])
+        teacher = table.pop("teacher", None)  # states of the first runs do not say
+        taught = None if teacher is None else build(TaughtBy, teacher, "teacher")
+        return Position(**table, teacher=taught)
 
 
 def require_same_speakers(folder: Path, speakers: list[str]) -> None:
@@ -125,13 +132,19 @@ def load_weights(
 ) -> None:
     """Weights of the run in `folder` into `model`: as they stood, or as a stage hands them on.
 
-    Raises InputError if they are damaged, of another shape, or for other `speakers`.
+    What only codes need in training is left out where `model` has none of it. Raises InputError if
+    they are damaged, of another shape, or for other `speakers`.
     """
     require_same_speakers(folder, speakers)
     with _opened(folder) as file:
-        keys = list(file.keys())
+        keys, own = list(file.keys()), model.state_dict()
         for part in ("model.", "average.") if averaged else ("model.",):
-            found = {key[len(part) :]: file.get_tensor(key) for key in keys if key.startswith(part)}
+            names = [key[len(part) :] for key in keys if key.startswith(part)]
+            found = {
+                name: file.get_tensor(part + name)
+                for name in names
+                if name in own or not name.startswith(TRAINING_ONLY)
+            }
             model.load_state_dict(found, strict=part == "model.")
 
 

@@ -29,8 +29,9 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
     for step in range(BATCHES):
         batch = to_batch(run, crops.batch_at(step))
         with run.accelerator.autocast():
-            losses = model(batch, window=window, with_decoder=stage.name != "codes")
-            terms = ("mel", "cepstra", "pitch", "phonemes", "nats")
+            with_decoder, teacher = stage.name != "codes", run.teacher_of(stage)
+            losses = model(batch, window=window, with_decoder=with_decoder, teacher=teacher)
+            terms = ("mel", "cepstra", "pitch", "phonemes", "perceptual", "states", "nats")
             found = {name: getattr(losses, name) for name in terms}
             if losses.nats is not None:
                 bands = run.config.decoder.bands

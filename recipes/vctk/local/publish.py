@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from vqspeech.checkpoint.location import CARD_FILE
-from vqspeech.checkpoint.model import check_replaceable, load_checkpoint
+from vqspeech.checkpoint.model import Packing, check_replaceable, load_checkpoint
 from vqspeech.checkpoint.model import save_checkpoint as save
 from vqspeech.errors import InputError
 from vqspeech.files import replace_folder
@@ -61,7 +61,8 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
     check_replaceable(out)
     partial = out.with_name(f".{out.name}.new")
     shutil.rmtree(partial, ignore_errors=True)
-    save(model, about.speakers, partial, about.trained, card, torch.float16)
+    packing = Packing(card, torch.float16)
+    save(model, about.speakers, partial, about.trained, about.teacher, packing)
     rounded = load_checkpoint(partial).model  # what is published can be loaded
     if (folder / PRIOR_FILE).exists():
         _publish_prior(folder, model, partial, rounded)

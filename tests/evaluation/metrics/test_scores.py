@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from vqspeech.evaluation.metrics import recognisers
 from vqspeech.evaluation.metrics import scores as metrics
 from vqspeech.evaluation.metrics.estoi import estoi
 from vqspeech.evaluation.metrics.mel import mel_distance
@@ -99,6 +100,20 @@ def test_without_a_transcript_words_are_only_compared_with_the_original(voice, m
     assert scores["words_kept"] == 100
 
 
+def test_each_recogniser_has_figures_of_its_own(voice, whisper, monkeypatch):
+    monkeypatch.setattr(metrics.words, "recognise", lambda samples: ["a"])
+    whisper.says = lambda samples: "A, b." if np.array_equal(samples, voice) else "A x b"
+    one, both = (recognisers.choose(n, whisper.folder)[0] for n in (["whisper"], None))
+    scores = score(voice, noisy(voice, 0.1), "A b", ("words",), one)
+    assert scores["whisper_words_right"] == scores["whisper_words_kept"] == 100
+    assert scores["whisper_word_error"] == 50
+    assert (scores["words"], scores["whisper_kept"]) == (2, 2)
+    assert not {"words_right", "words_kept", "kept"} & set(scores)
+    more = score(voice, noisy(voice, 0.1), "A b", ("words",), both)
+    assert more == scores | {"words_right": 50, "word_error": 50, "words_kept": 100, "kept": 1}
+    assert len(whisper.asked) == 4, "each signal is heard once by each"
+
+
 @pytest.mark.parametrize("samples", [0, 1, 3999, 16_000])
 def test_silent_and_short_originals_are_nan_in_everything(samples):
     scores = score(np.zeros(samples, np.float32), np.ones(samples, np.float32))
@@ -117,8 +132,9 @@ def test_a_broken_decoder_ends_in_figures_not_in_an_error(voice, fault):
     assert scores["voicing_agreement"] < 80
 
 
-def test_every_metric_of_the_table_is_computed(voice):
+def test_every_metric_of_the_table_is_computed(voice, whisper):
     voice = voice[:16_000]
-    scores = score(voice, noisy(voice, 0.01), "a word")
+    hearing, _ = recognisers.choose(None, whisper.folder)
+    scores = score(voice, noisy(voice, 0.01), "a word", recognisers=hearing)
     assert {metric.name for metric in METRICS} <= set(scores)
     assert {metric.weight for metric in METRICS if metric.weight} <= set(scores)

@@ -6,6 +6,7 @@ never an arbitrary number; averages skip it and say so.
 """
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from vqspeech.evaluation.metrics import f0, networks, words
 from vqspeech.evaluation.metrics.estoi import estoi
 from vqspeech.evaluation.metrics.mel import mel_distance
 from vqspeech.evaluation.metrics.pesq import pesq_wb
+from vqspeech.evaluation.metrics.recognisers import Recogniser
 from vqspeech.evaluation.metrics.signals import match
 from vqspeech.evaluation.metrics.table import GROUPS, METRICS, NAN
 from vqspeech.evaluation.metrics.visqol import visqol
@@ -26,18 +28,37 @@ class Signal:
 
     def __init__(self, samples: np.ndarray):
         self.samples = np.asarray(samples, np.float32)
+        self._heard: dict[Recogniser, list[str]] = {}
 
     @functools.cached_property
     def pitch(self) -> pitch.PitchTrack:
         return pitch.track(self.samples)
 
-    @functools.cached_property
-    def heard(self) -> list[str]:
-        return words.recognise(self.samples)
+    def heard(self, recogniser: Recogniser) -> list[str]:
+        if recogniser not in self._heard:
+            self._heard[recogniser] = recogniser.hear(self.samples)
+        return self._heard[recogniser]
 
     @functools.cached_property
     def voice(self) -> np.ndarray | None:
         return networks.voice_embedding(self.samples)
+
+
+POCKETSPHINX = (Recogniser(),)
+
+
+def word_scores(
+    reference: Signal,
+    decoded: Signal,
+    transcript: str | None,
+    recognisers: Sequence[Recogniser] = POCKETSPHINX,
+) -> dict[str, float]:
+    """What each recogniser hears in both, and what was said: `words.word_scores` of all of them."""
+    found = {}
+    for one in recognisers:
+        heard = (reference.heard(one), decoded.heard(one))
+        found |= words.word_scores(transcript, *heard, one.prefix)
+    return found
 
 
 def score(
@@ -45,6 +66,7 @@ def score(
     decoded: np.ndarray | None,
     transcript: str | None = None,
     groups: tuple[str, ...] = GROUPS,
+    recognisers: Sequence[Recogniser] = POCKETSPHINX,
 ) -> dict[str, float]:
     """All metrics of `groups` for one utterance: a dict of metric name to value (NaN: undefined).
 
@@ -54,6 +76,7 @@ def score(
             against itself.
         transcript: what was said, for `words_right` and `word_error`.
         groups: which of GROUPS to compute.
+        recognisers: who hears the words; the rows of others are not computed.
 
     The dict also holds `delay_ms`, removed from the decoded signal, and the word counts that
     averages are weighted by. Raises InputError if a package of the `eval` extra is missing.
@@ -69,7 +92,7 @@ def score(
     a, b = reference.samples, matched.samples
     scorers = {
         "dnsmos": lambda: networks.dnsmos(b),
-        "words": lambda: words.word_scores(transcript, reference.heard, matched.heard),
+        "words": lambda: word_scores(reference, matched, transcript, recognisers),
         "speaker": lambda: {
             "speaker_similarity": networks.speaker_similarity(reference.voice, matched.voice)
         },

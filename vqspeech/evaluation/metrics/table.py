@@ -17,13 +17,27 @@ class Metric:
     weight: str | None = None
 
 
+WHISPER = "whisper_"
+"""What names of figures begin with that Whisper heard; those of pocketsphinx begin with nothing."""
+
+
+def _words(prefix: str, whom: str) -> tuple[Metric, ...]:
+    """The figures of one recogniser (`recognisers.Recogniser`), whom `whom` names."""
+    right, kept = f"{prefix}words_right", f"{prefix}words_kept"
+    heard = f"words right{whom}, % of those heard in the original"
+    return (
+        Metric(right, f"words right{whom}, % of the transcript", "words", 1, weight="words"),
+        Metric(f"{prefix}word_error", f"word error rate{whom}, %", "words", 1, False, "words"),
+        Metric(kept, heard, "words", 1, True, f"{prefix}kept"),
+    )
+
+
 METRICS = (
     Metric("dnsmos_ovrl", "DNSMOS OVRL", "dnsmos"),
     Metric("dnsmos_sig", "DNSMOS SIG", "dnsmos"),
     Metric("dnsmos_bak", "DNSMOS BAK", "dnsmos"),
-    Metric("words_right", "words right, % of the transcript", "words", 1, weight="words"),
-    Metric("word_error", "word error rate, %", "words", 1, False, "words"),
-    Metric("words_kept", "words right, % of those heard in the original", "words", 1, True, "kept"),
+    *_words("", ""),
+    *_words(WHISPER, " (Whisper)"),
     Metric("speaker_similarity", "speaker similarity", "speaker"),
     Metric("f0_correlation", "F0 correlation", "f0"),
     Metric("voicing_agreement", "voicing agreement, %", "f0", 1),
@@ -47,7 +61,7 @@ GROUPS = tuple(dict.fromkeys(metric.group for metric in METRICS))
 
 MODULES = {
     "dnsmos": ("onnxruntime", "speechmos"),
-    "words": ("pocketsphinx",),
+    "words": (),
     "speaker": ("resemblyzer", "webrtcvad"),
     "f0": (),
     "mel": (),
@@ -55,4 +69,4 @@ MODULES = {
     "pesq": ("pesq",),
     "visqol": ("ai_edge_litert", "visqol"),
 }
-"""What each group imports beyond the package's own requirements."""
+"""What each group imports beyond the package's own requirements; recognisers say it themselves."""

@@ -80,14 +80,19 @@ def word_error(reference: list[str], heard: list[str]) -> float:
     return 100 * align(reference, heard)[1] / len(reference) if reference else float("nan")
 
 
-def word_scores(transcript: str | None, original: list[str], heard: list[str]) -> dict[str, float]:
+def word_scores(
+    transcript: str | None, original: list[str], heard: list[str], prefix: str = ""
+) -> dict[str, float]:
     """What was `heard` in a decoding against its transcript and what was heard in the original:
-    `words_right`, `word_error`, `words_kept`, and `words` and `kept`, which they weigh by."""
+    `words_right`, `word_error`, `words_kept`, and `words` and `kept`, which they weigh by.
+
+    prefix: of all names but `words`, for another recogniser than pocketsphinx.
+    """
     said = normalise(transcript or "")
-    return {
+    found: dict[str, float] = {
         "words_right": words_right(said, heard),
         "word_error": word_error(said, heard),
         "words_kept": words_right(original, heard),
-        "words": len(said),
         "kept": len(original),
     }
+    return {"words": len(said)} | {prefix + name: value for name, value in found.items()}
