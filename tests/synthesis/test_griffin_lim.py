@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 import torch
 
+from vqspeech.config.model import PostFilterConfig
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.synthesis.griffin_lim import between_frames, griffin_lim, mel_to_magnitude
+from vqspeech.synthesis.postfilter import postfilter
 
 
 def harmonic(seconds=1.0, pitch=200.0):
@@ -45,3 +48,12 @@ def test_interpolation_is_exact_for_lines():
     mel = np.tile(np.arange(10, dtype=np.float32), (80, 1))
     inner = between_frames(mel)[:, 2:-2]
     np.testing.assert_allclose(inner, np.broadcast_to(np.arange(1.5, 8), inner.shape))
+
+
+@pytest.mark.parametrize("value", [564.0, np.inf, -np.inf, np.nan])
+def test_what_no_sound_has_gives_finite_samples(value):
+    """As a model may say that has just begun to be trained."""
+    mel = log_mel(harmonic(0.3))
+    mel[3, 4:9] = value
+    assert np.isfinite(griffin_lim(mel)).all()
+    assert np.isfinite(postfilter(harmonic(0.3), mel, PostFilterConfig())).all()
