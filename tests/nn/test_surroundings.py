@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech import Codec
+from vqspeech import Codec, Codes
 from vqspeech.nn.surroundings import one_thread, plain_constants, threads, undisturbed
 
 
@@ -97,6 +97,16 @@ def test_any_number_of_threads_gives_the_same(model, plain, count):
     with setting(torch.set_num_threads, count, torch.get_num_threads()):
         assert everything(model) == plain
         assert torch.get_num_threads() == count
+
+
+def test_products_as_large_as_the_shipped_models_are_rounded_as_one_thread_does():
+    codec, found = Codec.from_pretrained(device="cpu"), set()
+    codes = Codes(np.arange(40, dtype=np.uint16) * 25, 40 * codec.hop - 7, codec.hop)
+    for count in (1, 2, 4):
+        with setting(torch.set_num_threads, count, torch.get_num_threads()):
+            made = [codec.decode(codes, "libri-19"), codec.decode(codes, "libri-27", preview=True)]
+            found.add(b"".join(wave.tobytes() for wave in made))
+    assert len(found) == 1
 
 
 def test_a_codec_is_used_by_many_threads(model, plain):

@@ -1,10 +1,12 @@
 """Kernels on disk: kept, not run where damaged, stale or others' business, and done without."""
 
+import contextlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +26,7 @@ def double(x):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Where kernels are kept, and the only place for them."""
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(kernel_folders, "IN_PACKAGE", tmp_path / "none" / "x")
+    monkeypatch.setattr(kernel_folders, "_folders", lambda: iter([tmp_path / "kernels"]))
     monkeypatch.setattr(compilation, "_announced", [])
     return next(kernel_folders.writable())
 
@@ -125,23 +126,28 @@ def test_a_full_disk_costs_a_compilation(folder, monkeypatch):
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs another user to be")
 @pytest.mark.parametrize("home", [None, "/nonexistent", "/proc"])
 def test_a_user_without_name_or_home_has_a_folder_of_its_own(tmp_path, home):
-    text = (
-        "import os; os.setgroups([]); os.setgid(54321); os.setuid(54321)\n"
-        "from vqspeech.sampling.kernel_folders import writable\n"
-        "print(next(writable()))"
-    )
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     temporary.chmod(0o777)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(folder.stat().st_mode | 0o011)
-    known = {"TMPDIR": str(temporary), "PYTHONPATH": str(Path(__file__).parents[2])}
-    known |= {"PATH": os.environ["PATH"]} | ({} if home is None else {"HOME": home})
-    done = subprocess.run(
-        [sys.executable, "-c", text], env=known, cwd=temporary, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == str(temporary / "vqspeech-kernels-54321"), done.stderr
-    assert [path.name for path in temporary.iterdir()] == ["vqspeech-kernels-54321"]
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(BaseException):
+            os.chdir(temporary)
+            os.setgroups([])
+            os.setgid(54321)
+            os.setuid(54321)
+            for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
+                os.environ.pop(name, None)
+            os.environ |= {"TMPDIR": str(temporary)} | ({} if home is None else {"HOME": home})
+            tempfile.tempdir = None
+            next(kernel_folders.writable())
+        os._exit(0)
+    os.waitpid(child, 0)
+    (made,) = temporary.iterdir()  # and no folder of the name "~"
+    assert made.name == "vqspeech-kernels-54321"
+    assert made.stat().st_uid == 54321 and stat.S_IMODE(made.stat().st_mode) == 0o700
 
 
 def test_kernels_from_a_zip_archive(tmp_path):

@@ -3,10 +3,13 @@ import warnings
 
 import librosa
 import numpy as np
+import pytest
 import torch
 
+from vqspeech.config.model import PostFilterConfig
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.synthesis.griffin_lim import between_frames, griffin_lim, mel_to_magnitude
+from vqspeech.synthesis.postfilter import postfilter
 
 
 def harmonic(seconds=1.0, pitch=200.0):
@@ -64,3 +67,12 @@ def test_librosa_1_takes_the_seed_by_another_name(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.array_equal(griffin_lim(shape, 3), before)
+
+
+@pytest.mark.parametrize("value", [564.0, np.inf, -np.inf, np.nan])
+def test_what_no_sound_has_gives_finite_samples(value):
+    """As a model may say that has just begun to be trained."""
+    mel = log_mel(harmonic(0.3))
+    mel[3, 4:9] = value
+    assert np.isfinite(griffin_lim(mel)).all()
+    assert np.isfinite(postfilter(harmonic(0.3), mel, PostFilterConfig())).all()

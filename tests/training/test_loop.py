@@ -314,9 +314,36 @@ def test_loss_that_is_not_finite(runs, config, monkeypatch):
     monkeypatch.setattr(
         "vqspeech.training.stage.total_loss", lambda config, stage, losses: losses.mel * np.nan
     )
-    match = "not finite at step 3 of stage codes: lower its learning_rate and go on from the last"
+    match = (
+        "the loss is not finite at step 3 of stage codes: lower its learning_rate and go on with"
+    )
     refused(runs, config, match, resume=True, save_minutes=1e-9)
     assert (out / STATE_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("where", ["model", "average", "a codebook's statistics"])
+def test_weights_that_are_not_finite_reach_no_checkpoint(runs, config, monkeypatch, where):
+    runs.stop_after(3)
+    out = runs.train(config, stages=["codes"])
+    runs.go_on()
+    before, model = (out / STATE_FILE).read_bytes(), Runs.weights(out)
+    save = StageRun.save
+
+    def spoilt(stage):
+        parts = {
+            "model": stage.run.model.conditioning.stem.linear.bias,
+            "average": stage.parts.average.weights["speakers.weight"],
+            "a codebook's statistics": stage.run.model.quantizer.books[0].sums,
+        }
+        with torch.no_grad():
+            parts[where].view(-1)[0] = np.inf
+        save(stage)
+
+    monkeypatch.setattr(StageRun, "save", spoilt)
+    match = "weights are not finite at step .* of stage codes: lower its learning_rate"
+    refused(runs, config, match, resume=True, save_minutes=1e-9)
+    assert (out / STATE_FILE).read_bytes() == before
+    assert not differences(Runs.weights(out), model)
 
 
 def test_checkpoint_that_cannot_be_written(runs, config, monkeypatch):
