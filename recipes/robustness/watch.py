@@ -132,8 +132,14 @@ class Watched:
 
 
 def _resident_mebibytes(pid: int | None) -> float:
+    """Resident memory of a process and of its children, now."""
     try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            pids = [pid, *file.read().split()]
+        pages = 0
+        for one in pids:
+            with open(f"/proc/{one}/statm") as file:
+                pages += int(file.read().split()[1])
     except (OSError, IndexError):
         return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE
