@@ -33,9 +33,7 @@ def _starts(data: bytes) -> Iterator[int]:
         yield from (4, 8, 16, 24, 64, 128, 512, 1024, len(data) // 2)
 
 
-def _chunks(
-    data: bytes, at: int, name: int, width: int, order, align: int
-) -> Iterator[int]:
+def _chunks(data: bytes, at: int, name: int, width: int, order, align: int) -> Iterator[int]:
     """Chunks of `name` bytes of name and `width` of size, which W64 counts with its header."""
     while at + name + width <= len(data):
         yield at

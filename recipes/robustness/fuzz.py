@@ -20,6 +20,7 @@ from dataclasses import astuple, fields, replace
 from itertools import islice
 from pathlib import Path
 
+from folder import run_folder
 from sounds import kept_sounds
 from victim import READ, REFUSED, Outcome, Task, mutant_of
 from watch import Watched
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--workers", type=int, default=2, help="processes of one thread each (default: 2)")
     add("--out", type=Path, required=True, help="folder of the run")
     add("--processes", type=int, default=0, help="how many go through the whole program too")
+    add("--folder", type=int, default=0, help="how many are encoded as a folder at the end")
     add("--model", help="folder of a model (default: the shipped one)")
     add("--only", type=int, help="this one file, kept as OUT/N.EXTENSION")
     args = parser.parse_args(arguments)
@@ -57,11 +59,15 @@ def main(arguments: list[str] | None = None) -> int:
         found[outcome.number] = outcome
         if outcome.verdict not in (READ, REFUSED):
             _keep(task, outcome, sounds)
-    outcomes = [outcome for number, outcome in found.items() if number < args.files]
+    outcomes = [found[number] for number in sorted(found) if number < args.files]
     report = table(outcomes, len(sounds))
+    fault = run_folder(task, outcomes[: args.folder], sounds) if args.folder else ""
+    if args.folder:
+        report += f"\n\nencode of a folder of {args.folder} of them: {fault or 'as one by one'}"
     (args.out / "report.txt").write_text(report + "\n")
     print(report)
-    return int(any(outcome.verdict not in (READ, REFUSED) for outcome in outcomes))
+    failed = any(outcome.verdict not in (READ, REFUSED) for outcome in outcomes)
+    return int(failed or bool(fault))
 
 
 def _run(task: Task, numbers: list[int], workers: int, real: frozenset[int]) -> Iterator[Outcome]:

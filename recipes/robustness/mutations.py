@@ -1,4 +1,4 @@
-"""Ways to damage a file: each a function of a random generator and a sound that gives its new bytes.
+"""Ways to damage a file: each a function of a random generator and a sound, to new bytes.
 
 They aim at what readers trust: headers, sizes, the order of chunks. `mutant` puts one to three
 of them together, with an extension that may lie.

@@ -121,7 +121,7 @@ def voice(seconds: float, rate: int, channels: int) -> np.ndarray:
     return (0.15 * tones[:, None] + 0.01 * noise).astype("f4")
 
 
-def _written(rate: int, channels: int, container: str, subtype: str, endian: str) -> bytes:
+def written(rate: int, channels: int, container: str, subtype: str, endian: str) -> bytes:
     """A file's bytes. Raises soundfile's error where the three do not go together."""
     seconds = min(LONGEST_SECONDS, LARGEST_BYTES / (4 * rate * channels))
     buffer = io.BytesIO()
@@ -141,7 +141,7 @@ def _of_libsndfile() -> Iterator[Sound]:
                 turn += 1
                 for rate, channels in SHAPES[turn % len(SHAPES) :] + SHAPES[: turn % len(SHAPES)]:
                     try:
-                        data = _written(rate, channels, container, subtype, endian)
+                        data = written(rate, channels, container, subtype, endian)
                         with soundfile.SoundFile(io.BytesIO(data)) as file:
                             shape = file.samplerate, file.channels
                     except (soundfile.LibsndfileError, ValueError, TypeError):
@@ -154,19 +154,23 @@ def _of_libsndfile() -> Iterator[Sound]:
 def _of_streams() -> Iterator[Sound]:
     """Headers of 16-bit samples as programs leave them that write into a pipe."""
     for container, places in STREAMED.items():
-        data = _written(16_000, 1, container, "PCM_16", "FILE")
+        data = written(16_000, 1, container, "PCM_16", "FILE")
         for size in STREAMED_SIZES:
             changed = bytearray(data)
             for offset, width, order in places:
                 changed[offset : offset + width] = size.to_bytes(width, order)
-            yield Sound(container, SUFFIXES.get(container, container.lower()), bytes(changed), 16_000, 1)
+            yield Sound(
+                container, SUFFIXES.get(container, container.lower()), bytes(changed), 16_000, 1
+            )
 
 
 def _of_programs() -> Iterator[Sound]:
     noise = np.random.default_rng(0)
     for suffix, (magic, head, size, rate) in AMR.items():
-        yield Sound("AMR", suffix, magic + b"".join(head + noise.bytes(size) for _ in range(12)), rate, 1)
-    plain = _written(16_000, 1, "WAV", "PCM_16", "FILE")
+        yield Sound(
+            "AMR", suffix, magic + b"".join(head + noise.bytes(size) for _ in range(12)), rate, 1
+        )
+    plain = written(16_000, 1, "WAV", "PCM_16", "FILE")
     for program, suffix, container, options in PIPED:
         if shutil.which(program):
             begin = "ffmpeg -v error -i -" if program == "ffmpeg" else "sox -V1 -t wav -"

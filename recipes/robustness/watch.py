@@ -4,22 +4,27 @@ file that it was at, and another takes its place."""
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from sounds import kept_sounds
-from victim import MEBIBYTE, SLOWEST_START_SECONDS, Outcome, Task, mutant_of, serve
+from victim import MEBIBYTE, SLOWEST_START_SECONDS, Outcome, Task, mutant_of, running_seconds, serve
 
-MAX_SECONDS = 10.0
-MAX_MEBIBYTES = 1.5e9 / MEBIBYTE
 LOOK_SECONDS = 0.1
 FILES_A_PROCESS = 5_000
 """Then a fresh one takes over, so that no process's own history is tested."""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one file: seconds (`running_seconds`); resident memory in MiB, interpreter and model included."""
+
+    seconds: float = 10.0
+    mebibytes: float = 1.5e9 / MEBIBYTE
 
 
 @dataclass
@@ -37,8 +42,15 @@ class _Worker:
 class Watched:
     """A pool of `workers` processes that encode; see `outcomes`."""
 
-    def __init__(self, task: Task, workers: int, real: frozenset[int]):
-        self.task, self.real = task, real
+    def __init__(
+        self,
+        task: Task,
+        workers: int,
+        real: frozenset[int] = frozenset(),
+        target: Callable[..., None] = serve,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
+    ):
+        self.task, self.real, self.target, self.limits = task, real, target, limits
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(prefix="vqspeech-fuzz-", dir=memory))
         os.environ.update(dict.fromkeys(THREADS, "1"))
@@ -57,7 +69,7 @@ class Watched:
         context = get_context("spawn")
         link, end = context.Pipe()
         task = replace(self.task, scratch=scratch)
-        process = context.Process(target=serve, args=(task, end, self.real), daemon=False)
+        process = context.Process(target=self.target, args=(task, end, self.real), daemon=False)
         process.start()
         end.close()
         worker = _Worker(process, link, scratch, left or [])
@@ -94,10 +106,10 @@ class Watched:
             yield self._put_away(worker, f"crash: exit status {worker.process.exitcode}")
             return
         if isinstance(message, int):
-            worker.began = time.monotonic()
+            worker.began = running_seconds(worker.process.pid)
             return
         worker.left, worker.began, worker.done = worker.left[1:], None, worker.done + 1
-        if message.mebibytes > MAX_MEBIBYTES:
+        if message.mebibytes > self.limits.mebibytes:
             message = replace(message, verdict=f"memory: {message.mebibytes} MiB")
         yield message
 
@@ -106,20 +118,20 @@ class Watched:
         if worker.began is None:
             return ""
         real = worker.left[0] in self.real
-        limit = MAX_SECONDS + (SLOWEST_START_SECONDS if real else 0)
-        seconds = time.monotonic() - worker.began
+        limit = self.limits.seconds + (SLOWEST_START_SECONDS if real else 0)
+        seconds = running_seconds(worker.process.pid) - worker.began
         if seconds > limit:
             return f"hang: {seconds:.1f} s"
         size = _resident_mebibytes(worker.process.pid)
-        return f"memory: {size:.0f} MiB" if size > MAX_MEBIBYTES else ""
+        return f"memory: {size:.0f} MiB" if size > self.limits.mebibytes else ""
 
     def _put_away(self, worker: _Worker, fault: str) -> Outcome:
-        number, began = worker.left[0], worker.began or time.monotonic()
+        number, now = worker.left[0], running_seconds(worker.process.pid)
+        seconds = max(0.0, now - worker.began) if worker.began else 0.0
         size = round(_resident_mebibytes(worker.process.pid))
         worker.process.kill()
         self._replace(worker, worker.left[1:])
         file = mutant_of(self.task, number, kept_sounds(self.task.out / "sounds"))
-        seconds = time.monotonic() - began
         return Outcome(number, file.container, file.mutation, fault, "", seconds, size)
 
     def _replace(self, worker: _Worker, left: list[int] | None = None) -> None:
