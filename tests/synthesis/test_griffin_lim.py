@@ -1,3 +1,7 @@
+import inspect
+import warnings
+
+import librosa
 import numpy as np
 import torch
 
@@ -45,3 +49,18 @@ def test_interpolation_is_exact_for_lines():
     mel = np.tile(np.arange(10, dtype=np.float32), (80, 1))
     inner = between_frames(mel)[:, 2:-2]
     np.testing.assert_allclose(inner, np.broadcast_to(np.arange(1.5, 8), inner.shape))
+
+
+def test_librosa_1_takes_the_seed_by_another_name(monkeypatch):
+    """`random_state` became `rng`: the same numbers, and no warning."""
+    shape, own = log_mel(harmonic(0.2)), librosa.griffinlim
+    keep = "rng" if "rng" in inspect.signature(own).parameters else "random_state"
+
+    def renamed(magnitude, *, rng, **others):
+        return own(magnitude, **others, **{keep: rng})
+
+    before = griffin_lim(shape, 3)
+    monkeypatch.setattr(librosa, "griffinlim", renamed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(griffin_lim(shape, 3), before)

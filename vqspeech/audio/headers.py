@@ -1,106 +1,192 @@
 """Sizes that audio headers declare, checked against the real size of the file.
 
-libsndfile shortens a cut-off WAV, AIFF, AU or W64 file to what is there and says nothing; a codec
-that did the same would lose the end of a recording unnoticed. FLAC needs no help: its decoder
-fails. Ogg has no length in its header, so a cut Ogg file is simply a shorter one.
+libsndfile shortens a cut-off WAV, AIFF, AU, W64 or CAF file to what is there and says nothing; a
+codec that did the same would lose the end of a recording unnoticed. But a program that writes into
+a pipe cannot know the size beforehand: it leaves 0, or the most that the field holds, rounded down
+to whole blocks. Such a file is as long as it is.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
-
-STREAMED_SIZES = (0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000)
-"""Data sizes that programs write into a WAV header when they cannot know it (ffmpeg, arecord, sox
-into a pipe): the file is as long as it is."""
 
 MAX_CHUNKS = 10_000
 """Chunks looked at before the data chunk; a file with more of them is not a recording."""
 
+OPEN_SIZES = (
+    range(0x7EFF0000, 0x7F010000),  # AIFF by sox: 0x7f000000
+    range(0x7FFE0000, 0x80020000),  # sox, arecord, mpv, espeak: around 2 GiB
+    range(0xFFFE0000, 1 << 32),  # ffmpeg, lame: -1
+)
+"""32-bit sizes that stand for "not known": blocks may have up to 65,535 bytes."""
+
+MAX_SIZE = {"<I": (1 << 32) - 1, ">I": (1 << 32) - 1, "<Q": 1 << 62, ">Q": 1 << 62}
+"""The most bytes that a size field can be made to say."""
+
+W64_ID = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+_W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+
 
 @dataclass(frozen=True)
-class SizeCheck:
-    """What a header says: bytes `missing` at the end; `empty` if it declares no samples.
+class SizeField:
+    """Where a header declares a size: at `offset`, as struct's `format`, `added` to the samples'
+    bytes."""
 
-    `patch` is (offset, bytes) that makes the header of a streamed WAV readable to libsndfile, or
-    None.
+    offset: int
+    format: str
+    added: int
+
+
+@dataclass(frozen=True)
+class Container:
+    """Where the samples of a WAV, RF64, AIFF, AU, W64 or CAF file are.
+
+    data: offset of the first byte. size: bytes of samples declared; None where a streaming writer
+    has left it open. fields: what must be written for libsndfile to find `size` bytes.
     """
 
-    missing: int = 0
-    empty: bool = False
-    patch: tuple[int, bytes] | None = None
+    data: int
+    size: int | None
+    fields: tuple[SizeField, ...] = ()
+
+    def missing(self, stop: int) -> int:
+        """Bytes of samples declared beyond `stop`."""
+        return 0 if self.size is None else max(0, self.data + self.size - stop)
+
+    def patches(self, stop: int) -> dict[int, bytes] | None:
+        """Bytes to put into the header so that it declares all up to `stop`; None if it cannot."""
+        size = max(0, stop - self.data)
+        if any(size + field.added > MAX_SIZE[field.format] for field in self.fields):
+            return None
+        return {
+            field.offset: struct.pack(field.format, size + field.added) for field in self.fields
+        }
 
 
-def check_size(file: BinaryIO, file_size: int) -> SizeCheck:
-    """Compare the size that a WAV, RF64, AIFF, AU or W64 header declares with `file_size` bytes.
+def read_container(file: BinaryIO, start: int, stop: int) -> Container | None:
+    """The container that begins at `start` of `file` and ends by `stop`; None for any other kind,
+    and where the header ends before its samples begin.
 
-    Any other kind of file passes. `file` must be seekable; its position is left anywhere.
+    `file` must be seekable; its position is left anywhere.
     """
-    file.seek(0)
-    head = file.read(40)
+    file.seek(start)
+    head = file.read(16)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
-        return _check_riff(file, head, file_size)
-    declared = 0
+        return _riff(file, head, start, stop)
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-        declared = 8 + struct.unpack(">I", head[4:8])[0]
-    elif head[:4] == b".snd" and len(head) >= 12:
+        return _aiff(file, start, stop)
+    if head[:4] == b".snd" and len(head) >= 12:
         offset, size = struct.unpack(">II", head[4:12])
-        declared = 0 if size in STREAMED_SIZES else offset + size
-    elif head[:4] == b"riff" and len(head) >= 24:
-        declared = struct.unpack("<Q", head[16:24])[0]
-    return SizeCheck(missing=max(0, declared - file_size))
+        known = None if left_open(size) else size
+        return Container(start + offset, known, (SizeField(start + 8, ">I", 0),))
+    if head == W64_ID:
+        return _w64(file, start, stop)
+    if head[:4] == b"caff":
+        return _caf(file, start, stop)
+    return None
 
 
-def _check_riff(file: BinaryIO, head: bytes, file_size: int) -> SizeCheck:
-    order = ">" if head[:4] == b"RIFX" else "<"
-    riff_end = 8 + struct.unpack(order + "I", head[4:8])[0]
-    large_size = None
-    position = 12
+def left_open(size: int) -> bool:
+    """Whether a writer that did not know the size would write this one (32 bits)."""
+    return size == 0 or any(size in sizes for sizes in OPEN_SIZES)
+
+
+def _chunks(file: BinaryIO, start: int, stop: int, form: str) -> Iterator[tuple[bytes, int, int]]:
+    """(name, size, offset of the content) of chunks; form: struct's, of their first 8 bytes."""
     for _ in range(MAX_CHUNKS):
-        file.seek(position)
-        chunk = file.read(8)
-        if len(chunk) < 8:
-            break
-        size = struct.unpack(order + "I", chunk[4:])[0]
-        start = position + 8
-        if chunk[:4] == b"ds64":
+        if start + 8 > stop:
+            return
+        file.seek(start)
+        head = file.read(8)
+        if len(head) < 8:  # the file became shorter
+            return
+        name, size = struct.unpack(form, head)
+        start += len(head)
+        yield name, size, start
+        start += size + size % 2
+
+
+def _riff(file: BinaryIO, head: bytes, start: int, stop: int) -> Container | None:
+    order = ">" if head[:4] == b"RIFX" else "<"
+    riff_end = start + 8 + struct.unpack(order + "I", head[4:8])[0]
+    long_sizes = None
+    for name, size, content in _chunks(file, start + 12, stop, order + "4sI"):
+        if name == b"ds64":
             sizes = file.read(16)
-            large_size = struct.unpack("<QQ", sizes)[1] if len(sizes) == 16 else None
-        if chunk[:4] == b"data":
-            if head[:4] == b"RF64" and size == 0xFFFFFFFF and large_size is not None:
-                size = large_size
-            elif size in STREAMED_SIZES:
-                return SizeCheck(empty=start == file_size)
-            if size == 0:
-                # A file closed properly without samples has a RIFF size that matches; a streamed
-                # one has not.
-                streamed = start < file_size and riff_end != file_size
-                patch = (position + 4, b"\xff\xff\xff\xff") if streamed else None
-                return SizeCheck(empty=not streamed, patch=patch)
-            return SizeCheck(missing=max(0, start + size - file_size))
-        position = start + size + size % 2
-    return SizeCheck()
+            long_sizes = (content, struct.unpack("<QQ", sizes)[1]) if len(sizes) == 16 else None
+        if name != b"data":
+            continue
+        if long_sizes and head[:4] == b"RF64" and size == 0xFFFFFFFF:
+            fields = (
+                SizeField(long_sizes[0], "<Q", content - start - 8),
+                SizeField(long_sizes[0] + 8, "<Q", 0),
+            )
+            size = long_sizes[1]
+            return Container(content, None if size in (0, (1 << 64) - 1) else size, fields)
+        fields = (
+            SizeField(start + 4, order + "I", content - start - 8),
+            SizeField(content - 4, order + "I", 0),
+        )
+        if size == 0 and riff_end == stop:
+            return Container(content, 0)  # closed properly, without samples
+        opened = left_open(size) and not _chunks_fill(file, content + size, stop, order + "4sI")
+        return Container(content, None if opened else size, fields)
+    return None
 
 
-class PatchedFile:
-    """A binary file read through a few replaced header bytes; what soundfile needs and no more."""
+def _chunks_fill(file: BinaryIO, start: int, stop: int, form: str) -> bool:
+    """Whether there is nothing but chunks from `start` to `stop`: a size that looks as if it had
+    been left open is then a true one."""
+    end = start
+    for name, size, content in _chunks(file, start + start % 2, stop, form):
+        if not name.strip().isalnum():
+            return False
+        end = content + size
+    return abs(end - stop) <= 1  # with or without padding
 
-    def __init__(self, file: BinaryIO, offset: int, replacement: bytes):
-        self._file, self._offset, self._replacement = file, offset, replacement
-        file.seek(0)
 
-    def read(self, size: int = -1) -> bytes:
-        start = self._file.tell()
-        data = bytearray(self._file.read(size))
-        for i, byte in enumerate(self._replacement):
-            if 0 <= self._offset + i - start < len(data):
-                data[self._offset + i - start] = byte
-        return bytes(data)
+def _aiff(file: BinaryIO, start: int, stop: int) -> Container | None:
+    for name, size, content in _chunks(file, start + 12, stop, ">4sI"):
+        if name == b"SSND":
+            data = content + 8  # after offset and block size
+            fields = SizeField(start + 4, ">I", data - start - 8), SizeField(content - 4, ">I", 8)
+            opened = left_open(size) and not _chunks_fill(file, content + size, stop, ">4sI")
+            return Container(data, None if opened else max(0, size - 8), fields)
+    return None
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
 
-    def tell(self) -> int:
-        return self._file.tell()
+def _w64(file: BinaryIO, start: int, stop: int) -> Container | None:
+    position = start + 40
+    for _ in range(MAX_CHUNKS):
+        if position + 24 > stop:
+            break
+        file.seek(position)
+        head = file.read(24)
+        if len(head) < 24:
+            break
+        size = struct.unpack("<Q", head[16:])[0]
+        if head[:16] == _W64_DATA:
+            # Sizes count these 24 bytes; no more, or close to all that 63 bits hold, is no size.
+            known = size - 24 if 24 < size < 1 << 62 else None
+            return Container(position + 24, known, (SizeField(position + 16, "<Q", 24),))
+        position += max(24, size + -size % 8)
+    return None
 
-    def close(self) -> None:
-        self._file.close()
+
+def _caf(file: BinaryIO, start: int, stop: int) -> Container | None:
+    position = start + 8
+    for _ in range(MAX_CHUNKS):
+        if position + 12 > stop:
+            break
+        file.seek(position)
+        head = file.read(12)
+        if len(head) < 12:
+            break
+        name, size = struct.unpack(">4sQ", head)
+        if name == b"data":
+            # An edit count comes before the samples; -1 is how CAF says "not known".
+            known = size - 4 if 4 < size < 1 << 62 else None
+            return Container(position + 16, known, (SizeField(position + 4, ">Q", 4),))
+        position += 12 + size
+    return None

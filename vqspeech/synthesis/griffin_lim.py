@@ -3,7 +3,8 @@
 Griffin and Lim 1984, in librosa's accelerated form. Never shown as the codec's result.
 """
 
-from collections.abc import Iterable, Iterator
+import inspect
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -65,9 +66,16 @@ def griffin_lim(log_mel: np.ndarray, seed: int = 0) -> np.ndarray:
         hop_length=FILTER_BANK_HOP,
         win_length=WINDOW,
         n_fft=FFT,
-        random_state=np.random.default_rng(seed),
+        **_generator(librosa.griffinlim, seed),
     )
     return wave[:samples].astype(np.float32)
+
+
+def _generator(function: Callable, seed: int) -> dict[str, np.random.Generator]:
+    """The random numbers of `seed` under the name that `function` knows them by: librosa 1.0 calls
+    `rng` what was `random_state`, which 1.2 takes no more."""
+    name = "rng" if "rng" in inspect.signature(function).parameters else "random_state"
+    return {name: np.random.default_rng(seed)}
 
 
 def griffin_lim_pieces(log_mels: Iterable[np.ndarray], seed: int = 0) -> Iterator[np.ndarray]:
