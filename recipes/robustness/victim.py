@@ -66,7 +66,7 @@ class Task:
 @dataclass(frozen=True)
 class Outcome:
     """Of one file: READ, REFUSED or what went wrong; the first line that a library said, on either
-    stream; seconds, but for those in which others had the cores; the process's largest resident memory meanwhile, in MiB."""
+    stream; seconds (`running_seconds`); the process's largest resident memory meanwhile, in MiB."""
 
     number: int
     container: str

@@ -21,7 +21,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one file: seconds (`running_seconds`); resident memory in MiB, interpreter and model included."""
+    """Of one file: seconds (`running_seconds`); MiB in memory, interpreter and model included."""
 
     seconds: float = 10.0
     mebibytes: float = 1.5e9 / MEBIBYTE
@@ -48,7 +48,7 @@ class Watched:
         workers: int,
         real: frozenset[int] = frozenset(),
         target: Callable[..., None] = serve,
-        limits: Limits = Limits(),  # noqa: B008 (frozen)
+        limits: Limits = Limits(),
     ):
         self.task, self.real, self.target, self.limits = task, real, target, limits
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
