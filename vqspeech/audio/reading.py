@@ -10,7 +10,7 @@ import soxr
 
 from vqspeech.audio.level import LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE, resampled_length
-from vqspeech.audio.sounds import opened_sound
+from vqspeech.audio.sounds import no_samples, opened_sound
 from vqspeech.audio.source import Source, name_of
 from vqspeech.errors import InputError
 
@@ -43,14 +43,17 @@ def _native_blocks(
                 f"vqspeech: {name} has {sound.channels} channels, averaged to mono",
                 file=sys.stderr,
             )
-        size = round(sound.rate * block_seconds)
+        size, samples = round(sound.rate * block_seconds), 0
         for block in sound.blocks(max(1, min(size, MAX_BLOCK_VALUES // sound.channels))):
             with np.errstate(over="ignore", invalid="ignore"):
                 one = block.shape[1] == 1
                 mono = block[:, 0] if one else block.mean(axis=1, dtype=np.float32)
             if not np.isfinite(mono).all():
                 raise InputError(f"{name}: has NaN or infinite samples; export it again")
+            samples += len(mono)
             yield mono, sound.rate
+        if not samples:
+            raise no_samples(name)
 
 
 def read_blocks(

@@ -95,14 +95,9 @@ class _Parts:
         self.frames: int | None = sum(known) if len(known) == len(lengths) else None
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
-        total = 0
         for part in self._parts:
             with self._next(part) as sound:
-                for block in self._blocks(part, sound, frames):
-                    total += len(block)
-                    yield block
-        if not total:
-            raise no_samples(self._name)
+                yield from self._blocks(part, sound, frames)
 
     def _blocks(self, part: Part, sound: _Part, frames: int) -> Iterator[np.ndarray]:
         total, rate = 0, sound.samplerate
@@ -139,11 +134,7 @@ class _Parts:
     def _opened(self, part: Part) -> Iterator[_Part]:
         """A part as libsndfile opens it. Raises _NotSoundError, InputError."""
         with _Part(self._file, self._size, part) as sound:
-            if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
-                raise InputError(
-                    f"{self._name}: declares {sound.samplerate} Hz, outside {LOWEST_RATE} to "
-                    f"{HIGHEST_RATE}; its header is damaged, convert it again"
-                )
+            check_rate(self._name, sound.samplerate)
             yield sound
 
 
@@ -162,6 +153,7 @@ def opened_sound(source: Source) -> Iterator[Sound]:
                     "more, or convert it to WAV or FLAC"
                 ) from None
             sound = stack.enter_context(ffmpeg.decoded(name, file, size))
+            check_rate(name, sound.rate)
         yield sound
 
 
@@ -181,6 +173,15 @@ def _whole_parts(name: str, parts: list[Part]) -> list[Part]:
         if part.problem:
             raise cut_off(name, part.problem)
     return [part for part in parts if not part.empty]
+
+
+def check_rate(name: str, rate: int) -> None:
+    """Raise InputError unless `rate` Hz can be that of a recording."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise InputError(
+            f"{name}: declares {rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE}; its header is "
+            "damaged, convert it again"
+        )
 
 
 def no_samples(name: str) -> InputError:
