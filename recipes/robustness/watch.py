@@ -143,11 +143,20 @@ class Watched:
         worker.began, worker.done = None, 0
 
 
-def _resident_mebibytes(pid: int | None) -> float:
-    """Resident memory of a process and of its children, now."""
+def _program(pid: str) -> str:
     try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:  # it has ended
+        return ""
+
+
+def _resident_mebibytes(pid: int | None) -> float:
+    """Resident memory of a process, and of its children that have become another program, now."""
+    try:
+        program = os.readlink(f"/proc/{pid}/exe")
         with open(f"/proc/{pid}/task/{pid}/children") as file:
-            pids = [pid, *file.read().split()]
+            children = [one for one in file.read().split() if _program(one) != program]
+        pids = [str(pid), *children]
         pages = 0
         for one in pids:
             with open(f"/proc/{one}/statm") as file:

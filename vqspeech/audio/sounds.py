@@ -11,6 +11,7 @@ import soundfile
 
 from vqspeech.audio import ffmpeg
 from vqspeech.audio.parts import LENGTH_SLACK, Part, find_parts
+from vqspeech.audio.quiet import quiet_libraries
 from vqspeech.audio.source import Source, is_on_disk, name_of, opened_source
 from vqspeech.audio.splicing import Splice
 from vqspeech.errors import InputError
@@ -46,11 +47,12 @@ class _Part(soundfile.SoundFile):
         """Raises _NotSoundError, and what reading `file` raises."""
         self._splice = Splice(file, part.pieces)
         try:
-            if part.pieces == (range(size),) and is_on_disk(file):
-                os.lseek(file.fileno(), 0, os.SEEK_SET)
-                super().__init__(file.fileno(), closefd=False)  # which needs no Python to read
-            else:
-                super().__init__(self._splice)  # pyright: ignore[reportArgumentType] (no more)
+            with quiet_libraries():
+                if part.pieces == (range(size),) and is_on_disk(file):
+                    os.lseek(file.fileno(), 0, os.SEEK_SET)
+                    super().__init__(file.fileno(), closefd=False)  # which needs no Python to read
+                else:
+                    super().__init__(self._splice)  # pyright: ignore[reportArgumentType] (no more)
         except (soundfile.LibsndfileError, TypeError, ValueError):
             self._check()
             raise _NotSoundError from None
@@ -64,7 +66,8 @@ class _Part(soundfile.SoundFile):
         """The next samples, float32 [n, channels]. Raises LibsndfileError, and what reading the
         file raises."""
         try:
-            return self.read(frames, dtype="float32", always_2d=True)
+            with quiet_libraries():
+                return self.read(frames, dtype="float32", always_2d=True)
         finally:
             self._check()
 
