@@ -1,3 +1,6 @@
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 import soundfile
@@ -27,6 +30,20 @@ def last(work):
 
 def test_a_recording_is_read(recording):
     assert recording.name == "said.wav" and recording.seconds == pytest.approx(1.2)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_a_recording_of_a_phone_is_read(studio, recording, tmp_path):
+    command = ["ffmpeg", "-v", "error", "-i", tmp_path / "said.wav", tmp_path / "said.m4a"]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    assert studio.read(str(tmp_path / "said.m4a")).seconds == pytest.approx(1.2, abs=0.1)
+
+
+def test_a_recording_of_a_phone_without_ffmpeg(studio, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    (tmp_path / "said.m4a").write_bytes(b"\0\0\0\x1cftypM4A " + bytes(500))
+    with pytest.raises(InputError, match=r"^said.m4a: .* install ffmpeg"):
+        studio.read(str(tmp_path / "said.m4a"))
 
 
 @pytest.mark.parametrize(

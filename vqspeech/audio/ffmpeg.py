@@ -80,9 +80,8 @@ class Decoding:
         """Blocks of float32 [n, channels], n = `frames` but for the last. Raises InputError."""
         while data := self._read(4 * frames * self.channels):
             samples = np.frombuffer(data[: len(data) // 4 * 4], ">f4").astype(np.float32)
-            yield samples[: len(samples) // self.channels * self.channels].reshape(
-                -1, self.channels
-            )
+            whole = len(samples) // self.channels * self.channels
+            yield samples[:whole].reshape(-1, self.channels)
         if self._process.wait() != 0 or _CUT_OFF.search(self._said()):
             raise InputError(
                 f"{self._name}: is cut off or damaged (ffmpeg: {_first(self._said())}); copy or "

@@ -43,16 +43,16 @@ def _native_blocks(
                 f"vqspeech: {name} has {sound.channels} channels, averaged to mono",
                 file=sys.stderr,
             )
-        size, samples = round(sound.rate * block_seconds), 0
+        size, total = round(sound.rate * block_seconds), 0
         for block in sound.blocks(max(1, min(size, MAX_BLOCK_VALUES // sound.channels))):
             with np.errstate(over="ignore", invalid="ignore"):
                 one = block.shape[1] == 1
                 mono = block[:, 0] if one else block.mean(axis=1, dtype=np.float32)
             if not np.isfinite(mono).all():
                 raise InputError(f"{name}: has NaN or infinite samples; export it again")
-            samples += len(mono)
+            total += len(mono)
             yield mono, sound.rate
-        if not samples:
+        if not total:
             raise no_samples(name)
 
 

@@ -188,8 +188,10 @@ def check_rate(name: str, rate: int) -> None:
 
 
 def no_samples(name: str) -> InputError:
+    """What to raise where a file holds nothing to hear."""
     return InputError(f"{name}: has a header but no samples; record or copy it again")
 
 
 def cut_off(name: str, detail: str) -> InputError:
+    """What to raise where a file has lost a part."""
     return InputError(f"{name}: is cut off or damaged ({detail}); copy or convert it again")

@@ -2,9 +2,10 @@
 
 A .npy file holds the plain codes; a .vqs file also the length, the model and the speaker, in fewer
 bits: its codes are range-coded with the probabilities that the model's prior gives them. Any
-file that libsndfile reads is welcome, at any rate and with any number of channels. A folder's tree
-is mirrored; hidden files are skipped. With --ray the codes go into shards (Parquet) instead, for
-corpora of any size: see docs/corpora.md.
+file that libsndfile reads is welcome, at any rate and with any number of channels, and what ffmpeg
+reads (m4a, AAC, webm, AMR, video) where it is installed. A folder's tree is mirrored; hidden files
+are skipped. With --ray the codes go into shards (Parquet) instead, for corpora of any size: see
+docs/corpora.md.
 """
 
 import argparse
