@@ -19,7 +19,7 @@ from vqspeech.errors import InputError
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 """Sampling rates in Hz between which a file can be a recording of sound."""
 
-MAX_PARTS = 10_000
+MAX_PARTS = 1_000
 """Recordings in one file; one with more of them is not a recording."""
 
 
