@@ -129,7 +129,7 @@ def test_a_second_part_that_is_cut_off():
 
 
 def test_too_many_parts():
-    refused(encoded(A[:1], "WAV") * 10_001, "over 10000 recordings")
+    refused(encoded(A[:1], "WAV") * 10_001, "over 1000 recordings")
 
 
 # MP3

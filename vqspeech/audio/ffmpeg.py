@@ -72,7 +72,8 @@ class Decoding:
         if len(header) < 24:
             raise self._not_audio()
         magic, offset, _, coding, self.rate, self.channels = struct.unpack(">4s5I", header)
-        if magic != b".snd" or coding != _AU_FLOAT or len(self._read(offset - 24)) < offset - 24:
+        known = magic == b".snd" and coding == _AU_FLOAT and self.channels > 0
+        if not known or len(self._read(offset - 24)) < offset - 24:
             raise self._not_audio()
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:

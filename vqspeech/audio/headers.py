@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-MAX_CHUNKS = 10_000
+MAX_CHUNKS = 1_000
 """Chunks looked at before the data chunk; a file with more of them is not a recording."""
 
 OPEN_SIZES = (

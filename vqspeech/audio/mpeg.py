@@ -35,6 +35,7 @@ _LOOKED_AT = HEADER + 32 + 12
 _RESYNC_BLOCK = 1 << 16
 _MARKS = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX|TAG|LYRICSBEGIN")
 _LONGEST_MARK = 11
+_LONGEST_LYRICS = 1 << 16
 
 
 _TAG = b"ID3\x04\0\0\0\0\0\x20" + bytes(32)
@@ -203,7 +204,7 @@ def tag_length(file: BinaryIO, start: int, stop: int) -> int:
 
 def _lyrics_length(file: BinaryIO, start: int, stop: int) -> int:
     file.seek(start)
-    content = file.read(min(stop - start, 1 << 20))
+    content = file.read(min(stop - start, _LONGEST_LYRICS))
     end = max(content.find(b"LYRICS200"), content.find(b"LYRICSEND"))
     return end + 9 if end > 0 else 0
 

@@ -8,13 +8,17 @@ read one after another. What else may follow a recording (tags, chunks, padding)
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import merge
 from typing import BinaryIO
 
 from vqspeech.audio import mpeg
 from vqspeech.audio.headers import W64_ID, read_container
 from vqspeech.audio.splicing import Piece, replaced
 
-_BLOCK = 1 << 20
+_FIRST_BLOCK, _BLOCK = 1 << 12, 1 << 20
+"""Bytes searched at once, at first and at most: with the next recording near, only what is before
+it is looked at."""
+_TAGS = re.compile(rb"ID3|APETAGEX|TAG|LYRICSBEGIN")
 _OGG_CODECS = rb"(?:OpusHead|\x01vorbis|\x7fFLAC|Speex   |\x80theora|fishead\x00|BBCD\x00)"
 _KINDS = {
     "WAV": rb"(?:RIFF|RIFX|RF64)[\s\S]{4}WAVE",
@@ -37,24 +41,24 @@ _KINDS = {
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _KINDS.items()}
 
 _NEEDLES = (
-    (b"WAVE", 8),
-    (b"AIF", 8),
-    (b"8SVX", 8),
-    (b"16SV", 8),
-    (b".snd\0\0", 0),
-    (W64_ID, 0),
-    (b"caff\0\1\0\0desc", 0),
-    (b"fLaC", 0),
-    (b"OggS\0", 0),
-    (b"NIST_1A\n", 0),
-    (b"Creative Voice File", 0),
-    (b"PVF1\n", 0),
-    (b" paf\0\0\0\0", 0),
-    (b"fap \0\0\0\0", 0),
-    (b"2BIT", 0),
-    (b"ALawSoundFile", 0),
+    ("WAV", b"WAVE", 8),
+    ("AIFF", b"AIF", 8),
+    ("8SVX", b"8SVX", 8),
+    ("8SVX", b"16SV", 8),
+    ("AU", b".snd\0\0", 0),
+    ("W64", W64_ID, 0),
+    ("CAF", b"caff\0\1\0\0desc", 0),
+    ("FLAC", b"fLaC", 0),
+    ("Ogg", b"OggS\0", 0),
+    ("NIST", b"NIST_1A\n", 0),
+    ("VOC", b"Creative Voice File", 0),
+    ("PVF", b"PVF1\n", 0),
+    ("PAF", b" paf\0\0\0\0", 0),
+    ("PAF", b"fap \0\0\0\0", 0),
+    ("AVR", b"2BIT", 0),
+    ("WVE", b"ALawSoundFile", 0),
 )
-"""Bytes of the patterns above to search for, and their offsets there: far faster than patterns."""
+"""Of each kind bytes to search for, and their offset in its pattern: far faster than patterns."""
 
 _LONGEST = 300
 """Bytes that hold any of the patterns, whatever their needles' offsets."""
@@ -122,7 +126,7 @@ def _part(file: BinaryIO, start: int, size: int) -> tuple[Part, int | None]:
     following = _following(file, end, size)
     stop = size if following is None else following
     if kind == "FLAC":
-        stop = _before_tags(file, start, stop, size)
+        stop = _before_tags(file, start, stop)
     elif kind == "W64" and container is not None and container.size:
         stop = end  # libsndfile takes what follows for samples
     # A header alone may be what some writers (libsndfile) put at the end of a pipe once more.
@@ -144,16 +148,18 @@ def _following(file: BinaryIO, start: int, size: int) -> int | None:
     return find_header(file, start, size)
 
 
-def _before_tags(file: BinaryIO, start: int, stop: int, size: int) -> int:
+def _before_tags(file: BinaryIO, start: int, stop: int) -> int:
     """`stop` without the tags that end there: FLAC's decoder takes them for damage."""
     tail = max(start, stop - _BLOCK)
     file.seek(tail)
     content = file.read(stop - tail)
-    for mark in (b"ID3", b"APETAGEX", b"TAG"):
-        at = content.rfind(mark)
-        if at >= 0 and _past_tags(file, tail + at, stop + 1) == stop:
-            return _before_tags(file, start, tail + at, size)
-    return stop
+    ends = {stop}  # from these on there is nothing but tags
+    for mark in reversed(list(_TAGS.finditer(content))):
+        at = tail + mark.start()
+        length = mpeg.tag_length(file, at, stop)
+        if length and at + length in ends:
+            ends.add(at)
+    return min(ends)
 
 
 def _ogg_end(file: BinaryIO, start: int, size: int) -> tuple[int, str | None]:
@@ -212,21 +218,25 @@ def kind_at(file: BinaryIO, start: int) -> str | None:
 
 def find_header(file: BinaryIO, start: int, stop: int) -> int | None:
     """Where the first recording from `start` on begins; None if none does before `stop`."""
+    size = _FIRST_BLOCK
     while start < stop:
-        size = min(_BLOCK, stop - start)
+        size = min(size, stop - start)
         file.seek(start)
         block = file.read(size + _LONGEST)
-        found = [at for needle, offset in _NEEDLES for at in _hits(block, needle, offset)]
-        for at in sorted(at for at in found if at < size and start + at < stop):
-            if any(pattern.match(block, at) for pattern in _PATTERNS.values()):
+        for at, kind in merge(*(_hits(block, *needle) for needle in _NEEDLES)):
+            if at >= size:
+                break
+            if _PATTERNS[kind].match(block, at):
                 return start + at
         start += size
+        size = min(2 * size, _BLOCK)
     return None
 
 
-def _hits(block: bytes, needle: bytes, offset: int) -> Iterator[int]:
+def _hits(block: bytes, kind: str, needle: bytes, offset: int) -> Iterator[tuple[int, str]]:
+    """Where in `block` a recording of a kind may begin, in order."""
     at = block.find(needle)
     while at >= 0:
         if at >= offset:
-            yield at - offset
+            yield at - offset, kind
         at = block.find(needle, at + 1)

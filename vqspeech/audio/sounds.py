@@ -11,6 +11,7 @@ import soundfile
 
 from vqspeech.audio import ffmpeg
 from vqspeech.audio.parts import LENGTH_SLACK, Part, find_parts
+from vqspeech.audio.quiet import quiet_libraries
 from vqspeech.audio.source import Source, is_on_disk, name_of, opened_source
 from vqspeech.audio.splicing import Splice
 from vqspeech.errors import InputError
@@ -18,7 +19,7 @@ from vqspeech.errors import InputError
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 """Sampling rates in Hz between which a file can be a recording of sound."""
 
-MAX_PARTS = 10_000
+MAX_PARTS = 1_000
 """Recordings in one file; one with more of them is not a recording."""
 
 
@@ -46,11 +47,12 @@ class _Part(soundfile.SoundFile):
         """Raises _NotSoundError, and what reading `file` raises."""
         self._splice = Splice(file, part.pieces)
         try:
-            if part.pieces == (range(size),) and is_on_disk(file):
-                os.lseek(file.fileno(), 0, os.SEEK_SET)
-                super().__init__(file.fileno(), closefd=False)  # which needs no Python to read
-            else:
-                super().__init__(self._splice)  # pyright: ignore[reportArgumentType] (no more)
+            with quiet_libraries():
+                if part.pieces == (range(size),) and is_on_disk(file):
+                    os.lseek(file.fileno(), 0, os.SEEK_SET)
+                    super().__init__(file.fileno(), closefd=False)  # which needs no Python to read
+                else:
+                    super().__init__(self._splice)  # pyright: ignore[reportArgumentType] (no more)
         except (soundfile.LibsndfileError, TypeError, ValueError):
             self._check()
             raise _NotSoundError from None
@@ -64,7 +66,8 @@ class _Part(soundfile.SoundFile):
         """The next samples, float32 [n, channels]. Raises LibsndfileError, and what reading the
         file raises."""
         try:
-            return self.read(frames, dtype="float32", always_2d=True)
+            with quiet_libraries():
+                return self.read(frames, dtype="float32", always_2d=True)
         finally:
             self._check()
 
@@ -134,11 +137,7 @@ class _Parts:
     def _opened(self, part: Part) -> Iterator[_Part]:
         """A part as libsndfile opens it. Raises _NotSoundError, InputError."""
         with _Part(self._file, self._size, part) as sound:
-            if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
-                raise InputError(
-                    f"{self._name}: declares {sound.samplerate} Hz, outside {LOWEST_RATE} to "
-                    f"{HIGHEST_RATE}; its header is damaged, convert it again"
-                )
+            check_rate(self._name, sound.samplerate)
             yield sound
 
 
@@ -157,6 +156,7 @@ def opened_sound(source: Source) -> Iterator[Sound]:
                     "more, or convert it to WAV or FLAC"
                 ) from None
             sound = stack.enter_context(ffmpeg.decoded(name, file, size))
+            check_rate(name, sound.rate)
         yield sound
 
 
@@ -176,6 +176,15 @@ def _whole_parts(name: str, parts: list[Part]) -> list[Part]:
         if part.problem:
             raise cut_off(name, part.problem)
     return [part for part in parts if not part.empty]
+
+
+def check_rate(name: str, rate: int) -> None:
+    """Raise InputError unless `rate` Hz can be that of a recording."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise InputError(
+            f"{name}: declares {rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE}; its header is "
+            "damaged, convert it again"
+        )
 
 
 def no_samples(name: str) -> InputError:
