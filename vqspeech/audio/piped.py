@@ -16,8 +16,8 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from vqspeech.audio.reading import HIGHEST_RATE, LOWEST_RATE
 from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.sounds import HIGHEST_RATE, LOWEST_RATE
 from vqspeech.audio.writing import to_int16
 from vqspeech.errors import InputError
 from vqspeech.files import reason

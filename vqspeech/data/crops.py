@@ -87,7 +87,7 @@ class Crops:
         count = batch * world
         picks = np.searchsorted(self._ends, rng.integers(self._ends[-1], size=count), side="right")
         places = rng.random(count)
-        others = rng.random((2, count)) if reference else places[None]
+        others = rng.random((2, count)) if reference else np.zeros((2, 0))
         mine = slice(rank * batch, (rank + 1) * batch)
         out = np.zeros((batch, samples), np.int16)
         rows = self._rows[picks[mine]]
@@ -102,7 +102,7 @@ class Crops:
         phonemes = self._along(self._tracks.phonemes, self._tracks.hop, rows, starts)
         heard = None
         if reference:
-            chosen = zip(rows, *others[:, mine], strict=True)
+            chosen = zip(rows, others[0, mine], others[1, mine], strict=True)
             heard = np.stack([self._other_speech(*one, reference) for one in chosen])
         speakers = self._corpus.index["utterances"]["speaker"][rows]
         return CropBatch(out, speakers, f0, phonemes, heard)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from vqspeech.arguments import is_path, plain_array, shown, whole
-from vqspeech.audio.reading import HIGHEST_RATE, LOWEST_RATE
+from vqspeech.audio.sounds import HIGHEST_RATE, LOWEST_RATE
 from vqspeech.errors import InputError
 
 MOST_CHANNELS = 32
