@@ -1,5 +1,6 @@
 """The bitstream and its files: exact round trips, and nothing but clear errors from bad ones."""
 
+import io
 import os
 import struct
 import tracemalloc
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import BLOCK_CODES, Header, PackedCoder
+from vqspeech.codes.stream import CodeStream
 from vqspeech.codes.vqs import load_vqs, measure_vqs, save_vqs
+from vqspeech.codes.vqs_reader import VqsReader
 from vqspeech.errors import InputError
 
 HOP, SIZE = 320, 512
@@ -276,3 +279,148 @@ def test_impossible_headers(values):
     fields = {"hop": HOP, "codebook_size": SIZE, "samples": 9, "model": "tiny"} | values
     with pytest.raises(InputError, match="vqs"):
         Header(codes="0" * 16, prior="", **fields)
+
+
+def stream_of(codes, samples, parts=7):
+    def made():
+        yield from np.array_split(codes, parts)
+        return samples
+
+    return CodeStream(made())
+
+
+def streamed(frames, prior="deadbeef", short=7, block=100):
+    """(header, codes, the pieces that a stream of them is written in)."""
+    codes, about = some_codes(frames), header(None, prior)
+    stream = stream_of(codes, frames * HOP - short)
+    return about, codes, list(bitstream.streamed(about, stream, coder_for(about), block))
+
+
+def read_stream(data, salvage=False, step=5):
+    """(reader, codes) of bytes that come a few at a time."""
+    file = io.BytesIO(data)
+    reader = VqsReader("pipe", lambda size: file.read(min(step, size)), salvage)
+    found = list(reader.codes(coder_for))
+    return reader, np.concatenate([np.zeros(0, np.uint16), *found])
+
+
+@pytest.mark.parametrize("prior", ["", "deadbeef"])
+@pytest.mark.parametrize("frames", [1, 99, 100, 101, 2500])
+@pytest.mark.parametrize("block", [2, 100, BLOCK_CODES])
+def test_a_stream_is_read_as_it_was_written(path, prior, frames, block):
+    about, codes, pieces = streamed(frames, prior, block=block)
+    assert len(pieces) >= 2 + frames // block
+    data = b"".join(pieces)
+    reader, found = read_stream(data, step=400)
+    assert reader.header == about and reader.samples == frames * HOP - 7 and not reader.missing
+    assert np.array_equal(found, codes)
+    path.write_bytes(data)
+    for salvage in (False, True):
+        contents = load_vqs(path, coder_for, salvage)
+        assert np.array_equal(contents.codes, codes) and contents.samples == reader.samples
+    measured = measure_vqs(path)
+    assert (measured.frames, measured.samples) == (frames, reader.samples)
+    assert measured.size == len(data)
+
+
+def test_a_file_is_read_from_a_pipe_too(path):
+    about, codes, data = saved(path, 2 * BLOCK_CODES + 3)
+    reader, found = read_stream(data, step=1000)
+    assert reader.header == about and reader.samples == about.samples
+    assert np.array_equal(found, codes)
+
+
+def test_blocks_are_known_as_soon_as_they_have_come():
+    _, codes, pieces = streamed(250)
+    come = iter(pieces[:2])
+    reader = VqsReader("pipe", lambda _: next(come))  # StopIteration if it asks for more
+    found = next(reader.codes(coder_for))
+    assert np.array_equal(found, codes[:100])
+
+
+def test_the_format_of_a_stream_does_not_move():
+    """These very bytes are version 2; streams of it exist."""
+    about = Header("0123456789abcdef", "", 320, 512, None, "base", "anna")
+    codes = np.array([1, 2, 511], np.uint16)
+    data = b"".join(bitstream.streamed(about, stream_of(codes, 900, 1), PackedCoder(9), 100))
+    head = b"VQS\x02\x00" + bytes.fromhex("0123456789abcdef") + b"\x40\x01\xff\x01"
+    head += b"\x04base\x04anna"
+    seed = zlib.crc32(head)
+    block = b"\xb1\x5c\x00\x03\x04" + int("00000000100000001011111111100000", 2).to_bytes(4)
+    end = b"\xb1\xed\x01\x84\x07"
+    crcs = [
+        struct.pack("<I", crc) for crc in (seed, zlib.crc32(block, seed), zlib.crc32(end, seed))
+    ]
+    assert data == head + crcs[0] + block + crcs[1] + end + crcs[2]
+
+
+def test_every_cut_of_a_stream_gives_what_is_intact_and_an_error():
+    _, codes, pieces = streamed(250)
+    data = b"".join(pieces)
+    ends = np.cumsum([len(piece) for piece in pieces])
+    for cut in range(ends[0], len(data), 3):
+        whole = int((ends[1:] <= cut).sum())
+        file, found = io.BytesIO(data[:cut]), []
+        with pytest.raises(InputError, match="cut off"):
+            for part in VqsReader("pipe", file.read).codes(coder_for):
+                found.append(part)
+        assert len(found) == whole
+        if whole:
+            reader, kept = read_stream(data[:cut], salvage=True, step=1000)
+            assert np.array_equal(kept, codes[: 100 * whole]) and reader.cut
+            assert reader.samples == min(100 * whole, 250) * HOP
+    for cut in range(ends[0]):
+        with pytest.raises(InputError, match=r"header|empty|not a \.vqs"):
+            read_stream(data[:cut])
+
+
+def test_every_flipped_bit_of_a_stream_is_noticed():
+    _, _, pieces = streamed(40, block=16)
+    data = b"".join(pieces)
+    for bit in range(0, 8 * len(data), 3):
+        broken = bytearray(data)
+        broken[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(InputError):
+            read_stream(bytes(broken), step=1000)
+
+
+def test_blocks_of_a_stream_out_of_place():
+    _, codes, (head, a, b, c, end) = streamed(300)
+    _, _, others = streamed(400)
+    cases = {
+        head + a + c + b + end: "block 2 stands where block 1 should",
+        head + a + a + b + c + end: "block 0 stands where block 1 should",
+        head + a + b + end: "its end stands where block 2 should",
+        head + a + b"rubbish" + b + c + end: "block 1 does not begin",
+        head + a + b + c + end + head + a: "after its last block",
+        head + a + b + c + others[-1]: "its end stands where block 3 should",
+        head + a + b + c: "its end is missing",
+    }
+    for data, word in cases.items():
+        with pytest.raises(InputError, match=f"pipe: .*{word}.*--salvage"):
+            read_stream(data)
+    reader, found = read_stream(head + a + b"\xb1\x5crub\xb1" + b[:50] + c + end, salvage=True)
+    assert (reader.missing, reader.lost, reader.cut) == (1, (1,), False)
+    assert np.array_equal(found, codes[np.r_[0:100, 200:300]])
+    assert reader.samples == 200 * HOP - 7
+    with pytest.raises(InputError, match="no intact block"):
+        read_stream(head + b"rubbish", salvage=True)
+
+
+def crafted(about, number, count):
+    """A block of a stream that claims a number and a size, its checksum right."""
+    block = bitstream.MARK + bitstream._variable(number) + bitstream._variable(count) + b"\x00"
+    return block + struct.pack("<I", zlib.crc32(block, bitstream.seed_of(about)))
+
+
+@pytest.mark.parametrize("number", [0, 2**31, 2**40])
+@pytest.mark.parametrize("count", [0, 100, 1025, 2**40])
+@pytest.mark.parametrize("salvage", [False, True])
+def test_a_stream_of_hostile_sizes(number, count, salvage):
+    about = header(None, "", 512)
+    data = bitstream.header_bytes(about) + crafted(about, number, count)
+    tracemalloc.start()
+    with pytest.raises(InputError):
+        read_stream(data, salvage)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()

@@ -232,7 +232,8 @@ def streamed(
     """
     waiting, count, number, head = [], 0, 0, header_bytes(header)
     for part in codes:
-        yield head
+        if head:
+            yield head
         head = b""
         waiting.append(part)
         count += len(part)
