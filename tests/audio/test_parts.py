@@ -187,6 +187,13 @@ def test_broken_mp3():
     refused(content[:half] + bytes(5000) + content[half:], "in the middle")
 
 
+def test_a_resource_fork_in_the_current_folder(tmp_path, monkeypatch):
+    """libsndfile would take MP3 beside a file `._` for Sound Designer II."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "._").touch()
+    assert len(read(encoded(A))) == 8000
+
+
 @pytest.mark.parametrize("layer", [1, 2, 3])
 @pytest.mark.parametrize("version", [0, 2, 3])
 def test_frame_lengths(layer, version):

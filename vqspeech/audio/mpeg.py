@@ -38,6 +38,11 @@ _LONGEST_MARK = 11
 _LONGEST_LYRICS = 1 << 13
 
 
+_TAG = b"ID3\x04\0\0\0\0\0\x20" + bytes(32)
+"""An empty tag. libsndfile takes a file that begins with frames for MPEG only where there is no
+file `._` in the current folder, which it would take for a resource fork."""
+
+
 class Frame(NamedTuple):
     """What the four bytes of a frame's header say."""
 
@@ -74,6 +79,9 @@ class Stream:
 
     def spliced(self) -> list[Piece]:
         """The stream with a header that declares what there is."""
+        return [_TAG, *self._with_header()]
+
+    def _with_header(self) -> list[Piece]:
         count = struct.pack(">I", self.frames)
         if self.first.kind[1] != 3:
             return list(self.pieces)

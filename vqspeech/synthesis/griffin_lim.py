@@ -6,6 +6,7 @@ Griffin and Lim 1984, in librosa's accelerated form. Never shown as the codec's 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +72,7 @@ def griffin_lim(log_mel: np.ndarray, seed: int = 0) -> np.ndarray:
     return wave[:samples].astype(np.float32)
 
 
-def _generator(function: Callable, seed: int) -> dict[str, np.random.Generator]:
+def _generator(function: Callable, seed: int) -> dict[str, Any]:
     """The random numbers of `seed` under the name that `function` knows them by: librosa 1.0 calls
     `rng` what was `random_state`, which 1.2 takes no more."""
     name = "rng" if "rng" in inspect.signature(function).parameters else "random_state"
