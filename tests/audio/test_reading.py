@@ -260,3 +260,15 @@ def test_hostile_bytes_are_refused_or_read(tmp_path_factory, data, magic):
             assert np.isfinite(audio.read(path)).all()
         except InputError as error:
             assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+def test_no_silence_for_samples_that_are_not_there(tmp_path, subtype):
+    """libsndfile reads zeros where an SDS file ends before what its header declares."""
+    path = tmp_path / "in.sds"
+    soundfile.write(path, tone(), 16_000, subtype)
+    assert len(audio.read(path)) == 8000
+    data = bytearray(path.read_bytes())
+    data[12] = 0x7F  # the highest bits of the number of samples
+    path.write_bytes(data)
+    refused(path, "cut off")

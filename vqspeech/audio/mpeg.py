@@ -35,7 +35,7 @@ _LOOKED_AT = HEADER + 32 + 12
 _RESYNC_BLOCK = 1 << 16
 _MARKS = re.compile(rb"\xff[\xe0-\xff]|ID3|APETAGEX|TAG|LYRICSBEGIN")
 _LONGEST_MARK = 11
-_LONGEST_LYRICS = 1 << 16
+_LONGEST_LYRICS = 1 << 13
 
 
 _TAG = b"ID3\x04\0\0\0\0\0\x20" + bytes(32)

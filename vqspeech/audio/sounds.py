@@ -76,6 +76,12 @@ class _Part(soundfile.SoundFile):
         """Samples that the header declares; libsndfile says 2^63 - 1 where it does not."""
         return self.frames if 0 <= self.frames < 1 << 62 else None
 
+    @property
+    def least_bytes(self) -> int:
+        """Bytes that as many plain samples as declared take at least; 0 for compressed ones."""
+        plain = self.subtype.startswith("PCM_") and self.format != "FLAC"
+        return (self.declared or 0) * self.channels if plain else 0
+
     def _check(self) -> None:
         if self._splice.error is not None:
             raise self._splice.error
@@ -138,6 +144,9 @@ class _Parts:
         """A part as libsndfile opens it. Raises _NotSoundError, InputError."""
         with _Part(self._file, self._size, part) as sound:
             check_rate(self._name, sound.samplerate)
+            size = sum(map(len, part.pieces))
+            if sound.least_bytes > size:  # libsndfile would read zeros (SDS)
+                raise cut_off(self._name, f"{size} bytes for {sound.declared} samples")
             yield sound
 
 
