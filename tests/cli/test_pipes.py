@@ -180,7 +180,7 @@ def test_bad_recordings_in_a_pipe(piped, tiny_model, tmp_path, kind):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["encode", "-", "out.wav"], ".npy or .vqs"),
+        (["encode", "-", "out.wav"], ".npy"),
         (["encode", "-", "out.npy", "--speaker", "anna"], "--speaker"),
         (["encode", "-", "-", "--format", "npy"], "--format"),
         (["encode", "-", "-", "--workers", "2"], "--workers"),
