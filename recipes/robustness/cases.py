@@ -11,7 +11,7 @@ import soundfile
 
 ROOT = Path(__file__).resolve().parents[2]
 SENTENCE = ROOT / "egs" / "sentence.flac"
-SECONDS, LONG_SECONDS = 1.0, 15
+SECONDS, LONG_SECONDS = 1.0, 9.5
 TINY = """
 name = "tiny"
 [encoder]
@@ -38,7 +38,7 @@ skip_channels = 8
 layers = 3
 cycle = 3
 speaker_dim = 4
-steps = 80
+steps = 40
 batch = 4
 crop_frames = 12
 evaluate_every = 10
@@ -48,7 +48,7 @@ warmup = 5
 STAGE = """
 [[training.stages]]
 name = "{}"
-steps = 40
+steps = 16
 batch = 2
 crop_seconds = 0.16
 decoder_seconds = 0.08
@@ -76,13 +76,13 @@ def make_inputs(folder: Path) -> None:
     """Recordings, codes, a corpus, its packed form and a tiny trained model."""
     wave, rate = soundfile.read(SENTENCE)
     length = round(SECONDS * rate)
-    for i in range(12):
+    for i in range(6):
         for name in (f"recordings/{i:02}.wav", f"corpus/{'ab'[i % 2]}/{i:02}.wav"):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, np.roll(wave, -i * rate // 4)[:length], rate)
-    soundfile.write(folder / "long.wav", np.resize(wave, LONG_SECONDS * rate), rate)
-    for i in range(12):
+    soundfile.write(folder / "long.wav", np.resize(wave, round(LONG_SECONDS * rate)), rate)
+    for i in range(6):
         path = folder / f"alignments/{'ab'[i % 2]}/{i:02}.phn"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("0 5000 AA\n5000 11000 S\n11000 16000 IY\n")
@@ -91,7 +91,7 @@ def make_inputs(folder: Path) -> None:
     for words in (
         ["encode", "recordings", "codes"],
         ["encode", "recordings/00.wav", "one.vqs", "--speaker", "ocean-2252"],
-        ["prepare", "corpus", "packed", "--min-minutes", "0", "--valid", "0.3"],
+        ["prepare", "corpus", "packed", "--min-minutes", "0", "--valid", "0.4"],
         ["train", "--config", "tiny.toml", "--data", "packed", "--out", "run", "--device", "cpu"],
     ):
         command = [sys.executable, "-m", "vqspeech", *words]
