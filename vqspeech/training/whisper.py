@@ -108,9 +108,10 @@ def _from_transformers(name: str) -> WhisperWeights:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        model, info = WhisperModel.from_pretrained(
+        loaded: Any = WhisperModel.from_pretrained(
             name, use_safetensors=True, dtype=torch.float32, output_loading_info=True
         )
+        model, info = loaded
         if lacking := sorted(key for key in info["missing_keys"] if key.startswith("encoder.")):
             raise ValueError(f"it lacks {lacking[0]}")  # which would be random numbers
         tensors = model.encoder.state_dict()
