@@ -144,7 +144,9 @@ def test_files_and_file_objects(codec, tmp_path):
         assert codec.load_vqs(file)[0].samples == codes.samples
 
 
-@pytest.mark.parametrize("file", [io.StringIO("x"), 3, None, b"a.vqs"], ids=repr)
+@pytest.mark.parametrize(
+    "file", [io.StringIO("x"), 3, None, b"a.vqs"], ids=["text", "number", "none", "bytes"]
+)
 def test_what_is_no_file(codec, file, tmp_path):
     codes = codec.as_codes(INDICES)
     for call in (
