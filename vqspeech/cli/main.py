@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from vqspeech.cli.output import print_error
-from vqspeech.cli.streams import standard_streams
+from vqspeech.cli.standard_streams import standard_streams
 from vqspeech.errors import InputError
 
 VERBS = {

@@ -96,7 +96,7 @@ def test_closed_and_full_streams_of_a_process(command, status, says):
 
 def test_a_closed_stderr_does_not_make_way_for_a_file(tmp_path):
     # The next file opened would have its number, and get what libraries print.
-    out, text = tmp_path / "out", "import os, sys; from vqspeech.cli.streams import *\n"
+    out, text = tmp_path / "out", "import os, sys; from vqspeech.cli.standard_streams import *\n"
     text += "with standard_streams(), open(sys.argv[1], 'w') as file: file.write('kept')\n"
     text += "os.write(2, b'noise')"
     words = [sys.executable, "-c", text, str(out)]
