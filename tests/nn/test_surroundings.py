@@ -15,6 +15,7 @@ import torch
 
 from vqspeech import Codec, Codes
 from vqspeech.nn.surroundings import one_thread, plain_constants, threads, undisturbed
+from vqspeech.synthesis.options import Synthesis
 
 
 def everything(folder, codec=None) -> list[bytes]:
@@ -24,8 +25,8 @@ def everything(folder, codec=None) -> list[bytes]:
     codes = codec.encode(wave)
     found = [codes.indices, codec.encode(wave, 22_050).indices]
     found += [one.indices for one in codec.encode_many([wave, wave[:3000]])]
-    for how in ({}, {"postfilter": False}, {"weights": "float32"}, {"preview": True}):
-        found.append(codec.decode(codes, "anna", **how))
+    ways = Synthesis(), Synthesis(postfilter=False), Synthesis(weights="float32")
+    found += [codec.decode(codes, "anna", how) for how in (*ways, Synthesis(preview=True))]
     found += [codec.convert(wave, 16_000, "bert"), codec.generate("anna", 0.2)]
     found.append(np.float64(codec.bits_per_code(codes, "anna")))
     with tempfile.TemporaryDirectory() as here:
@@ -57,7 +58,7 @@ def setting(put, new, old):
 
 
 def state() -> list:
-    numbers = torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()
+    numbers = torch.get_rng_state().tolist(), str(np.random.get_state()), random.getstate()
     settings = torch.get_default_dtype(), torch.get_num_threads(), np.geterr()
     modes = torch.is_grad_enabled(), torch.get_float32_matmul_precision()
     return [*numbers, *settings, *modes]
@@ -132,7 +133,7 @@ def test_in_a_running_event_loop_and_from_another_folder(model, plain, tmp_path,
 def test_a_fork_after_the_parents_threads_have_worked(model, plain, tmp_path):
     codec = Codec.from_pretrained(model, device="cpu")
     with setting(torch.set_num_threads, 2, torch.get_num_threads()):
-        torch.randn(512, 512) @ torch.randn(512, 512)  # threads that the fork will lack
+        torch.randn(512, 512).matmul(torch.randn(512, 512))  # by threads that the fork will lack
         everything(model, codec)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -150,6 +150,18 @@ def test_a_user_without_name_or_home_has_a_folder_of_its_own(tmp_path, home):
     assert made.stat().st_uid == 54321 and stat.S_IMODE(made.stat().st_mode) == 0o700
 
 
+def test_a_home_that_is_not_there_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(kernel_folders, "IN_PACKAGE", tmp_path / "none" / "x")
+    assert tmp_path / "home" not in [folder.parents[2] for folder in kernel_folders.writable()]
+    assert not (tmp_path / "home").exists()
+    (tmp_path / "home").mkdir()
+    assert any(tmp_path / "home" in folder.parents for folder in kernel_folders.writable())
+
+
 def test_kernels_from_a_zip_archive(tmp_path):
     package = Path(compilation.__file__).parents[1]
     archive = shutil.make_archive(str(tmp_path / "vq"), "zip", package.parent, package.name)

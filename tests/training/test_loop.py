@@ -314,9 +314,7 @@ def test_loss_that_is_not_finite(runs, config, monkeypatch):
     monkeypatch.setattr(
         "vqspeech.training.stage.total_loss", lambda config, stage, losses: losses.mel * np.nan
     )
-    match = (
-        "the loss is not finite at step 3 of stage codes: lower its learning_rate and go on with"
-    )
+    match = "the loss is not finite at step 3 of stage codes: lower its learning_rate and go on"
     refused(runs, config, match, resume=True, save_minutes=1e-9)
     assert (out / STATE_FILE).read_bytes() == before
 

@@ -38,7 +38,8 @@ def _folders() -> Iterator[Path]:
         yield Path(chosen).absolute() / name
     yield IN_PACKAGE
     caches = AppDirs("vqspeech", appauthor=False).user_cache_dir
-    if os.path.isabs(caches):  # "~/.cache" where the user has neither HOME nor a name
+    # "~" stays what it is where the user has neither HOME nor a name; a home is not ours to make.
+    if os.path.isabs(caches) and os.path.isdir(os.path.expanduser("~")):
         yield Path(caches) / name
     with suppress(OSError):  # no folder for temporary files can be written to
         yield Path(tempfile.gettempdir()) / name
