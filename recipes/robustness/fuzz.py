@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from folder import run_folder
-from fuzz_sounds import kept_sounds
+from sounds import kept_sounds
 from victim import READ, REFUSED, Outcome, Task, mutant_of
 from watch import Watched
 

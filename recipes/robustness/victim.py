@@ -25,8 +25,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-from fuzz_sounds import Sound, kept_sounds, written
 from mutations import Mutant, mutant
+from sounds import Sound, kept_sounds, written
 
 READ, REFUSED = "read", "refused"
 MEBIBYTE = 1 << 20
