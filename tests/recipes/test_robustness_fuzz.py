@@ -19,11 +19,11 @@ def parts():
     sys.path.insert(0, str(ROBUSTNESS))
     import containers
     import mutations
-    import sounds
+    import seeds
     import victim
     import watch
 
-    yield {part.__name__: part for part in (containers, mutations, sounds, victim, watch)}
+    yield {part.__name__: part for part in (containers, mutations, seeds, victim, watch)}
     sys.path.remove(str(ROBUSTNESS))
 
 
@@ -109,7 +109,7 @@ def test_ends_are_told_apart(parts, tmp_path, status, said, made, verdict):
 
 
 def test_sums_of_ogg_pages(parts):
-    [sound, *_] = [one for one in parts["sounds"].all_sounds() if one.container == "OGG"]
+    [sound, *_] = [one for one in parts["seeds"].all_sounds() if one.container == "OGG"]
     damaged = bytearray(sound.data)
     damaged[22:26] = b"\0\0\0\0"
     assert parts["containers"].ogg_page_sums(bytes(damaged)) == sound.data
