@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from sounds import Sound
+from seeds import Sound
 from victim import READ, Outcome, Task, mutant_of
 
 MAX_SECONDS = 1800

@@ -2,8 +2,7 @@
 
     python recipes/robustness/fuzz.py --files 200000 --seed 0 --workers 2 --out runs/fuzz
 
-Sounds in every container that can be made here (`fuzz_sounds.py`) are damaged (`mutations.py`) and
-given
+Sounds in every container that can be made here (`seeds.py`) are damaged (`mutations.py`) and given
 to `vqspeech encode` (`victim.py`). A traceback, an exit status but 0 and 2, more than 10 s, more
 than 1.5 GB with interpreter and model, a half-written output, a file left open or a crash is a
 failure; the run goes on, keeps the file in OUT/failed, and ends with status 1. What a run has done
@@ -22,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from folder import run_folder
-from sounds import kept_sounds
+from seeds import kept_sounds
 from victim import READ, REFUSED, Outcome, Task, mutant_of
 from watch import Watched
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from containers import ogg_page_sums, pieces
-from sounds import Sound
+from seeds import Sound
 
 HEADER_BYTES = 256
 LARGEST_MUTANT = 200_000

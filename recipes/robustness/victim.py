@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from mutations import Mutant, mutant
-from sounds import Sound, kept_sounds, written
+from seeds import Sound, kept_sounds, written
 
 READ, REFUSED = "read", "refused"
 MEBIBYTE = 1 << 20

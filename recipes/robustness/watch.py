@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from sounds import kept_sounds
+from seeds import kept_sounds
 from victim import MEBIBYTE, SLOWEST_START_SECONDS, Outcome, Task, mutant_of, running_seconds, serve
 
 LOOK_SECONDS = 0.1

@@ -1,5 +1,6 @@
 import io
 import struct
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -130,6 +131,46 @@ def test_a_second_part_that_is_cut_off():
 
 def test_too_many_parts():
     refused(encoded(A[:1], "WAV") * 10_001, "over 1000 recordings")
+
+
+class Counting(io.BytesIO):
+    """Counts the bytes that are read from it."""
+
+    count = 0
+
+    def read(self, size=-1):
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"RIFF\0\0\0\0WAVE",
+        b"FORM\0\0\0\4AIFF",
+        b"caff\0\1\0\0desc",
+        b"fLaC\0\0\0\x22",
+        b"NIST_1A\n   1024\n",
+        b"PVF1\n1 16000 16\n",
+        b"Creative Voice File\x1a",
+    ],
+)
+def test_headers_without_end_are_found_in_linear_time(header):
+    """What is read grows with the number of headers: not with that times the file's length."""
+    read = []
+    for number in (4000, 16_000):
+        content = Counting(header * number)
+        for _ in islice(find_parts(content, len(header) * number), 900):
+            pass
+        read.append(content.count)
+    assert read[1] < 1.1 * read[0]
+
+
+@pytest.mark.parametrize("tag", [b"ID3\3\0\0\0\0\0\0", ID3V1, APE])
+def test_thousands_of_tags_behind_flac(tag):
+    flac = encoded(A, "FLAC")
+    assert np.array_equal(read(flac + 3000 * tag), read(flac))
 
 
 # MP3
