@@ -129,7 +129,7 @@ def test_a_user_without_name_or_home_has_a_folder_of_its_own(tmp_path, home):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     temporary.chmod(0o777)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:4]):
         folder.chmod(folder.stat().st_mode | 0o011)
     child = os.fork()
     if not child:

@@ -35,7 +35,7 @@ class Bitstreams:
         speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
         plain indices instead, as for a model without a prior. Raises InputError.
         """
-        self._loaded.check_codes(codes)
+        codes = self._loaded.as_codes(codes)
         header = self._header(codes.samples, speaker, packed)
         return save_vqs(path, header, codes.indices, self.block_coder(header))
 
