@@ -35,6 +35,8 @@ MARK = "VQSPEECH_KILLED_RUN"
 END_SECONDS, GONE_SECONDS = 20.0, 10.0
 """How long it may take to end after SIGTERM, and its processes to be gone, on a busy machine."""
 POLL_SECONDS = 0.005
+START_SECONDS = 0.1
+"""Until the program has its own handlers: Python itself, and what `vqspeech.cli.main` loads."""
 HOW = {
     "SIGTERM": (signal.SIGTERM, False),
     "SIGTERM to all": (signal.SIGTERM, True),
@@ -142,7 +144,9 @@ def disturbed(case: Case, folder: Path, how: str, delay: float, wanted: Undistur
     outcome.was_killed = process.popen.poll() is None
     if outcome.was_killed:
         (os.killpg if to_all else os.kill)(process.popen.pid, number)
-    outcome.wrong += _ended(process, outcome.was_killed and number, folder.name)
+    outcome.wrong += _ended(
+        process, number if outcome.was_killed else 0, folder.name, delay < START_SECONDS
+    )
     whole = snapshot(folder)  # raises nothing: what cannot be read has the reason for its digest
     for name, digest in whole.items():
         if "unreadable" in digest:
@@ -160,7 +164,7 @@ def disturbed(case: Case, folder: Path, how: str, delay: float, wanted: Undistur
     return outcome
 
 
-def _ended(process: Process, number: int, mark: str) -> list[str]:
+def _ended(process: Process, number: int, mark: str, early: bool) -> list[str]:
     """What is wrong with how a run ended that was sent a signal (0: none)."""
     wrong = []
     try:
@@ -175,8 +179,9 @@ def _ended(process: Process, number: int, mark: str) -> list[str]:
     for pid in left:
         wrong.append(f"process {pid} is left")
         os.kill(pid, signal.SIGKILL)
-    # 0: it was done already. -15: so early that Python itself had not begun.
-    if number == signal.SIGTERM and status not in (0, 143, -signal.SIGTERM):
+    # 0: it was done already. -15: so early that Python itself had hardly begun.
+    fine = (0, 143, -signal.SIGTERM) if early else (0, 143)
+    if number == signal.SIGTERM and status not in fine:
         wrong.append(f"status {status}")
     if "Traceback" in process.err or (number == 0 and status != 0):
         wrong.append(f"status {status}, says: {process.err.strip()[-300:]}")
