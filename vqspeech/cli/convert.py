@@ -93,7 +93,7 @@ def _plan(args: argparse.Namespace) -> tuple[bool, list[tuple[Path, Path]] | Non
             "(see `vqspeech convert --help`)"
         )
     options.check_synthesis(args)
-    if streams.piped(args):
+    if streams.piped(args, ".wav"):
         return True, None
     both = os.path.exists(args.output) and os.path.exists(args.input)
     if both and os.path.samefile(args.input, args.output):

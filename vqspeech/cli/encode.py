@@ -19,7 +19,7 @@ from vqspeech.cli.folders import plan_of, total, work_through
 from vqspeech.cli.options import add_device, add_model, find_manifest, names, real, whole
 from vqspeech.cli.output import files_bar, say
 from vqspeech.codes.codes import check_npy_target
-from vqspeech.codes.vqs import check_vqs_target, is_vqs
+from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs
 from vqspeech.errors import InputError
 from vqspeech.files import make_folder
 
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     gain = None if args.gain is None else 10 ** (args.gain / 20)
-    if streams.piped(args):
+    if streams.piped(args, SUFFIX):
         _refuse_folder_options(args)
         streams.encode(args, gain)
         return
