@@ -25,12 +25,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-from fuzz_sounds import Sound, kept_sounds, written
 from mutations import Mutant, mutant
-<<<<<<< HEAD
 from seeds import Sound, kept_sounds, written
-=======
->>>>>>> 8bbf6f1 (What the lanes did not know of each other)
 
 READ, REFUSED = "read", "refused"
 MEBIBYTE = 1 << 20

@@ -201,6 +201,14 @@ def test_a_folder_beside_a_pipe(refused, tiny_model, tmp_path):
     refused(["encode", "-", tmp_path, "--model", tiny_model], "folder", "pipe")
 
 
+@pytest.mark.parametrize(
+    ("verb", "name"), [("encode", "x.npy"), ("decode", "x.flac"), ("convert", "x.flac")]
+)
+def test_what_a_pipes_name_promises(refused, tiny_model, tmp_path, verb, name):
+    os.mkfifo(tmp_path / name)
+    refused([verb, "-", tmp_path / name, "--model", tiny_model], name, "is a pipe", "name a file")
+
+
 def test_terminals_are_refused(refused, tiny_model, monkeypatch):
     monkeypatch.setattr(os, "isatty", lambda number: True)
     refused(["encode", "-", "x.npy", "--model", tiny_model], "is a terminal", "ffmpeg")

@@ -159,10 +159,9 @@ class PipedSound:
 
     def _samples(self, data: bytes) -> np.ndarray:
         kind = {"format": "RAW", "subtype": self._kind, "endian": self._endian}
-        block, _ = soundfile.read(
-            io.BytesIO(data), dtype="float32", always_2d=True, samplerate=self.rate,
-            channels=self.channels, **kind,
-        )  # fmt: skip
+        raw = soundfile.SoundFile(io.BytesIO(data), "r", self.rate, self.channels, **kind)
+        with raw:
+            block = raw.read(dtype="float32", always_2d=True)
         with np.errstate(over="ignore", invalid="ignore"):
             mono = block[:, 0] if self.channels == 1 else block.mean(axis=1, dtype=np.float32)
         if not np.isfinite(mono).all():

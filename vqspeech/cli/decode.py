@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    if streams.piped(args):
+    if streams.piped(args, ".wav"):
         streams.decode(args)
         return
     jobs = _plan(args)

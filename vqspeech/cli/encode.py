@@ -22,7 +22,7 @@ from vqspeech.cli.options import add_device, add_model, find_manifest, names, re
 from vqspeech.cli.output import files_bar, say
 from vqspeech.cli.overwriting import add_force, is_own
 from vqspeech.codes.codes import check_npy_target
-from vqspeech.codes.vqs import check_vqs_target, is_vqs
+from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs
 from vqspeech.errors import InputError
 from vqspeech.files import below, make_folder
 
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     gain = None if args.gain is None else 10 ** (args.gain / 20)
-    if streams.piped(args):
+    if streams.piped(args, SUFFIX):
         _refuse_folder_options(args)
         check_overwriting(args, None)
         streams.encode(args, gain)

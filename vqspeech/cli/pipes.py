@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from vqspeech.errors import InputError
 from vqspeech.files import reason, unwritable
@@ -195,9 +195,5 @@ def sound_output(path: str) -> Iterator:
 def copied(path: Path, target: str) -> None:
     """The bytes of a finished file, to OUT."""
     with open(path, "rb") as file, writing(target) as write:
-        _copy(file, write)
-
-
-def _copy(file: BinaryIO, write: Callable[[bytes], None]) -> None:
-    while data := file.read(1 << 16):
-        write(data)
+        while data := file.read(1 << 16):
+            write(data)

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 NPY_START = b"\x93NUMPY"
 
 
-def piped(args: argparse.Namespace) -> bool:
-    """Whether IN or OUT is a pipe. Raises InputError for a terminal in its place, and for a folder
-    beside one."""
+def piped(args: argparse.Namespace, suffix: str) -> bool:
+    """Whether IN or OUT is a pipe. Raises InputError for a terminal in its place, a folder beside
+    one, and an OUT whose name is not for what goes into pipes, files of `suffix`."""
     if not pipes.is_piped_input(args.input) and not pipes.is_piped_output(args.output):
         return False
     for path, other in ((args.input, args.output), (args.output, args.input)):
         if os.path.isdir(path):
             raise InputError(f"{path}: is a folder, but {other} is a pipe; name a file")
     pipes.check_terminals(args.input, args.output)
+    if pipes.is_piped_output(args.output) and Path(args.output).suffix not in ("", suffix):
+        raise InputError(f"{args.output}: is a pipe, which takes {suffix} only; name a file")
     if args.format:
         raise InputError("--format is for folders; a pipe takes .vqs codes, or WAV")
     return True
