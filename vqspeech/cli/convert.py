@@ -94,12 +94,8 @@ def _plan(args: argparse.Namespace) -> tuple[bool, list[tuple[Path, Path]] | Non
             "(see `vqspeech convert --help`)"
         )
     options.check_synthesis(args)
-<<<<<<< HEAD
-    if streams.piped(args):
-        check_overwriting(args, None)
-=======
     if streams.piped(args, ".wav"):
->>>>>>> lane/streams
+        check_overwriting(args, None)
         return True, None
     jobs = plan_of(args, ALL_SUFFIXES, options.SOUND_FORMATS)
     check_overwriting(args, jobs)

@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     if streams.piped(args, ".wav"):
+        check_overwriting(args, None)
         streams.decode(args)
         return
     jobs = _plan(args)
