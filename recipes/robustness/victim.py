@@ -162,7 +162,7 @@ class _Encode:
             path = self.folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         open_now = _open_files()
-        if open_now > self.descriptors > 0:  # what an error still holds is closed with it
+        if self.descriptors and open_now > self.descriptors:  # what an error still holds is closed with it
             gc.collect()
             open_now = _open_files()
         before, self.descriptors = self.descriptors or open_now, open_now
