@@ -136,5 +136,6 @@ def assert_repeats(out, whole_run):
     stopped = {key for key in set(log) - set(wanted) if key[0] == "valid"}  # at other steps
     found = {key: log[key] for key in set(log) - stopped}
     assert found.keys() == wanted.keys()
-    assert not {key: (found[key], wanted[key]) for key in wanted if found[key] != wanted[key]}
+    differ = {key: (found[key], wanted[key]) for key in wanted if found[key] != wanted[key]}
+    assert not differ, differ
     assert not differences(Runs.weights(out), Runs.weights(whole_run))
