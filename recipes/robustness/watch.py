@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -39,6 +40,18 @@ class _Worker:
     done: int = 0
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes that start inside have one thread each."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
 class Watched:
     """A pool of `workers` processes that encode; see `outcomes`."""
 
@@ -53,7 +66,6 @@ class Watched:
         self.task, self.real, self.target, self.limits = task, real, target, limits
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(prefix="vqspeech-fuzz-", dir=memory))
-        os.environ.update(dict.fromkeys(THREADS, "1"))
         self.workers = [self._start(self.folder / str(i)) for i in range(workers)]
 
     def __enter__(self) -> "Watched":
@@ -70,7 +82,8 @@ class Watched:
         link, end = context.Pipe()
         task = replace(self.task, scratch=scratch)
         process = context.Process(target=self.target, args=(task, end, self.real), daemon=False)
-        process.start()
+        with _one_thread():
+            process.start()
         end.close()
         worker = _Worker(process, link, scratch, left or [])
         if left:
