@@ -141,9 +141,11 @@ def test_processes_end_with_a_parent_that_is_killed():
         stderr=subprocess.DEVNULL,
     )
     assert parent.stdout is not None
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
-    assert all(map(is_alive, workers))
-    parent.kill()
+    try:
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        assert all(map(is_alive, workers))
+    finally:
+        parent.kill()
     parent.communicate(timeout=30)  # until nobody has its output open
     assert have_ended(workers)
 

@@ -150,9 +150,7 @@ class Codec:
 
     def joined(self, stream: CodeStream) -> Codes:
         """The codes of a stream, read to its end."""
-        indices = np.concatenate(list(stream))
-        assert stream.samples is not None
-        return Codes(indices, stream.samples, self.hop, self.fingerprint)
+        return self.encoder.joined(stream)
 
     def encode_many(
         self, waves: Sequence[Any], rates: int | Sequence[int] = SAMPLE_RATE

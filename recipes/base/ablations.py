@@ -8,8 +8,6 @@ TOML (default: recipes/base/ablations/*.toml) trains its stage `codes` in OUT/NA
 `valid` utterances as codes.py does, through Griffin-Lim. The table goes to stdout and to
 OUT/ablations.md. Safe to interrupt at any point: the same command goes on where it stopped, and
 measures no model twice. Needs the extras `train`, `eval` and `teacher`.
-
-3,000 steps take about a quarter of an hour on two cores, half as long again with a teacher.
 """
 
 import argparse
@@ -23,7 +21,8 @@ from codes import Shared, headings, on_held_out, shared
 from shared import finish
 
 from vqspeech import Codec
-from vqspeech.config.model import Config, load_preset
+from vqspeech.config.model import Config
+from vqspeech.config.reading import load_preset
 from vqspeech.errors import InputError
 from vqspeech.files import make_folder, whole_path
 from vqspeech.training.state import load_position

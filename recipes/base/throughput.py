@@ -84,7 +84,7 @@ def measure(form: str, batch: int) -> dict:
     import torch
 
     from vqspeech.audio.signal import FILTER_BANK_HOP
-    from vqspeech.config.model import load_preset
+    from vqspeech.config.reading import load_preset
     from vqspeech.nn.vqvae import VQVAE, Batch
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters

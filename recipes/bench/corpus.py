@@ -75,7 +75,7 @@ def made_up_tracks(corpus, hop: int):
 def loader_speed(packed: Path) -> None:
     import torch
 
-    from vqspeech.config.model import load_preset
+    from vqspeech.config.reading import load_preset
     from vqspeech.data.crops import BatchShape, Crops, prefetch
     from vqspeech.data.packed import PackedCorpus
     from vqspeech.nn.vqvae import VQVAE, Batch

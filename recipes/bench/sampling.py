@@ -39,7 +39,7 @@ class Subject:
     def __init__(self, preset: str, seconds: float):
         import torch
 
-        from vqspeech.config.model import load_preset
+        from vqspeech.config.reading import load_preset
         from vqspeech.nn.decoder import WaveNetDecoder
         from vqspeech.sampling.backend import backend_for
         from vqspeech.sampling.reference import ReferenceBackend

@@ -12,7 +12,7 @@ from vqspeech.checkpoint.identity import codes_identity, declared, fingerprint
 from vqspeech.checkpoint.location import resolve
 from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.checkpoint.prior import load_prior
-from vqspeech.config.model import load_preset
+from vqspeech.config.reading import load_preset
 from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE
 

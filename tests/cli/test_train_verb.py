@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vqspeech.cli.train import with_steps
-from vqspeech.config.model import load_preset
+from vqspeech.config.reading import load_preset
 from vqspeech.errors import InputError
 
 TOML = """

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from vqspeech.codes.bitstream import BLOCK_CODES
-from vqspeech.config.model import DecoderConfig, from_dict, load_preset, preset_names
+from vqspeech.config.model import DecoderConfig, from_dict
+from vqspeech.config.reading import load_preset, preset_names
 from vqspeech.errors import InputError
 
 BIT_RATES = {"base": 500, "paper": 2250, "paper-128": 1125, "phonemes": 175}

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from vqspeech.config.model import load_preset, preset_names
+from vqspeech.config.reading import load_preset, preset_names
 
 
 def shrink(config):

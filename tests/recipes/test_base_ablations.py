@@ -9,7 +9,7 @@ import tiny_whisper
 from tiny_runs import PITCH, RATE, voice
 
 from vqspeech.cli.main import main as vqspeech
-from vqspeech.config.model import load_preset
+from vqspeech.config.reading import load_preset
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.pack import pack
 from vqspeech.errors import InputError

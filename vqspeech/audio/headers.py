@@ -7,7 +7,7 @@ to whole blocks. Such a file is as long as it is.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -92,26 +92,44 @@ def left_open(size: int) -> bool:
     return size == 0 or any(size in sizes for sizes in OPEN_SIZES)
 
 
-def _chunks(file: BinaryIO, start: int, stop: int, form: str) -> Iterator[tuple[bytes, int, int]]:
-    """(name, size, offset of the content) of chunks; form: struct's, of their first 8 bytes."""
+def _chunks(
+    file: BinaryIO, start: int, stop: int, form: str, step: Callable[[int], int]
+) -> Iterator[tuple[bytes, int, int]]:
+    """(name, size, offset of the content) of chunks.
+
+    form: struct's, of what stands before a chunk's content. step: its declared size to the bytes
+    from its beginning to the next one's.
+    """
+    length = struct.calcsize(form)
     for _ in range(MAX_CHUNKS):
-        if start + 8 > stop:
+        if start + length > stop:
             return
         file.seek(start)
-        head = file.read(8)
-        if len(head) < 8:  # the file became shorter
+        head = file.read(length)
+        if len(head) < length:  # the file became shorter
             return
         name, size = struct.unpack(form, head)
-        start += len(head)
-        yield name, size, start
-        start += size + size % 2
+        yield name, size, start + length
+        start += step(size)
+
+
+def _riff_step(size: int) -> int:
+    return 8 + size + size % 2
+
+
+def _w64_step(size: int) -> int:
+    return max(24, size + -size % 8)  # sizes count these 24 bytes
+
+
+def _caf_step(size: int) -> int:
+    return 12 + size
 
 
 def _riff(file: BinaryIO, head: bytes, start: int, stop: int) -> Container | None:
     order = ">" if head[:4] == b"RIFX" else "<"
     riff_end = start + 8 + struct.unpack(order + "I", head[4:8])[0]
     long_sizes = None
-    for name, size, content in _chunks(file, start + 12, stop, order + "4sI"):
+    for name, size, content in _chunks(file, start + 12, stop, order + "4sI", _riff_step):
         if name == b"ds64":
             sizes = file.read(16)
             long_sizes = (content, struct.unpack("<QQ", sizes)[1]) if len(sizes) == 16 else None
@@ -139,7 +157,7 @@ def _chunks_fill(file: BinaryIO, start: int, stop: int, form: str) -> bool:
     """Whether there is nothing but chunks from `start` to `stop`: a size that looks as if it had
     been left open is then a true one."""
     end = start
-    for name, size, content in _chunks(file, start + start % 2, stop, form):
+    for name, size, content in _chunks(file, start + start % 2, stop, form, _riff_step):
         if not name.strip().isalnum():
             return False
         end = content + size
@@ -147,7 +165,7 @@ def _chunks_fill(file: BinaryIO, start: int, stop: int, form: str) -> bool:
 
 
 def _aiff(file: BinaryIO, start: int, stop: int) -> Container | None:
-    for name, size, content in _chunks(file, start + 12, stop, ">4sI"):
+    for name, size, content in _chunks(file, start + 12, stop, ">4sI", _riff_step):
         if name == b"SSND":
             data = content + 8  # after offset and block size
             fields = SizeField(start + 4, ">I", data - start - 8), SizeField(content - 4, ">I", 8)
@@ -157,36 +175,18 @@ def _aiff(file: BinaryIO, start: int, stop: int) -> Container | None:
 
 
 def _w64(file: BinaryIO, start: int, stop: int) -> Container | None:
-    position = start + 40
-    for _ in range(MAX_CHUNKS):
-        if position + 24 > stop:
-            break
-        file.seek(position)
-        head = file.read(24)
-        if len(head) < 24:
-            break
-        size = struct.unpack("<Q", head[16:])[0]
-        if head[:16] == _W64_DATA:
-            # Sizes count these 24 bytes; no more, or close to all that 63 bits hold, is no size.
+    for name, size, content in _chunks(file, start + 40, stop, "<16sQ", _w64_step):
+        if name == _W64_DATA:
+            # No more than the 24 bytes before it, or close to all that 63 bits hold, is no size.
             known = size - 24 if 24 < size < 1 << 62 else None
-            return Container(position + 24, known, (SizeField(position + 16, "<Q", 24),))
-        position += max(24, size + -size % 8)
+            return Container(content, known, (SizeField(content - 8, "<Q", 24),))
     return None
 
 
 def _caf(file: BinaryIO, start: int, stop: int) -> Container | None:
-    position = start + 8
-    for _ in range(MAX_CHUNKS):
-        if position + 12 > stop:
-            break
-        file.seek(position)
-        head = file.read(12)
-        if len(head) < 12:
-            break
-        name, size = struct.unpack(">4sQ", head)
+    for name, size, content in _chunks(file, start + 8, stop, ">4sQ", _caf_step):
         if name == b"data":
             # An edit count comes before the samples; -1 is how CAF says "not known".
             known = size - 4 if 4 < size < 1 << 62 else None
-            return Container(position + 16, known, (SizeField(position + 4, ">Q", 4),))
-        position += 12 + size
+            return Container(content + 4, known, (SizeField(content - 8, ">Q", 4),))
     return None

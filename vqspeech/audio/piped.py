@@ -7,17 +7,17 @@ kind needs its whole file, and waits in a temporary one (`Pipe.spooled`).
 import fcntl
 import io
 import struct
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 
+from vqspeech.audio.headers import read_container
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.audio.sounds import HIGHEST_RATE, LOWEST_RATE
+from vqspeech.audio.sounds import as_mono, check_rate, tell_channels
 from vqspeech.audio.writing import to_int16
 from vqspeech.errors import InputError
 from vqspeech.files import reason
@@ -34,8 +34,12 @@ WIDTHS = {
     "ALAW": 1,
 }
 """Bytes a sample, of the kinds whose samples stand one by one."""
-MAX_HEAD = 1 << 20
-"""Bytes before the samples: titles, and a picture of the album."""
+LEAST_HEAD, MAX_HEAD = 24, 1 << 20
+"""Bytes before the samples: of AU, and with titles and a picture of the album."""
+ENDLESS = 1 << 62
+"""Where the file ends, for who reads its header."""
+PLAIN = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd")
+"""What a recording of plain samples begins with."""
 READ_BYTES = 1 << 20
 """Taken at once, if so many have come; and what the system is asked to keep of a pipe, so that who
 falls behind catches up in longer blocks."""
@@ -43,12 +47,6 @@ SILENCE_BYTES = 1 << 16
 """Put behind a header, for libsndfile to find samples there."""
 MAX_SPOOL = 4 << 30
 """Bytes that a temporary file may take."""
-OPEN_SIZES = (
-    range(0x7EFF0000, 0x7F010000),
-    range(0x7FFE0000, 0x80020000),
-    range(0xFFFE0000, 1 << 32),
-)
-"""Sizes that writers into a pipe leave, beside 0; some round them to whole blocks."""
 STARTS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"fLaC", b"OggS", b"riff", b"caff", b"ID3")
 UNKNOWN_SIZE = 0xFFFFFFFF
 
@@ -123,22 +121,15 @@ class PipedSound:
             little = sound.endian == "LITTLE" or head[:4] in (b"RIFF", b"RF64")
         if self._kind not in WIDTHS:
             raise ValueError("not plain samples")
-        if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
-            raise InputError(
-                f"{pipe.name}: declares {self.rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE}; "
-                "check what makes it"
-            )
+        check_rate(pipe.name, self.rate)
         self._endian = "LITTLE" if little else "BIG"
         self._pipe, self._head, self._size = pipe, len(head), size
 
     def blocks(self, quiet: bool = False) -> Iterator[np.ndarray]:
         """Mono float32 [N] at `rate`, channels averaged, as they come. Raises InputError."""
         pipe, width = self._pipe, WIDTHS[self._kind] * self.channels
-        if self.channels > 1 and not quiet:
-            print(
-                f"vqspeech: {pipe.name} has {self.channels} channels, averaged to mono",
-                file=sys.stderr,
-            )
+        if not quiet:
+            tell_channels(pipe.name, self.channels)
         rest, left = b"", self._size
         while left is None or left:
             data = pipe.read(READ_BYTES if left is None else min(READ_BYTES, left))
@@ -162,11 +153,7 @@ class PipedSound:
         raw = soundfile.SoundFile(io.BytesIO(data), "r", self.rate, self.channels, **kind)
         with raw:
             block = raw.read(dtype="float32", always_2d=True)
-        with np.errstate(over="ignore", invalid="ignore"):
-            mono = block[:, 0] if self.channels == 1 else block.mean(axis=1, dtype=np.float32)
-        if not np.isfinite(mono).all():
-            raise InputError(f"{self._pipe.name}: has NaN or infinite samples; export it again")
-        return mono
+        return as_mono(block, self._pipe.name)
 
     def _pass_over(self) -> None:
         """What stands behind the samples: titles, but not another recording."""
@@ -185,12 +172,15 @@ def open_piped(pipe: Pipe) -> PipedSound | None:
     """
     if not pipe.peek(1):
         raise InputError(f"{pipe.name}: is empty (0 bytes); check what feeds it")
-    found = _find_samples(pipe.peek)
-    if found is None:
+    if not pipe.peek(4).startswith(PLAIN):
         return None
-    start, size = found
+    ahead: Any = _Ahead(pipe)
+    found = read_container(ahead, 0, ENDLESS)
+    if found is None or not LEAST_HEAD <= found.data <= MAX_HEAD:
+        return None
+    start = found.data
     try:
-        sound = PipedSound(pipe, pipe.peek(start), size)
+        sound = PipedSound(pipe, pipe.peek(start), found.size)
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -199,40 +189,23 @@ def open_piped(pipe: Pipe) -> PipedSound | None:
     return sound
 
 
-def _find_samples(peek: Callable[[int], bytes]) -> tuple[int, int | None] | None:
-    """(offset of the first sample, bytes of samples or None); None where it is not plain."""
-    head = peek(12)
-    if len(head) < 12:
-        return None
-    if head[:4] == b".snd":
-        start, size = struct.unpack(">II", peek(12)[4:12])
-        return (start, None if _left_open(size) else size) if 24 <= start <= MAX_HEAD else None
-    if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:] == b"WAVE":
-        order, name = ">" if head[:4] == b"RIFX" else "<", b"data"
-    elif head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
-        order, name = ">", b"SSND"
-    else:
-        return None
-    at, long_size = 12, 0
-    while at <= MAX_HEAD:
-        chunk = peek(at + 24)[at:]
-        if len(chunk) < 8:
-            return None
-        size = struct.unpack(order + "I", chunk[4:8])[0]
-        if chunk[:4] == b"ds64" and len(chunk) >= 24:
-            long_size = struct.unpack("<Q", chunk[16:24])[0]
-        if chunk[:4] == name:
-            skip = 0 if name == b"data" else 8  # an offset and a block size stand before AIFF's
-            if head[:4] == b"RF64" and size == UNKNOWN_SIZE and long_size:
-                return at + 8, None if long_size >= 1 << 62 else long_size
-            known = None if _left_open(size) or size < skip else size - skip
-            return at + 8 + skip, known
-        at += 8 + size + size % 2
-    return None
+class _Ahead:
+    """What has come of a pipe, and what is waited for, as the file that `read_container` reads."""
 
+    def __init__(self, pipe: Pipe):
+        self._pipe, self._at = pipe, 0
 
-def _left_open(size: int) -> bool:
-    return size == 0 or any(size in sizes for sizes in OPEN_SIZES)
+    def seek(self, offset: int) -> int:
+        self._at = offset
+        return offset
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; none beyond MAX_HEAD, where no samples of a recording begin."""
+        if self._at > MAX_HEAD:
+            return b""
+        found = self._pipe.peek(self._at + size)[self._at :]
+        self._at += len(found)
+        return found
 
 
 class WavPipe:

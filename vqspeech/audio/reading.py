@@ -9,10 +9,8 @@ import soxr
 
 from vqspeech.audio.level import LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE, resampled_length
-from vqspeech.audio.sounds import no_samples, opened_sound
+from vqspeech.audio.sounds import as_mono, no_samples, opened_sound, tell_channels
 from vqspeech.audio.source import Source, name_of
-from vqspeech.errors import InputError
-from vqspeech.notices import notify
 
 MAX_BLOCK_VALUES = 1 << 22
 """Samples x channels read at once, so that odd rates and channel counts cannot take memory."""
@@ -38,17 +36,12 @@ def _native_blocks(
     """Blocks (float32 mono [N], rate) at the file's own rate; every check but the resampling."""
     name = name_of(source)
     with opened_sound(source) as sound:
-        if sound.channels > 1 and not quiet:
-            notify(f"{name} has {sound.channels} channels, averaged to mono")
+        if not quiet:
+            tell_channels(name, sound.channels)
         size, total = round(sound.rate * block_seconds), 0
         for block in sound.blocks(max(1, min(size, MAX_BLOCK_VALUES // sound.channels))):
-            with np.errstate(over="ignore", invalid="ignore"):
-                one = block.shape[1] == 1
-                mono = block[:, 0] if one else block.mean(axis=1, dtype=np.float32)
-            if not np.isfinite(mono).all():
-                raise InputError(f"{name}: has NaN or infinite samples; export it again")
-            total += len(mono)
-            yield mono, sound.rate
+            total += len(block)
+            yield as_mono(block, name), sound.rate
         if not total:
             raise no_samples(name)
 

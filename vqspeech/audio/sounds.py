@@ -15,6 +15,7 @@ from vqspeech.audio.quiet import quiet_libraries
 from vqspeech.audio.source import Source, is_on_disk, name_of, opened_source
 from vqspeech.audio.splicing import Splice
 from vqspeech.errors import InputError
+from vqspeech.notices import notify
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 """Sampling rates in Hz between which a file can be a recording of sound."""
@@ -194,6 +195,22 @@ def check_rate(name: str, rate: int) -> None:
             f"{name}: declares {rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE}; its header is "
             "damaged, convert it again"
         )
+
+
+def as_mono(block: np.ndarray, name: str) -> np.ndarray:
+    """A block of float32 [n, channels], its channels averaged: [n]. Raises InputError for NaN and
+    infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(mono).all():
+        raise InputError(f"{name}: has NaN or infinite samples; export it again")
+    return mono
+
+
+def tell_channels(name: str, channels: int) -> None:
+    """Say once that a recording of several channels is averaged."""
+    if channels > 1:
+        notify(f"{name} has {channels} channels, averaged to mono")
 
 
 def no_samples(name: str) -> InputError:

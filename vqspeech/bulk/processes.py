@@ -2,7 +2,6 @@
 forward pass."""
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 
 from vqspeech.codes.vqs import is_vqs
 from vqspeech.errors import InputError, warnings_told
+from vqspeech.notices import notify
 from vqspeech.parallel import cores, map_processes
 
 FILES_A_WORKER = 16
@@ -78,12 +78,8 @@ def encode_together(
 
 def _start(model: str | None, device: str) -> None:
     global _codec
-    _told.enter_context(warnings_told(_say))
+    _told.enter_context(warnings_told(notify))
     _codec = single_threaded_codec(model, device)
-
-
-def _say(message: object) -> None:
-    print(f"vqspeech: {message}", file=sys.stderr)
 
 
 def _encode(job: Job, speaker: str | None, packed: bool) -> float | InputError:

@@ -24,6 +24,7 @@ from vqspeech.checkpoint.teacher import TaughtBy
 from vqspeech.checkpoint.tensors import checked_tensors, expected_of, opened, unfilled
 from vqspeech.config.model import Config
 from vqspeech.errors import InputError
+from vqspeech.files import replace_folder
 from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.nn.vqvae import TRAINING_ONLY, VQVAE
 
@@ -65,7 +66,6 @@ def save_checkpoint(
     folder = Path(folder)
     check_replaceable(folder)
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
-    old = folder.with_name(f".{folder.name}.old")
     tensors = {
         name: (value.to(packing.dtype) if value.is_floating_point() else value)
         .detach()
@@ -82,11 +82,7 @@ def save_checkpoint(
         os.chmod(partial / WEIGHTS_FILE, 0o644)  # safetensors makes it the owner's alone
         (partial / CARD_FILE).write_text(packing.card or default_card(model.config, speakers))
         _carry_prior(folder, partial, codes_identity(tensors))
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            os.rename(folder, old)
-        os.rename(partial, folder)
-        shutil.rmtree(old, ignore_errors=True)
+        replace_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from vqspeech.checkpoint.location import CONFIG_FILE
 from vqspeech.cli.options import add_device, add_seed, names, real, whole
 from vqspeech.cli.overwriting import check_outputs
-from vqspeech.config.model import Config, load_preset
+from vqspeech.config.model import Config
+from vqspeech.config.reading import load_preset
 from vqspeech.endings import signal_parents_end
 from vqspeech.errors import InputError
 

@@ -9,6 +9,7 @@ do nearly as well as measured ones. Nothing here delays the speech, which would 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vqspeech.audio.signal import SAMPLE_RATE
@@ -115,9 +116,7 @@ def reverberated(wave: Tensor, white: Tensor, seconds: Tensor, direct: Tensor) -
     tail = tail * 10 ** (-direct / 20) / tail.norm(dim=1, keepdim=True).clamp_min(QUIET)
     size = wave.shape[1] + tail.shape[1]
     late = torch.fft.irfft(torch.fft.rfft(wave, size) * torch.fft.rfft(tail, size), size)
-    late = torch.nn.functional.pad(late, (1, 0))[
-        :, : wave.shape[1]
-    ]  # a sample after what is direct
+    late = F.pad(late, (1, 0))[:, : wave.shape[1]]  # a sample after what is direct
     return at_level(wave + late, level(wave))
 
 

@@ -66,11 +66,11 @@ class InterleavedQuantizer(nn.Module):
         statistics."""
         return in_turn([book.encode(z) for book, z in self._each(z_e)])
 
-    def ties(self, z_e: Tensor, indices: Tensor) -> Tensor:
-        """Where `encode` could as well have given another code: bool [B, F]."""
-        own = by_book(indices, len(self.books))
-        each = zip(self._each(z_e), own, strict=True)
-        return in_turn([book.ties(z, indices) for (book, z), indices in each])
+    def encode_with_ties(self, z_e: Tensor) -> tuple[Tensor, Tensor]:
+        """`encode`, and where another code is as near: int64 and bool, [B, F] both."""
+        found = [book.encode_with_ties(z) for book, z in self._each(z_e)]
+        indices, ties = zip(*found, strict=True)
+        return in_turn(indices), in_turn(ties)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """indices [B, F] to z_q [B, D, F]."""

@@ -23,10 +23,10 @@ from vqspeech.nn.distributed import (
 
 LAPLACE = 1e-5
 """Smoothing of the moving counts, so that an unused code divides by no zero."""
-TIE = 1e-5
-"""Two codes whose distances from a vector differ by less, as a share of the largest distance, are
-as near as each other: the rounding of sums, which differs with the length of what is encoded at
-once and with the number of threads, moves them by 5e-7."""
+TIE = 5e-6
+"""Two codes whose distances from a vector differ by less, as a share of the largest that there can
+be, are as near as each other: the rounding of sums, which differs with the length of what is
+encoded at once and with the number of threads, moves them by 5e-7."""
 
 
 class Quantized(NamedTuple):
@@ -83,31 +83,34 @@ class VectorQuantizer(nn.Module):
         """z_e [B, D, F] scaled as the codes are: float32 [B, D, F]."""
         return self.norm(z_e.float())
 
+    def distances(self, z: Tensor) -> Tensor:
+        """|z - e|^2 without |z|^2, which is the same for every code: z [B, D, F] to [B * F, K]."""
+        codes = self.codebook.detach()
+        return codes.square().sum(1) - 2.0 * (flattened(z) @ codes.T)
+
     def nearest(self, z: Tensor) -> Tensor:
         """Indices [B, F] (int64) of the codes nearest to z [B, D, F] in L2."""
-        codes = self.codebook.detach()
-        # |z - e|^2 without |z|^2, which is the same for every code.
-        distances = codes.square().sum(1) - 2.0 * (flattened(z) @ codes.T)
-        return distances.argmin(1).view(len(z), -1)
+        return self.distances(z).argmin(1).view(len(z), -1)
 
     def encode(self, z_e: Tensor) -> Tensor:
         """z_e [B, D, F] to indices [B, F], without gradients or statistics."""
         with torch.autocast(z_e.device.type, enabled=False):
             return self.nearest(self.normalised(z_e))
 
-    def ties(self, z_e: Tensor, indices: Tensor) -> Tensor:
-        """Where another code is as near to z_e [B, D, F] as `encode`'s [B, F]: bool [B, F].
+    def encode_with_ties(self, z_e: Tensor) -> tuple[Tensor, Tensor]:
+        """`encode`, and where another code is as near: int64 and bool, [B, F] both.
 
         A code that is the very same vector is no other one.
         """
         codes = self.codebook.detach()
         with torch.autocast(z_e.device.type, enabled=False):
-            distances = codes.square().sum(1) - 2.0 * (flattened(self.normalised(z_e)) @ codes.T)
-        own = indices.reshape(-1, 1)
-        others = distances.scatter(1, own, math.inf)
-        second, nearest = others.min(1)
-        close = second - distances.gather(1, own)[:, 0] < TIE * distances.abs().amax(1)
-        return (close & (codes[nearest] != codes[own[:, 0]]).any(1)).view(indices.shape)
+            z = self.normalised(z_e)
+            distances, longest = self.distances(z), codes.norm(dim=1).amax()
+            largest = longest * (longest + 2.0 * flattened(z).norm(dim=1))
+        least, own = distances.min(1)
+        second, other = distances.scatter_(1, own[:, None], math.inf).min(1)
+        ties = (second - least < TIE * largest) & (codes[other] != codes[own]).any(1)
+        return own.view(len(z), -1), ties.view(len(z), -1)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """indices [B, F] to z_q [B, D, F]."""

@@ -113,9 +113,8 @@ class VQVAE(nn.Module):
         encoded beside it, whole or in chunks. Where it is as near to one code as to another, so
         that the rounding of sums would decide, it is decided from just those samples.
         """
-        z_e = self.encoder(wave, lengths)
-        indices = self.quantizer.encode(z_e)
-        groups = self.quantizer.ties(z_e, indices).nonzero()
+        indices, ties = self.quantizer.encode_with_ties(self.encoder(wave, lengths))
+        groups = ties.nonzero()
         groups[:, 1] //= self.config.quantizer.codebooks
         for row, group in groups.unique(dim=0).tolist():
             own = wave.shape[-1] if lengths is None else int(lengths[row])

@@ -71,6 +71,12 @@ class RecordingEncoder:
             yield indices.astype(np.uint16)
         return samples
 
+    def joined(self, stream: CodeStream) -> Codes:
+        """`Codec.joined`."""
+        indices = np.concatenate(list(stream))
+        assert stream.samples is not None
+        return self._codes(indices, stream.samples)
+
     def blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
         """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`."""
         chunks, samples, indices = ChunkEncoder(self.loaded.model), 0, []

@@ -111,7 +111,8 @@ class LoadedModel:
             self.check_codes(codes)
         if codes.model is None:
             self._check_turns(codes, name)
-            codes = replace(codes, model=self.fingerprint)
+            books = self.config.quantizer.codebooks
+            codes = replace(codes, model=self.fingerprint, codebooks=books)
         return codes
 
     def _counted(self, given: Any) -> Codes:

@@ -65,8 +65,7 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
 
 def _fit_prior(config: PriorConfig, options: Options, loaded: Checkpoint) -> None:
     if (loaded.folder / PRIOR_FILE).exists():
-        done = f"nothing to do: {loaded.folder} has a prior; remove it to fit another"
-        notify(done)
+        notify(f"nothing to do: {loaded.folder} has a prior; remove it to fit another")
         return
     log = RunLog(options.out, options.quiet)
     try:

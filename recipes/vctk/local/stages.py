@@ -2,7 +2,7 @@
 
 import sys
 
-from vqspeech.config.model import load_preset
+from vqspeech.config.reading import load_preset
 from vqspeech.errors import InputError
 
 if __name__ == "__main__":
