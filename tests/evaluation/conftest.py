@@ -29,6 +29,7 @@ class FakeCodec:
     """
 
     fingerprint, has_prior, has_preview = "0123456789abcdef", False, True
+    hears_voices = False
     speakers = ("anna", "bert", "other")
 
     def __init__(self):
