@@ -11,6 +11,7 @@ from vqspeech.arguments import for_each, is_path, shown
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
+from vqspeech.checkpoint.voices import Voice
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.stream import CodeStream
 from vqspeech.codes.vqs import Contents, Named
@@ -26,17 +27,19 @@ from vqspeech.synthesis.options import NO_CHANGE, Change, Conversion, Generation
 from vqspeech.synthesis.rendering import STREAMS, Renderer
 from vqspeech.synthesis.source import CodeSource
 from vqspeech.synthesis.voices import VoiceName, Voices
+from vqspeech.synthesis.waves import as_mono, as_rate
 
 
 @all_in_own_surroundings
 class Codec:
     """A trained model, ready to encode and decode. Make one with `Codec.from_pretrained`.
 
-    A `speaker` is one of `speakers`, or a file of `vqspeech enroll`. `codes` are `Codes`, or whole
-    numbers [F] in an array, list or tensor (`as_codes`). A `wave` is an array, list or tensor of
-    samples (`encode`). Options may be given as one object (`Synthesis`, `Conversion`,
-    `Generation`), by name, or both. All methods raise InputError for what cannot be done; it says
-    what to do instead. A codec can be pickled and copied.
+    A `speaker` is one of `speakers`, a file of `vqspeech enroll`, a recording of the voice or a
+    `Voice` (`voice_of`); with None codes are decoded in the voice that they have (`Codes.voice`).
+    `codes` are `Codes`, or whole numbers [F] in an array, list or tensor (`as_codes`). A `wave` is
+    an array, list or tensor of samples (`encode`). Options may be given as one object
+    (`Synthesis`, `Conversion`, `Generation`), by name, or both. All methods raise InputError for
+    what cannot be done; it says what to do instead. A codec can be pickled and copied.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str | torch.device = "auto"):
@@ -108,13 +111,19 @@ class Codec:
         return self.loaded.predicts_pitch
 
     @property
+    def hears_voices(self) -> bool:
+        """Whether the model knows a voice by some seconds of it: a recording is a speaker then, and
+        codes know whose they are."""
+        return self.loaded.hears_voices
+
+    @property
     def has_prior(self) -> bool:
         """Whether the model has a prior over its codes."""
         return self.loaded.has_prior
 
     # Encoding
 
-    def encode(self, wave: Any, rate: int = SAMPLE_RATE) -> Codes:
+    def encode(self, wave: Any, rate: int = SAMPLE_RATE, voice: bool = True) -> Codes:
         """Encode one recording.
 
         wave: [T] or [T, channels] (averaged), or [1, T] or [2, T] as torchaudio gives them, float
@@ -122,18 +131,28 @@ class Codec:
         The level is brought to the one that the model was trained at, so a decoded recording has
         that level too; a level that speech hardly has is warned of. Empty, NaN or infinite input is
         refused.
-        """
-        return self.encoder.wave(wave, rate)
 
-    def encode_file(self, path: str | os.PathLike, gain: float | None = None) -> Codes:
+        voice: of a model that `hears_voices`: listen for whose voice it is too (`Codes.voice`), in
+        the first 9 s of speech.
+        """
+        return self.encoder.wave(wave, rate, voice)
+
+    def encode_file(
+        self, path: str | os.PathLike, gain: float | None = None, voice: bool = True
+    ) -> Codes:
         """Encode any audio file, in memory that does not grow with its length but for the codes.
 
         gain: what the samples are multiplied by, None for what brings them to the codec's level.
+        voice: as in `encode`.
         """
-        return self.encoder.file(path, gain)
+        return self.encoder.file(path, gain, voice)
 
     def encode_stream(
-        self, blocks: Iterable[np.ndarray], rate: int = SAMPLE_RATE, gain: float | None = None
+        self,
+        blocks: Iterable[np.ndarray],
+        rate: int = SAMPLE_RATE,
+        gain: float | None = None,
+        voice: bool = False,
     ) -> CodeStream:
         """Encode a recording while it is being made: index arrays uint16 [n] as they become known.
 
@@ -145,26 +164,40 @@ class Codec:
         A code comes at most 0.6 s (30 frames of the shipped model) after its frame began; without
         a gain the first ones after 2 s of speech, or 5 s of anything. Once the stream has ended
         its `samples` say how long the recording was.
+
+        voice: as in `encode`; then the first codes wait for a stretch of speech (3 s), or for 5 s
+        of anything.
         """
-        return self.encoder.stream(blocks, rate, gain)
+        return self.encoder.stream(blocks, rate, gain, voice)
 
     def joined(self, stream: CodeStream) -> Codes:
         """The codes of a stream, read to its end."""
         return self.encoder.joined(stream)
 
     def encode_many(
-        self, waves: Sequence[Any], rates: int | Sequence[int] = SAMPLE_RATE
+        self, waves: Sequence[Any], rates: int | Sequence[int] = SAMPLE_RATE, voice: bool = True
     ) -> list[Codes]:
         """Recordings of any lengths, several in one forward pass: each as `encode` gives it alone.
 
-        waves: as in `encode`. rates: of all, or one for each.
+        waves, voice: as in `encode`. rates: of all, or one for each.
         """
-        return self.encoder.waves(waves, rates)
+        return self.encoder.waves(waves, rates, voice)
 
-    def encode_files(self, paths: Sequence[str | os.PathLike]) -> Iterator[Codes | InputError]:
+    def encode_files(
+        self, paths: Sequence[str | os.PathLike], voice: bool = True
+    ) -> Iterator[Codes | InputError]:
         """The codes of files, or why they cannot be read, in order; several in one forward pass,
-        in memory that does not grow with their number."""
-        return self.encoder.files(paths)
+        in memory that does not grow with their number. voice: as in `encode`."""
+        return self.encoder.files(paths, voice)
+
+    def voice_of(self, wave: Any, rate: int = SAMPLE_RATE, name: str = "") -> Voice:
+        """The voice of a recording (as `encode`'s), by up to 30 s of its speech: a `speaker`
+        wherever one is asked for. Of a model that `hears_voices`."""
+        return self.voices.of_wave(as_mono(wave), as_rate(rate), name)
+
+    def voice_of_file(self, path: str | os.PathLike) -> Voice:
+        """`voice_of` an audio file, called as that is."""
+        return self.voices.of_file(path)
 
     # Decoding
 
@@ -190,7 +223,8 @@ class Codec:
 
         change: what a conversion adds.
         """
-        spoken = Spoken(self.as_codes(codes), self.voices.vector(speaker), change)
+        codes = self.as_codes(codes)
+        spoken = Spoken(codes, self.voices.of(codes, speaker), change)
         return self.renderer.blocks(spoken, chosen(Synthesis, options, changes))
 
     def decode_stream(
@@ -203,14 +237,15 @@ class Codec:
         """Codes to float32 blocks at 16 kHz while they come: all together what `decode` gives.
 
         codes: index arrays, lists or single numbers, of any sizes; a `CodeStream` too, whose last
-        frame then ends where its recording did. options, changes: as in `decode`.
+        frame then ends where its recording did, and whose voice is that of the stream, where it
+        has one and no speaker is named. options, changes: as in `decode`.
 
         A sample comes 1.8 s of codes after its own began (90 frames of the shipped model: a second
         of the post-filter and what that and the decoder look ahead), 0.6 s with
         `postfilter=False`, 20.4 s in a preview.
         """
         source = CodeSource(codes, self.hop, self.codebook_size)
-        spoken = Spoken(source, self.voices.vector(speaker))
+        spoken = Spoken(source, self.voices.of_stream(codes, speaker))
         return self.renderer.blocks(spoken, chosen(Synthesis, options, changes))
 
     def decode_file(
@@ -271,7 +306,7 @@ class Codec:
         for number, (codes, speaker) in enumerate(jobs):
             codes = self.as_codes(codes, name := f"codes {number}")
             with named(name):
-                spoken.append(Spoken(codes, self.voices.vector(speaker)))
+                spoken.append(Spoken(codes, self.voices.of(codes, speaker)))
         return self.renderer.together(spoken, chosen(Synthesis, options, changes), streams)
 
     def predicted_f0(self, codes: Any, speaker: VoiceName = None) -> float:
@@ -279,7 +314,8 @@ class Codec:
 
         NaN where no voice is predicted, or the model predicts no pitch.
         """
-        return self.renderer.hidden.median_f0(self.as_codes(codes), self.voices.vector(speaker))
+        codes = self.as_codes(codes)
+        return self.renderer.hidden.median_f0(codes, self.voices.of(codes, speaker))
 
     # Converting
 
@@ -345,19 +381,21 @@ class Codec:
         self,
         codes: Any,
         path: Named,
-        speaker: str | None = None,
+        speaker: VoiceName = None,
         packed: bool = False,
     ) -> int:
         """Write codes as a `.vqs` file (a binary file object too), range-coded by the prior;
         returns its bytes.
 
-        speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
-        plain indices instead, as for a model without a prior.
+        speaker: the voice to decode with: one of `speakers`, which makes for fewer bits, or any
+        other; None for the codes' own, if they have one (`dataclasses.replace(codes, voice=None)`
+        has none). packed: plain indices instead, as for a model without a prior.
         """
         return self.bitstreams.save(codes, path, speaker, packed)
 
     def load_vqs(self, path: Named, salvage: bool = False) -> tuple[Codes, str | None, Contents]:
-        """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
+        """Read a `.vqs` file: (codes, with the voice that it keeps; the speaker that it names or
+        None; all that was read).
 
         path: a binary file object too.
         salvage: keep the intact blocks of a damaged file.

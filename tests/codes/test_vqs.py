@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqspeech.codes import bitstream
-from vqspeech.codes.bitstream import BLOCK_CODES, Header, PackedCoder
+from vqspeech.codes.bitstream import PackedCoder
+from vqspeech.codes.header import BLOCK_CODES, Header, header_bytes, seed_of
+from vqspeech.codes.numbers import variable
 from vqspeech.codes.stream import CodeStream
 from vqspeech.codes.vqs import load_vqs, measure_vqs, save_vqs
 from vqspeech.codes.vqs_reader import VqsReader
@@ -125,8 +127,8 @@ def test_every_flipped_bit_is_noticed(path):
 
 def blocks_of(data, about):
     """(header, blocks) as bytes."""
-    view, at = memoryview(data), len(bitstream.header_bytes(about))
-    seed, start, found = bitstream.seed_of(about), data[:at], []
+    view, at = memoryview(data), len(header_bytes(about))
+    seed, start, found = seed_of(about), data[:at], []
     while at < len(data):
         end = bitstream.read_block(view, at, about, seed).end
         found.append(data[at:end])
@@ -174,7 +176,7 @@ def test_a_block_of_another_file(path):
 
 def test_nothing_to_salvage(path):
     about, _, data = saved(path, 40)
-    path.write_bytes(bitstream.header_bytes(about) + b"\xb1\x5c" * 400)
+    path.write_bytes(header_bytes(about) + b"\xb1\x5c" * 400)
     refused(path, "no intact block", salvage=True)
     path.write_bytes(b"X" + data[1:])
     refused(path, "not a .vqs file", salvage=True)
@@ -202,9 +204,9 @@ def test_codes_beyond_the_codebook(path):
 
 def declared(samples):
     """A header, its checksum right, of a file with nothing in it."""
-    head = bytearray(bitstream.header_bytes(header(1)))
+    head = bytearray(header_bytes(header(1)))
     at = head.index(b"\xff\x01") + 2
-    body = bytes(head[:at]) + bitstream._variable(samples) + bytes(head[at + 1 : -4])
+    body = bytes(head[:at]) + variable(samples) + bytes(head[at + 1 : -4])
     return body + struct.pack("<I", zlib.crc32(body))
 
 
@@ -220,8 +222,8 @@ def test_sizes_that_are_not_there(path, samples, salvage):
 
 def test_other_versions_and_files(path):
     _, _, data = saved(path, 40)
-    path.write_bytes(data[:3] + b"\x03" + data[4:])
-    refused(path, "version 3", "reads 1 and 2", "upgrade")
+    path.write_bytes(data[:3] + b"\x05" + data[4:])
+    refused(path, "version 5", "reads 1 to 4", "upgrade")
     path.write_bytes(b"RIFF" + data)
     refused(path, "not a .vqs file")
     path.write_bytes(b"")
@@ -409,8 +411,8 @@ def test_blocks_of_a_stream_out_of_place():
 
 def crafted(about, number, count):
     """A block of a stream that claims a number and a size, its checksum right."""
-    block = bitstream.MARK + bitstream._variable(number) + bitstream._variable(count) + b"\x00"
-    return block + struct.pack("<I", zlib.crc32(block, bitstream.seed_of(about)))
+    block = bitstream.MARK + variable(number) + variable(count) + b"\x00"
+    return block + struct.pack("<I", zlib.crc32(block, seed_of(about)))
 
 
 @pytest.mark.parametrize("number", [0, 2**31, 2**40])
@@ -418,7 +420,7 @@ def crafted(about, number, count):
 @pytest.mark.parametrize("salvage", [False, True])
 def test_a_stream_of_hostile_sizes(number, count, salvage):
     about = header(None, "", 512)
-    data = bitstream.header_bytes(about) + crafted(about, number, count)
+    data = header_bytes(about) + crafted(about, number, count)
     tracemalloc.start()
     with pytest.raises(InputError):
         read_stream(data, salvage)

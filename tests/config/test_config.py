@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from vqspeech.codes.bitstream import BLOCK_CODES
+from vqspeech.codes.header import BLOCK_CODES
 from vqspeech.config.model import DecoderConfig, from_dict
 from vqspeech.config.reading import load_preset, preset_names
 from vqspeech.errors import InputError

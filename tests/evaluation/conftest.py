@@ -12,8 +12,9 @@ from synthetic_voice import RATE, sung
 
 from vqspeech.audio.signal import frames_for
 from vqspeech.checkpoint.speakers import Speaker
-from vqspeech.codes.bitstream import Header, PackedCoder
+from vqspeech.codes.bitstream import PackedCoder
 from vqspeech.codes.codes import Codes
+from vqspeech.codes.header import Header
 from vqspeech.codes.vqs import save_vqs
 from vqspeech.config.model import QuantizerConfig
 from vqspeech.errors import InputError

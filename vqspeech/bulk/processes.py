@@ -1,14 +1,13 @@
 """Many recordings to codes: in several processes, each with a model of its own, or several in one
 forward pass."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vqspeech.codes.vqs import is_vqs
+from vqspeech.bulk.keeping import Keeping
 from vqspeech.errors import InputError, warnings_told
 from vqspeech.notices import notify
 from vqspeech.parallel import cores, map_processes
@@ -18,6 +17,8 @@ FILES_A_WORKER = 16
 
 Job = tuple[Path, Path]
 """A recording and the codes file to write."""
+
+PLAIN = Keeping()
 
 _codec: Any = None
 """The `Codec` of this worker process."""
@@ -30,29 +31,19 @@ def default_workers(files: int) -> int:
     return max(1, min(cores(), files // FILES_A_WORKER))
 
 
-def save_codes(codec, codes, out: str | os.PathLike, speaker: str | None, packed: bool) -> None:
-    """Write codes to a .npy or .vqs file; speaker and packed are for the second (`save_vqs`)."""
-    if is_vqs(out):
-        codec.save_vqs(codes, out, speaker, packed)
-    else:
-        codes.save_npy(out)
-
-
 def encode_files(
     jobs: Sequence[Job],
     model: str | None,
     device: str,
     workers: int,
-    speaker: str | None = None,
-    packed: bool = False,
+    keeping: Keeping = PLAIN,
 ) -> Iterator[float | InputError]:
     """Encode each recording in one of `workers` processes; seconds of audio or why not, in order.
 
-    model: as for `Codec.from_pretrained`. speaker, packed: as for `save_codes`. Raises InputError
-    if a process is killed.
+    model: as for `Codec.from_pretrained`. Raises InputError if a process is killed.
     """
     yield from map_processes(
-        partial(_encode, speaker=speaker, packed=packed),
+        partial(_encode, keeping=keeping),
         jobs,
         workers,
         start=partial(_start, model, device),
@@ -61,16 +52,16 @@ def encode_files(
 
 
 def encode_together(
-    codec, jobs: Sequence[Job], speaker: str | None = None, packed: bool = False
+    codec, jobs: Sequence[Job], keeping: Keeping = PLAIN
 ) -> Iterator[float | InputError]:
     """As `encode_files`, with the `Codec` of this process and several recordings in one forward
     pass: for a GPU, which one recording does not fill."""
-    found = codec.encode_files([path for path, _ in jobs])
+    found = codec.encode_files([path for path, _ in jobs], keeping.voice)
     for (_, out), codes in zip(jobs, found, strict=True):
         try:
             if isinstance(codes, InputError):
                 raise codes
-            save_codes(codec, codes, out, speaker, packed)
+            keeping.save(codec, codes, out)
             yield codes.seconds
         except InputError as error:
             yield error
@@ -82,11 +73,11 @@ def _start(model: str | None, device: str) -> None:
     _codec = single_threaded_codec(model, device)
 
 
-def _encode(job: Job, speaker: str | None, packed: bool) -> float | InputError:
+def _encode(job: Job, keeping: Keeping) -> float | InputError:
     path, out = job
     try:
-        codes = _codec.encode_file(path)
-        save_codes(_codec, codes, out, speaker, packed)
+        codes = _codec.encode_file(path, voice=keeping.voice)
+        keeping.save(_codec, codes, out)
         return codes.seconds
     except InputError as error:
         return error

@@ -234,7 +234,7 @@ class _Encoder:
         rows, failed = [], []
         for name, path in zip(names, paths, strict=True):
             try:
-                codes = self.codec.encode_file(path)
+                codes = self.codec.encode_file(path, voice=False)
             except InputError as error:
                 failed.append(f"{name}\t{' '.join(str(error).split())}\n")
                 continue

@@ -53,6 +53,20 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_voice(voice: Voice, model: str, dim: int) -> None:
+    """Raise InputError unless a voice is one of the model of fingerprint `model`, of speaker
+    vectors [dim]."""
+    if voice.model != model:
+        raise InputError(
+            f"the voice {voice.name!r} is one of model {voice.model}, this is {model}; make it "
+            "again with this model"
+        )
+    if np.shape(voice.vector) != (dim,) or not np.isfinite(voice.vector).all():
+        raise InputError(
+            f"the voice {voice.name!r} is no finite vector [{dim}]; make it again with this model"
+        )
+
+
 def save_voice(path: str | os.PathLike, voice: Voice) -> None:
     """Write a voice file, whole or not at all. Raises InputError."""
     from safetensors.numpy import save

@@ -96,7 +96,7 @@ def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
 
     def load(path: Path, out: Path) -> float:
         codes, speaker = options.load_codes(codec, args, path)
-        codec.speaker_vector(speaker)
+        codec.voices.of(codes, speaker)
         loaded[out] = codes, speaker
         return codes.seconds
 

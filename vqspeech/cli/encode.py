@@ -14,10 +14,12 @@ as a .vqs stream: ffmpeg -i talk.m4a -f wav - | vqspeech encode - - | vqspeech d
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vqspeech.audio.kinds import ALL_SUFFIXES
 from vqspeech.cli import streams
 from vqspeech.cli.folders import check_overwriting, distinct, plan_of, total, work_through
+from vqspeech.cli.keeping import check_voice_files, kept
 from vqspeech.cli.options import add_device, add_model, find_manifest, names, real, whole
 from vqspeech.cli.output import files_bar, say
 from vqspeech.cli.overwriting import add_force, is_own
@@ -25,6 +27,9 @@ from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs
 from vqspeech.errors import InputError
 from vqspeech.files import below, make_folder
+
+if TYPE_CHECKING:
+    from vqspeech.bulk.keeping import Keeping
 
 FORMATS = ("npy", "vqs")
 MAX_WORKERS = 4096
@@ -44,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--speaker",
         metavar="NAME",
-        help="for .vqs: whose speech it is; takes fewer bits, and decodes in that voice",
+        help="for .vqs: the voice to decode with; a name of the model takes fewer bits",
     )
     add(
         "--gain",
@@ -60,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for OUT in a pipe: a block's length; longer ones take fewer bytes (default: 2)",
     )
     add("--packed", action="store_true", help="for .vqs: plain codes instead of the prior's")
+    add(
+        "--voice",
+        action=argparse.BooleanOptionalAction,
+        help="keep whose voice it is, as the model's speaker encoder hears it, to decode with: a "
+        ".vqs file within (the default, without --speaker), a .npy file in a file beside it, for "
+        "--speaker",
+    )
     add(
         "--manifest",
         metavar="FILE",
@@ -103,21 +115,22 @@ def run(args: argparse.Namespace) -> None:
         if getattr(args, option) and not vqs:
             raise InputError(f"--{option} is for .vqs files; a .npy file holds plain codes only")
     check_overwriting(args, jobs)
-    from vqspeech.bulk.processes import save_codes
+    check_voice_files(args, jobs, vqs)
     from vqspeech.codec import Codec
 
     codec = Codec.from_pretrained(args.model, device=args.device)
-    codec.voices.known(args.speaker)  # refused before the work
+    codec.voices.find(args.speaker)  # refused before the work
+    keeping = kept(codec, args, vqs)
     if jobs is None:
-        codes = codec.encode_file(args.input, gain)
-        save_codes(codec, codes, args.output, args.speaker, args.packed)
+        codes = codec.encode_file(args.input, gain, keeping.voice)
+        keeping.save(codec, codes, args.output)
         rate = _rate(codec, [args.output], codes.seconds, vqs)
         say(f"wrote {args.output} ({codes.frames} codes, {codes.seconds:.2f} s, {rate})")
         return
     found = len(jobs)
     if args.resume:
         jobs = [job for job in jobs if not is_own(job[1])]
-    seconds = _encode_all(args, codec, jobs)
+    seconds = _encode_all(args, codec, jobs, keeping)
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs)
     done = f", {found - len(jobs)} were done before" if args.resume else ""
     say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
@@ -141,6 +154,8 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The recordings of a folder or manifest and their codes files; None for a single file."""
     if not args.ray and (args.address or args.shard_files):
         raise InputError("--address and --shard-files are for the Ray job: add --ray")
+    if args.ray and args.voice:
+        raise InputError("--voice is not for the Ray job, whose shards hold codes; leave it out")
     if args.ray and args.format:
         raise InputError("--format is not for the Ray job, which writes shards; leave it out")
     suffix = f".{args.format or FORMATS[0]}"
@@ -166,7 +181,9 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     return None
 
 
-def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) -> float:
+def _encode_all(
+    args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]], keeping: "Keeping"
+) -> float:
     """Encode every job, in several processes where that is worth it; seconds of audio."""
     from vqspeech.bulk import processes
 
@@ -177,14 +194,14 @@ def _encode_all(args: argparse.Namespace, codec, jobs: list[tuple[Path, Path]]) 
             make_folder(folder)
     if workers > 1 and len(jobs) > 1:
         machines = (args.model, args.device, workers)
-        found = processes.encode_files(jobs, *machines, args.speaker, args.packed)
+        found = processes.encode_files(jobs, *machines, keeping)
         return total(found, len(jobs))
     if on_gpu:
-        return total(processes.encode_together(codec, jobs, args.speaker, args.packed), len(jobs))
+        return total(processes.encode_together(codec, jobs, keeping), len(jobs))
 
     def encode(path: Path, out: Path) -> float:
-        codes = codec.encode_file(path)
-        processes.save_codes(codec, codes, out, args.speaker, args.packed)
+        codes = codec.encode_file(path, voice=keeping.voice)
+        keeping.save(codec, codes, out)
         return codes.seconds
 
     return work_through(jobs, encode)

@@ -117,7 +117,7 @@ def about_codes(path: str, model: str | None) -> dict[str, str]:
 def about_vqs(path: str) -> dict[str, str]:
     """What a `.vqs` file holds, its checksums verified; no model is needed. Raises InputError."""
     from vqspeech.audio.signal import SAMPLE_RATE
-    from vqspeech.codes.bitstream import MODES
+    from vqspeech.codes.header import MODES
     from vqspeech.codes.vqs import measure_vqs
 
     measured = measure_vqs(path)

@@ -16,6 +16,7 @@ from vqspeech.synthesis.options import HIGHEST_TEMPERATURE, LARGEST_SEED, Synthe
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
     from vqspeech.codes.codes import Codes
+    from vqspeech.codes.header import Header
     from vqspeech.codes.vqs import Contents
     from vqspeech.codes.vqs_reader import VqsReader
     from vqspeech.data.corpus import Utterance
@@ -57,7 +58,8 @@ def add_speaker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--speaker",
         metavar="NAME",
-        help="the voice: a name (`vqspeech speakers` lists them), or a file of `vqspeech enroll`",
+        help="the voice: a name (`vqspeech speakers` lists them), a file of `vqspeech enroll`, or "
+        "a recording of anybody, if the model has a speaker encoder",
     )
 
 
@@ -212,10 +214,10 @@ def load_codes(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["C
             raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
         codes = load_npy(path, codec.hop, codec.codebook_size)
         return codec.as_codes(codes, str(path)), args.speaker
-    codes, named, contents = codec.load_vqs(path, args.salvage)
+    codes, _, contents = codec.load_vqs(path, args.salvage)
     if contents.missing or contents.cut:
         say_lost(path, contents)
-    return codes, voice_of(codec, args, path, named)
+    return codes, voice_of(codec, args, path, contents.header)
 
 
 def say_lost(path: str | Path, found: "Contents | VqsReader") -> None:
@@ -230,9 +232,19 @@ def say_lost(path: str | Path, found: "Contents | VqsReader") -> None:
 
 
 def voice_of(
-    codec: "Codec", args: argparse.Namespace, path: str | Path, named: str | None
+    codec: "Codec", args: argparse.Namespace, path: str | Path, header: "Header"
 ) -> str | None:
-    """The voice to decode codes with: --speaker, or the one that their file names."""
-    if args.speaker is None and named is not None and named not in codec.speakers:
-        raise InputError(f"{path}: names speaker {named}, whom this model lacks; give --speaker")
-    return args.speaker or named
+    """The voice to decode codes with: --speaker, or the one that their file names; None for the one
+    that it keeps. Raises InputError where this model has neither."""
+    if args.speaker is not None:
+        return args.speaker
+    if header.speaker and header.speaker not in codec.speakers:
+        raise InputError(
+            f"{path}: names speaker {header.speaker}, whom this model lacks; give --speaker"
+        )
+    if header.voice and not header.speaker and codec.bitstreams.voice_in(header) is None:
+        raise InputError(
+            f"{path}: keeps a voice that only another model knows, this is {codec.fingerprint}; "
+            "give --speaker, or that model with --model"
+        )
+    return header.speaker or None

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from vqspeech.codes.bitstream import MAGIC
+from vqspeech.codes.header import MAGIC
 from vqspeech.errors import InputError
 from vqspeech.files import identity
 

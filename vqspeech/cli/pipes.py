@@ -140,8 +140,11 @@ def as_file(path: str) -> Iterator[str]:
 
 
 @contextmanager
-def streamed_codes(codec, args: argparse.Namespace, gain: float | None) -> Iterator["CodeStream"]:
-    """The codes of IN, from a pipe or a file, as they become known. Raises InputError."""
+def streamed_codes(
+    codec, args: argparse.Namespace, gain: float | None, voice: bool
+) -> Iterator["CodeStream"]:
+    """The codes of IN, from a pipe or a file, as they become known; voice: as of `encode_stream`.
+    Raises InputError."""
     from vqspeech.audio import reading
     from vqspeech.audio.piped import open_piped
 
@@ -150,11 +153,11 @@ def streamed_codes(codec, args: argparse.Namespace, gain: float | None) -> Itera
         if is_piped_input(path):
             pipe = stack.enter_context(opened_pipe(path))
             if (sound := open_piped(pipe)) is not None:
-                yield codec.encode_stream(sound.blocks(), sound.rate, gain)
+                yield codec.encode_stream(sound.blocks(), sound.rate, gain, voice)
                 return
             path = stack.enter_context(pipe.spooled())
         gain = reading.measure_level(path).gain() if gain is None else gain
-        yield codec.encode_stream(reading.read_blocks(path), gain=gain)
+        yield codec.encode_stream(reading.read_blocks(path), gain=gain, voice=voice)
 
 
 class Intact:

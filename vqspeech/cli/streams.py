@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.cli import options, pipes
+from vqspeech.cli.keeping import check_voice_files, kept
 from vqspeech.cli.output import say
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import check_vqs_target, is_vqs
@@ -44,17 +45,19 @@ def encode(args: argparse.Namespace, gain: float | None) -> None:
     for option in ("speaker", "packed"):
         if getattr(args, option) and not vqs:
             raise InputError(f"--{option} is for .vqs files; a .npy file holds plain codes only")
+    if not to_pipe:
+        check_voice_files(args, None, vqs)
     import torch
 
-    from vqspeech.bulk.processes import save_codes
     from vqspeech.codec import Codec
     from vqspeech.synthesis.bitstreams import BLOCK_SECONDS
 
     # Chunks are too short to share out, and what feeds and what decodes them want cores too.
     torch.set_num_threads(1)
     codec = Codec.from_pretrained(args.model, device=args.device)
-    codec.voices.known(args.speaker)  # refused before anything is read
-    with pipes.streamed_codes(codec, args, gain) as stream:
+    codec.voices.find(args.speaker)  # refused before anything is read
+    keeping = kept(codec, args, vqs)
+    with pipes.streamed_codes(codec, args, gain, keeping.voice) as stream:
         if to_pipe:
             seconds = args.block_seconds or BLOCK_SECONDS
             about = (args.speaker, args.packed, seconds)
@@ -63,7 +66,7 @@ def encode(args: argparse.Namespace, gain: float | None) -> None:
                     write(data)
             return
         found = codec.joined(stream)
-    save_codes(codec, found, args.output, args.speaker, args.packed)
+    keeping.save(codec, found, args.output)
     say(f"wrote {args.output} ({found.frames} codes, {found.seconds:.2f} s)")
 
 
@@ -98,10 +101,11 @@ def _decode_vqs(codec: "Codec", args: argparse.Namespace, pipe) -> None:
 
     reader = VqsReader(pipe.name, pipe.read, args.salvage)
     intact = pipes.Intact(reader.codes(codec.block_coder), codec.hop)
-    speaker = options.voice_of(codec, args, pipe.name, reader.header.speaker or None)
+    speaker = options.voice_of(codec, args, pipe.name, header := reader.header)
+    codes = CodeStream(intact.parts(), lambda: codec.bitstreams.voice_in(header))
     how = options.synthesis_of(args)
     with pipes.sound_output(args.output) as out:
-        for block in codec.decode_stream(CodeStream(intact.parts()), speaker, how):
+        for block in codec.decode_stream(codes, speaker, how):
             out.add(block)
         if intact.error is not None:
             raise intact.error
@@ -112,7 +116,7 @@ def _decode_vqs(codec: "Codec", args: argparse.Namespace, pipe) -> None:
 
 def _decode_codes(codec: "Codec", args: argparse.Namespace, path: str) -> None:
     codes, speaker = options.load_codes(codec, args, Path(path))
-    codec.speaker_vector(speaker)
+    codec.voices.of(codes, speaker)  # refused before anything is written
     with pipes.sound_output(args.output) as out:
         for block in codec.decode_blocks(codes, speaker, options.synthesis_of(args)):
             out.add(block)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,8 +32,9 @@ class Codes:
     indices: uint16 [F] (other whole numbers are converted). samples: length of the recording at
     16 kHz, so F = ceil(samples / hop). hop: samples a code. model: name of the model that made
     them, None if unknown. codebooks: how many the frames take in turn, the first one's turn first:
-    where codes can be cut; the default is right for every model. Raises InputError if these do not
-    fit together.
+    where codes can be cut; the default is right for every model. voice: float32 [S], the speaker
+    vector of whoever speaks, as `model` knows it: what `Codec.decode` decodes them with where it is
+    told no speaker; None if not known. Raises InputError if these do not fit together.
 
     `codes[a:b]` are codes too, and `Codes.join` puts codes one behind the other.
     """
@@ -43,6 +44,7 @@ class Codes:
     hop: int
     model: str | None = None
     codebooks: int = MOST_CODEBOOKS
+    voice: np.ndarray | None = None
 
     def __post_init__(self):
         indices = plain_array("codes", self.indices)
@@ -60,6 +62,14 @@ class Codes:
             )
         check_range("codes", indices, MAX_CODEBOOK)
         object.__setattr__(self, "indices", indices.astype(np.uint16))
+        if self.voice is not None:
+            object.__setattr__(self, "voice", self._checked_voice())
+
+    def _checked_voice(self) -> np.ndarray:
+        vector = plain_array("voice", self.voice).astype(np.float32)
+        if self.model is None or vector.ndim != 1 or not np.isfinite(vector).all():
+            raise InputError("a voice must be finite numbers [S], and the model named that has it")
+        return vector
 
     @property
     def rate(self) -> int:
@@ -115,7 +125,7 @@ class Codes:
                 f"cut at {before} or {before + self.codebooks}, or with codes.cut(seconds, seconds)"
             )
         samples = min(self.samples, stop * self.hop) - start * self.hop
-        return Codes(self.indices[start:stop], samples, self.hop, self.model, self.codebooks)
+        return replace(self, indices=self.indices[start:stop], samples=samples)
 
     def cut(self, start: float = 0.0, end: float | None = None) -> "Codes":
         """From `start` to `end` (None: the end) in seconds, each moved to the nearest place where
@@ -141,7 +151,8 @@ class Codes:
 
         Each part but the last counts whole rounds of the codebooks: one that ends within a round
         (of two codebooks: has an odd number of codes) is filled up with its last code of each
-        codebook that is missing, and its last code's samples are whole. Raises InputError.
+        codebook that is missing, and its last code's samples are whole. The voice stays
+        where all have the same. Raises InputError.
         """
         several = isinstance(parts, Iterable) and not isinstance(parts, Codes)
         parts = list(parts) if several else []
@@ -164,7 +175,8 @@ class Codes:
         indices = np.concatenate([*pieces, parts[-1].indices])
         samples = before * first.hop + parts[-1].samples
         model = first.model if all(part.model == first.model for part in parts) else None
-        return Codes(indices, samples, first.hop, model, books)
+        voice = first.voice if model is not None and _one_voice(parts) else None
+        return Codes(indices, samples, first.hop, model, books, voice)
 
     def save_npy(self, path: str | os.PathLike | BinaryIO) -> None:
         """Write the indices to `path` (.npy, or a binary file object), whole or not at all.
@@ -182,6 +194,14 @@ def _filled(indices: np.ndarray, books: int) -> np.ndarray:
     if missing and len(indices) < books:
         raise InputError(f"has {len(indices)} codes of {books} codebooks; join longer ones")
     return np.concatenate([indices, indices[len(indices) - books :][:missing]])
+
+
+def _one_voice(parts: list[Codes]) -> bool:
+    """Whether all are in the voice of the first, which is known."""
+    voices = [part.voice for part in parts]
+    return voices[0] is not None and all(
+        voice is not None and np.array_equal(voice, voices[0]) for voice in voices
+    )
 
 
 def _text(part: slice) -> str:

@@ -13,7 +13,8 @@ from typing import BinaryIO
 import numpy as np
 
 from vqspeech.codes import bitstream
-from vqspeech.codes.bitstream import BLOCK_CODES, Block, BlockCoder, Header
+from vqspeech.codes.bitstream import Block, BlockCoder
+from vqspeech.codes.header import BLOCK_CODES, Header, header_bytes, seed_of
 from vqspeech.codes.vqs_reader import SALVAGE, CoderFor, VqsReader
 from vqspeech.errors import InputError
 from vqspeech.files import check_target, opened_or_given, written
@@ -99,7 +100,7 @@ def _reader(path: str, file: BinaryIO, size: int, salvage: bool) -> VqsReader:
         if size > MAX_SALVAGE_BYTES:
             raise InputError(f"{path}: is too large to salvage; cut the rubbish away first")
     elif header.samples is not None:
-        at = len(bitstream.header_bytes(header))
+        at = len(header_bytes(header))
         if at + header.blocks * bitstream.MIN_BLOCK > size:
             raise InputError(
                 f"{path}: is cut off (its header declares {header.samples} samples, {size} bytes "
@@ -112,7 +113,7 @@ def _reader(path: str, file: BinaryIO, size: int, salvage: bool) -> VqsReader:
 
 def _salvaged(path: str, file: BinaryIO, header: Header, coder: BlockCoder) -> Contents:
     """The intact blocks of a file, wherever they stand in it."""
-    at = len(bitstream.header_bytes(header))
+    at = len(header_bytes(header))
     file.seek(at)
     parts: dict[int, np.ndarray] = {}
     for block in _intact(file.read(), header):
@@ -134,7 +135,7 @@ def _salvaged(path: str, file: BinaryIO, header: Header, coder: BlockCoder) -> C
 
 def _intact(data: bytes, header: Header) -> Iterator[Block]:
     """The blocks whose checksums are right, wherever they stand."""
-    seed, view, at = bitstream.seed_of(header), memoryview(data), 0
+    seed, view, at = seed_of(header), memoryview(data), 0
     while (at := data.find(bitstream.MARK, at)) >= 0:
         try:
             block = bitstream.read_block(view, at, header, seed)

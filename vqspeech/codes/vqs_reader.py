@@ -9,13 +9,13 @@ import numpy as np
 
 from vqspeech.audio.signal import frames_for
 from vqspeech.codes import bitstream
-from vqspeech.codes.bitstream import END_MARK, MARK, Block, BlockCoder, CutOffError, End, Header
+from vqspeech.codes.bitstream import END_MARK, MARK, Block, BlockCoder, End
 from vqspeech.codes.codes import MAX_FRAMES
+from vqspeech.codes.header import MAGIC, MAX_HEADER, Header, read_header, seed_of
+from vqspeech.codes.numbers import CutOffError
 from vqspeech.codes.stream import CodeStream
 from vqspeech.errors import InputError
 
-MAX_HEADER = 1024
-"""Bytes; more than the largest header."""
 READ_BYTES = 1 << 16
 SALVAGE = "; --salvage keeps the intact blocks"
 MOST_NAMED = 1000
@@ -42,7 +42,7 @@ class VqsReader:
         self._name, self._read, self._salvage = name, read, salvage
         self._data = b""
         self.header = self._header()
-        self._seed = bitstream.seed_of(self.header)
+        self._seed = seed_of(self.header)
         self.kept = self.frames = self.payload = self.missing = self.samples = 0
         self.lost: tuple[int, ...] = ()
         self._next, self._end = 0, None  # number of the block that should come; the stream's end
@@ -178,15 +178,15 @@ class VqsReader:
         while True:
             ended = len(self._data) >= MAX_HEADER or not self._more()
             try:
-                header, at = bitstream.read_header(self._data)
+                found, at = read_header(self._data)
             except InputError as error:
-                if ended or not self._data.startswith(bitstream.MAGIC[: len(self._data)]):
+                if ended or not self._data.startswith(MAGIC[: len(self._data)]):
                     raise self._refusal(str(error)) from None
                 continue
-            if header.samples is not None and header.frames > MAX_FRAMES:
+            if found.samples is not None and found.frames > MAX_FRAMES:
                 raise self._refusal(f"declares more than {MAX_FRAMES} codes; it is damaged")
             self._data = self._data[at:]
-            return header
+            return found
 
     def _more(self) -> bool:
         new = self._read(READ_BYTES)

@@ -29,6 +29,11 @@ PAUSE = 0.5 * (math.log(LOG_FLOOR) + MEL_MEAN)
 """Mean log-mel of a frame, in nats, below which it is a pause and does not count."""
 
 
+def is_speech(log_mel: Tensor) -> Tensor:
+    """Which frames of a log-mel [B, mels, n] are no pauses: [B, n]."""
+    return log_mel.mean(1) > PAUSE
+
+
 class SpeakerEncoder(nn.Module):
     """Log-mel [B, mels, n], natural log, to voice vectors [B, dim]; any n from 1 up."""
 
@@ -44,7 +49,7 @@ class SpeakerEncoder(nn.Module):
         self.project = nn.Linear(2 * width, dim)
 
     def forward(self, log_mel: Tensor) -> Tensor:
-        speech = log_mel.mean(1) > PAUSE  # [B, n]
+        speech = is_speech(log_mel)
         speech = speech | ~speech.any(1, keepdim=True)  # of nothing but pauses, all of them
         x = self.stem(((log_mel - MEL_MEAN) / MEL_SCALE).transpose(1, 2))
         for norm, block in zip(self.norms, self.blocks, strict=True):

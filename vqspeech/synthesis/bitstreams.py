@@ -1,17 +1,23 @@
 """`.vqs` files of a model: its codes, range-coded with the probabilities that its prior gives."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from vqspeech.checkpoint.voices import Voice
 from vqspeech.codes import bitstream
-from vqspeech.codes.bitstream import SHORT_PRIOR, BlockCoder, Header, PackedCoder
+from vqspeech.codes.bitstream import BlockCoder, PackedCoder
 from vqspeech.codes.codes import Codes
+from vqspeech.codes.header import BLOCK_CODES, SHORT_PRIOR, Header
+from vqspeech.codes.own_voice import read_voice, voice_bytes
 from vqspeech.codes.stream import CodeStream
 from vqspeech.codes.vqs import Contents, Named, load_vqs, save_vqs
 from vqspeech.errors import InputError
 from vqspeech.sampling.entropy import PriorCoder
 from vqspeech.synthesis.loaded import LoadedModel
-from vqspeech.synthesis.voices import Voices
+from vqspeech.synthesis.voices import VoiceName, Voices
 
 BLOCK_SECONDS, MAX_BLOCK_SECONDS = 2.0, 20.0
 """Of speech in a block of a stream: what a listener waits for, and headers of 13 bytes cost."""
@@ -27,22 +33,25 @@ class Bitstreams:
         self,
         codes: Any,
         path: Named,
-        speaker: str | None = None,
+        speaker: VoiceName = None,
         packed: bool = False,
     ) -> int:
         """Write codes as a `.vqs` file, range-coded by the prior; returns its bytes.
 
-        speaker: whose they are, if it is known: fewer bits, and the voice to decode with. packed:
-        plain indices instead, as for a model without a prior. Raises InputError.
+        speaker: the voice to decode with: a name of the model, which makes for fewer bits, or any
+        other voice; None for the codes' own, if they have one. packed: plain indices instead, as
+        for a model without a prior. Raises InputError.
         """
         codes = self._loaded.as_codes(codes)
         header = self._header(codes.samples, speaker, packed)
+        if speaker is None and codes.voice is not None:
+            header = replace(header, voice=self._kept(self._voices.own(codes).vector))
         return save_vqs(path, header, codes.indices, self.block_coder(header))
 
     def streamed(
         self,
         codes: CodeStream,
-        speaker: str | None = None,
+        speaker: VoiceName = None,
         packed: bool = False,
         block_seconds: float = BLOCK_SECONDS,
     ) -> Iterator[bytes]:
@@ -54,21 +63,36 @@ class Bitstreams:
         books, rate = self._loaded.config.quantizer.codebooks, self._loaded.config.frame_rate
         if not 0 < block_seconds <= MAX_BLOCK_SECONDS:  # nor NaN
             raise InputError(f"blocks of {block_seconds} s must be above 0, up to 20 s")
-        size = min(round(block_seconds * rate), bitstream.BLOCK_CODES) // books * books
+        size = min(round(block_seconds * rate), BLOCK_CODES) // books * books
         header = self._header(None, speaker, packed)
-        return bitstream.streamed(header, codes, self.block_coder(header), max(books, size))
+        coder = self.block_coder(header)
 
-    def _header(self, samples: int | None, speaker: str | None, packed: bool) -> Header:
+        def blocks() -> Iterator[bytes]:
+            own = codes.voice if speaker is None else None  # known with the first codes
+            kept = header if own is None else replace(header, voice=self._kept(own))
+            yield from bitstream.streamed(kept, codes, coder, max(books, size))
+
+        return blocks()
+
+    def _header(self, samples: int | None, speaker: VoiceName, packed: bool) -> Header:
         loaded, config = self._loaded, self._loaded.config
-        known = self._voices.known(speaker) or ""
+        found = self._voices.find(speaker)
+        if isinstance(found, Voice):
+            name, voice = "", self._kept(found.vector)
+        else:
+            name, voice = found or "", b""
         prior = "" if packed or not loaded.has_prior else loaded.prior.fingerprint[:SHORT_PRIOR]
         sizes = (config.hop, config.quantizer.codebook_size, samples)
-        return Header(loaded.codes_identity, prior, *sizes, config.name, known)
+        return Header(loaded.codes_identity, prior, *sizes, config.name, name, voice)
+
+    def _kept(self, vector: np.ndarray) -> bytes:
+        return voice_bytes(self._loaded.fingerprint, vector)
 
     def load(self, path: Named, salvage: bool = False) -> tuple[Codes, str | None, Contents]:
         """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
 
-        salvage: keep the intact blocks of a damaged file. Raises InputError.
+        salvage: keep the intact blocks of a damaged file. The codes have the voice that it keeps.
+        Raises InputError.
         """
         contents = load_vqs(path, self.block_coder, salvage)
         if not len(contents.codes):
@@ -76,7 +100,17 @@ class Bitstreams:
         config = self._loaded.config
         books = config.quantizer.codebooks
         about = (contents.samples, config.hop, self._loaded.fingerprint, books)
-        return Codes(contents.codes, *about), contents.header.speaker or None, contents
+        voice = self.voice_in(contents.header)
+        return Codes(contents.codes, *about, voice), contents.header.speaker or None, contents
+
+    def voice_in(self, header: Header) -> np.ndarray | None:
+        """The speaker vector that a header keeps; None for none, and for one of another model,
+        whose codes may be the same."""
+        if not header.voice:
+            return None
+        model, vector = read_voice(header.voice)
+        fits = len(vector) == self._loaded.config.conditioning.speaker_dim
+        return vector if fits and self._loaded.fingerprint.startswith(model) else None
 
     def block_coder(self, header: Header) -> BlockCoder:
         """What turns this model's codes into a file's blocks and back. Raises InputError."""

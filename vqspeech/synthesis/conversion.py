@@ -23,8 +23,9 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.errors import named
 from vqspeech.files import check_apart
-from vqspeech.synthesis.encoding import Recording, RecordingEncoder, gain_of
+from vqspeech.synthesis.encoding import Recording, RecordingEncoder
 from vqspeech.synthesis.hidden import PITCH_SECONDS, Spoken
+from vqspeech.synthesis.levelling import gain_of
 from vqspeech.synthesis.options import LARGEST_SEMITONES, Change, Conversion, chosen
 from vqspeech.synthesis.rendering import Renderer
 from vqspeech.synthesis.voices import VoiceName, Voices

@@ -1,8 +1,8 @@
 """Recordings to codes: one by one in bounded memory, several in one pass, or as they come."""
 
-import math
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,14 +10,15 @@ import torch
 
 from vqspeech.arguments import for_each, is_path, shown
 from vqspeech.audio import reading as audio
-from vqspeech.audio.following import followed_blocks
-from vqspeech.audio.level import LARGEST, LevelMeter, heard
-from vqspeech.audio.signal import SAMPLE_RATE, HighPass, frames_for
+from vqspeech.audio.level import heard
+from vqspeech.audio.signal import SAMPLE_RATE, frames_for
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.stream import CodeStream
-from vqspeech.errors import InputError, named, warn_of
+from vqspeech.errors import InputError, named
 from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.parallel import mapped_ahead
+from vqspeech.synthesis.levelling import checked_gain, gain_of, levelled_blocks
+from vqspeech.synthesis.listening import STREAM_SPEECH, Listener, held_back
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.streaming import ChunkEncoder
 from vqspeech.synthesis.waves import as_mono, as_rate
@@ -38,25 +39,33 @@ class RecordingEncoder:
     def __init__(self, loaded: LoadedModel):
         self.loaded = loaded
 
-    def wave(self, wave: Any, rate: int = SAMPLE_RATE) -> Codes:
+    def wave(self, wave: Any, rate: int = SAMPLE_RATE, voice: bool = True) -> Codes:
         """`Codec.encode`."""
         wave, rate = as_mono(wave), as_rate(rate)
         gain = gain_of(heard(wave, rate), "the recording")
-        return self.blocks(audio.resample_blocks([wave], rate), gain)
+        return self.blocks(audio.resample_blocks([wave], rate), gain, voice)
 
-    def file(self, path: str | os.PathLike, gain: float | None = None) -> Codes:
+    def file(self, path: str | os.PathLike, gain: float | None = None, voice: bool = True) -> Codes:
         """`Codec.encode_file`; gain: linear, instead of the one that its level asks for."""
         gain = gain_of(audio.measure_level(path), path) if gain is None else checked_gain(gain)
-        return self.blocks(audio.read_blocks(path), gain)
+        return self.blocks(audio.read_blocks(path), gain, voice)
 
     def stream(
-        self, blocks: Iterable[np.ndarray], rate: int = SAMPLE_RATE, gain: float | None = None
+        self,
+        blocks: Iterable[np.ndarray],
+        rate: int = SAMPLE_RATE,
+        gain: float | None = None,
+        voice: bool = False,
     ) -> CodeStream:
         """`Codec.encode_stream`."""
         gain = None if gain is None else checked_gain(gain)
         monos = (as_mono(block) for block in blocks if np.size(block))
         resampled = audio.resample_blocks(monos, as_rate(rate))
-        return CodeStream(in_own_surroundings(self._streamed)(levelled_blocks(resampled, gain)))
+        levelled, tell = levelled_blocks(resampled, gain), None
+        if voice and self.loaded.hears_voices:
+            listener = Listener(self.loaded, STREAM_SPEECH)
+            levelled, tell = held_back(levelled, listener), listener.vector
+        return CodeStream(in_own_surroundings(self._streamed)(levelled), tell)
 
     def _streamed(self, blocks: Iterable[np.ndarray]) -> Generator[np.ndarray, None, int]:
         """The codes of levelled blocks as they become known; returns the samples."""
@@ -75,19 +84,27 @@ class RecordingEncoder:
         """`Codec.joined`."""
         indices = np.concatenate(list(stream))
         assert stream.samples is not None
-        return self._codes(indices, stream.samples)
+        return replace(self._codes(indices, stream.samples), voice=stream.voice)
 
-    def blocks(self, blocks: Iterable[np.ndarray], gain: float) -> Codes:
-        """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`."""
+    def blocks(self, blocks: Iterable[np.ndarray], gain: float, voice: bool = False) -> Codes:
+        """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`.
+
+        voice: listen for whose they are, too, where the model has a speaker encoder.
+        """
         chunks, samples, indices = ChunkEncoder(self.loaded.model), 0, []
+        listener = self._listener(voice)
         for block in levelled_blocks(blocks, gain):
             samples += len(block)
             indices += chunks.add(block)
+            if listener is not None:
+                listener.add(block)
         if not samples:
             raise InputError("the recording has no samples; give at least one")
-        return self._codes(np.concatenate(indices + chunks.finish()), samples)
+        return self._codes(np.concatenate(indices + chunks.finish()), samples, listener)
 
-    def waves(self, waves: Sequence[Any], rates: Any = SAMPLE_RATE) -> list[Codes]:
+    def waves(
+        self, waves: Sequence[Any], rates: Any = SAMPLE_RATE, voice: bool = True
+    ) -> list[Codes]:
         """Recordings of any lengths, several in one forward pass: each as `wave` gives it alone.
 
         waves: as in `wave`. rates: in Hz, of all, or one for each. Raises InputError, which says
@@ -101,11 +118,13 @@ class RecordingEncoder:
 
         short = (_short(resampled(number), gain) for number, gain in enumerate(gains))
         return [
-            self.blocks(resampled(number), gains[number]) if codes is None else codes
-            for number, codes in enumerate(self._batched(short))
+            self.blocks(resampled(number), gains[number], voice) if codes is None else codes
+            for number, codes in enumerate(self._batched(short, voice))
         ]
 
-    def files(self, paths: Sequence[str | os.PathLike]) -> Iterator[Codes | InputError]:
+    def files(
+        self, paths: Sequence[str | os.PathLike], voice: bool = True
+    ) -> Iterator[Codes | InputError]:
         """The codes of files, or why they cannot be read, in order; several in one forward pass, in
         memory that does not grow with their number."""
 
@@ -118,30 +137,30 @@ class RecordingEncoder:
                 return error
 
         for path, one in zip(
-            paths, self._batched(mapped_ahead(short, paths, READERS)), strict=True
+            paths, self._batched(mapped_ahead(short, paths, READERS), voice), strict=True
         ):
-            yield self._alone(path) if one is None else one
+            yield self._alone(path, voice) if one is None else one
 
-    def _alone(self, path: str | os.PathLike) -> Codes | InputError:
+    def _alone(self, path: str | os.PathLike, voice: bool) -> Codes | InputError:
         try:
-            return self.file(path)
+            return self.file(path, voice=voice)
         except InputError as error:
             return error
 
-    def _batched(self, items: Iterable) -> Iterator:
+    def _batched(self, items: Iterable, voice: bool) -> Iterator:
         """Levelled waves [T] to their codes, in order; whatever else comes is passed on."""
         batch, longest = [], 0
         for item in items:
             size = len(item) if isinstance(item, np.ndarray) else 0
             if max(longest, size) * (len(batch) + 1) > BATCH_SECONDS * SAMPLE_RATE:
-                yield from self._together(batch)
+                yield from self._together(batch, voice)
                 batch, longest = [], 0
             batch.append(item)
             longest = max(longest, size)
-        yield from self._together(batch)
+        yield from self._together(batch, voice)
 
     @torch.inference_mode()
-    def _together(self, batch: list) -> list:
+    def _together(self, batch: list, voice: bool) -> list:
         """One forward pass over the waves among `batch`, padded to the longest of them."""
         waves = [item for item in batch if isinstance(item, np.ndarray)]
         if not waves:
@@ -154,14 +173,25 @@ class RecordingEncoder:
         indices = self.loaded.model.encode(torch.from_numpy(padded).to(device), lengths.to(device))
         rows = iter(indices.cpu().numpy())
         return [
-            self._codes(next(rows), len(item)) if isinstance(item, np.ndarray) else item
+            self._codes(next(rows), len(item), self._heard(item, voice))
+            if isinstance(item, np.ndarray)
+            else item
             for item in batch
         ]
 
-    def _codes(self, indices: np.ndarray, samples: int) -> Codes:
+    def _listener(self, voice: bool) -> Listener | None:
+        return Listener(self.loaded) if voice and self.loaded.hears_voices else None
+
+    def _heard(self, wave: np.ndarray, voice: bool) -> Listener | None:
+        if (listener := self._listener(voice)) is not None:
+            listener.add(wave)
+        return listener
+
+    def _codes(self, indices: np.ndarray, samples: int, listener: Listener | None = None) -> Codes:
         hop, books = self.loaded.config.hop, self.loaded.config.quantizer.codebooks
         own = indices[: frames_for(samples, hop)].astype(np.uint16)
-        return Codes(own, samples, hop, self.loaded.fingerprint, books)
+        voice = None if listener is None else listener.vector()
+        return Codes(own, samples, hop, self.loaded.fingerprint, books, voice)
 
 
 class Recording(NamedTuple):
@@ -181,39 +211,6 @@ def recordings(waves: Any, rates: Any = SAMPLE_RATE) -> list[Recording]:
         with named(name := f"recording {number}"):
             found.append(Recording(name, as_mono(waves[number]), as_rate(rate)))
     return found
-
-
-def gain_of(meter: LevelMeter, name: str | os.PathLike) -> float:
-    """The gain that brings a recording to the codec's level.
-
-    Warns of a level that is not that of speech. Raises InputError for samples on no scale at all.
-    """
-    if meter.peak > LARGEST:
-        raise InputError(f"{name}: has samples of {meter.peak:.3g}; scale them to +-1")
-    gain, remark = meter.judged()
-    if remark:
-        warn_of(f"{name} {remark}")
-    return gain
-
-
-def checked_gain(gain: float) -> float:
-    """A linear gain that somebody gave. Raises InputError."""
-    if not isinstance(gain, int | float | np.number) or not 0 < gain < math.inf:  # nor NaN
-        raise InputError(f"gain {shown(gain)} must be above 0; 1 leaves the level as it is")
-    return float(gain)
-
-
-def levelled_blocks(blocks: Iterable[np.ndarray], gain: float | None) -> Iterator[np.ndarray]:
-    """Blocks of a recording as the encoder is given them: times `gain`, without rumble.
-
-    Empty ones are left out. gain: None to follow the level as it comes (`audio.following`).
-    """
-    high_pass, blocks = HighPass(), filter(len, blocks)
-    if gain is None:
-        yield from map(high_pass, followed_blocks(blocks))
-        return
-    for block in blocks:
-        yield high_pass(block * np.float32(gain))
 
 
 def _short(blocks: Iterable[np.ndarray], gain: float) -> np.ndarray | None:

@@ -22,8 +22,9 @@ from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
 from vqspeech.nn.surroundings import in_own_surroundings
-from vqspeech.synthesis.encoding import RecordingEncoder, levelled_blocks
+from vqspeech.synthesis.encoding import RecordingEncoder
 from vqspeech.synthesis.hidden import PITCH_SECONDS
+from vqspeech.synthesis.levelling import levelled_blocks
 from vqspeech.synthesis.loaded import LoadedModel
 
 PIECE_SECONDS = 2.0

@@ -60,6 +60,11 @@ class LoadedModel:
         return self.model.conditioning.pitch_head is not None
 
     @property
+    def hears_voices(self) -> bool:
+        """Whether the model has a speaker encoder, which knows a voice by some seconds of it."""
+        return self.config.speaker_encoder is not None
+
+    @property
     def has_wavenet(self) -> bool:
         """Whether the decoder is trained."""
         return any(self.about.trained.get(stage) for stage in ("waveform", "joint"))

@@ -1,0 +1,44 @@
+"""`encode --voice`: whose voice it is, kept with the codes."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqspeech.cli.overwriting import check_outputs
+from vqspeech.errors import InputError
+
+if TYPE_CHECKING:
+    from vqspeech.bulk.keeping import Keeping
+    from vqspeech.codec import Codec
+
+
+def kept(codec: "Codec", args: argparse.Namespace, vqs: bool) -> "Keeping":
+    """How the codes are kept. vqs: in `.vqs` files, which keep the voice if they can. Raises
+    InputError for a voice that is asked for and cannot be heard."""
+    from vqspeech.bulk.keeping import Keeping
+
+    if args.voice and not codec.hears_voices:
+        raise InputError(
+            f"--voice: model {codec.name} has no speaker encoder to hear voices with; leave it out"
+        )
+    wanted = vqs if args.voice is None else args.voice
+    voice = wanted and codec.hears_voices and args.speaker is None
+    return Keeping(args.speaker, args.packed, voice)
+
+
+def check_voice_files(
+    args: argparse.Namespace, jobs: Sequence[tuple[Path, Path]] | None, vqs: bool
+) -> None:
+    """Refuse --voice where it contradicts --speaker, and where a file that it would write beside
+    `.npy` codes would destroy another. Raises InputError, before any work."""
+    if not args.voice:
+        return
+    if args.speaker is not None:
+        raise InputError("--voice keeps the recording's own voice; leave --speaker or it out")
+    if not vqs:
+        from vqspeech.bulk.keeping import voice_path
+
+        pairs = [(args.input, args.output)] if jobs is None else jobs
+        read = [path for path, _ in pairs]
+        check_outputs([voice_path(out) for _, out in pairs], read, args.force)

@@ -1,0 +1,156 @@
+"""Whose voice it is: the speaker encoder over the first seconds of speech of a recording.
+
+It hears stretches as long as those that it was trained on, and their vectors are averaged, each by
+how much speech it has: so neither pauses nor the length of a recording matter.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from vqspeech.audio.pitch import median_f0
+from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
+from vqspeech.checkpoint.voices import Voice
+from vqspeech.errors import InputError, warn_of
+from vqspeech.nn.speaker_encoder import is_speech
+from vqspeech.nn.surroundings import in_own_surroundings, one_thread
+from vqspeech.synthesis.levelling import levelled_blocks
+from vqspeech.synthesis.loaded import LoadedModel
+
+SECONDS = 9.0
+"""Of speech that are enough where a recording is encoded: listening takes time."""
+VOICE_SECONDS = 30.0
+"""Where a voice is what is asked for."""
+STREAM_SPEECH, STREAM_SECONDS = 1.5, 5.0
+"""Of speech in a stretch that is enough where a recording is encoded as it comes; and of anything
+that is waited for, at most."""
+FEW_SECONDS = 2.0
+"""Of speech: with less a voice is not known well."""
+LEAST_SECONDS = 1.0
+"""Of a last stretch that is worth listening to where there are others."""
+
+
+class Stretch(NamedTuple):
+    """log_mel: [1, mels, n]. speech: how many of its frames are speech."""
+
+    log_mel: torch.Tensor
+    speech: int
+
+
+class Heard(NamedTuple):
+    """vector: float32 [S]. seconds: of speech that it was heard in."""
+
+    vector: np.ndarray
+    seconds: float
+
+
+class Listener:
+    """Levelled blocks of a recording in, a speaker vector out; in bounded memory."""
+
+    def __init__(self, loaded: LoadedModel, seconds: float = SECONDS):
+        """seconds: of speech that are enough. The model must have a speaker encoder."""
+        self._model, self._device = loaded.model, loaded.device
+        self._wanted = seconds * SAMPLE_RATE / FILTER_BANK_HOP
+        self._length = loaded.config.reference_samples
+        self._held, self._samples = [], 0
+        self._heard: list[Stretch] = []
+
+    @property
+    def enough(self) -> bool:
+        return sum(one.speech for one in self._heard) >= self._wanted
+
+    def add(self, block: np.ndarray) -> None:
+        """The next samples [N], as the encoder is given them."""
+        if self.enough:
+            return
+        self._held.append(block)
+        self._samples += len(block)
+        if self._samples < self._length:
+            return
+        wave = np.concatenate(self._held)
+        while len(wave) >= self._length and not self.enough:
+            stretch, wave = self._stretch(wave[: self._length]), wave[self._length :]
+            if stretch.speech or not self._heard:
+                self._heard = [one for one in self._heard if one.speech] + [stretch]
+        self._held, self._samples = [wave.copy()], len(wave)
+
+    def vector(self) -> np.ndarray:
+        """float32 [S], of what has come so far. Raises InputError where nothing has."""
+        return self.heard().vector
+
+    def heard(self) -> Heard:
+        """What has been heard so far. Raises InputError where nothing has."""
+        heard, rest = self._heard, np.concatenate([np.zeros(0, np.float32), *self._held])
+        if not self.enough and (len(rest) >= LEAST_SECONDS * SAMPLE_RATE or not heard):
+            if not len(rest):
+                raise InputError("the recording has no samples; give at least one")
+            heard = [*heard, self._stretch(rest)]
+        if any(one.speech for one in heard):
+            heard = [one for one in heard if one.speech]
+        with one_thread, torch.inference_mode():  # so that it depends on nothing else
+            assert self._model.speaker_encoder is not None
+            vectors = torch.cat([self._model.speaker_encoder(one.log_mel) for one in heard])
+            weights = vectors.new_tensor([max(1, one.speech) for one in heard])
+            vector = (weights / weights.sum()) @ vectors
+        frames = sum(one.speech for one in heard)
+        return Heard(vector.cpu().numpy(), frames * FILTER_BANK_HOP / SAMPLE_RATE)
+
+    @torch.inference_mode()
+    def _stretch(self, wave: np.ndarray) -> Stretch:
+        samples = torch.from_numpy(wave)[None].to(self._device)
+        with one_thread:
+            log_mel = self._model.target_mel(F.pad(samples, (0, -len(wave) % FILTER_BANK_HOP)))
+        return Stretch(log_mel, int(is_speech(log_mel).sum()))
+
+
+def held_back(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:
+    """`blocks` as they come, the first of them once `listener` has heard enough."""
+    held, samples, blocks = [], 0, iter(blocks)
+    for block in blocks:
+        held.append(block)
+        listener.add(block)
+        samples += len(block)
+        if listener.enough or samples >= STREAM_SECONDS * SAMPLE_RATE:
+            break
+    yield from held
+    yield from blocks
+
+
+def check_listens(loaded: LoadedModel, name: str | os.PathLike) -> None:
+    """Raise InputError for a model that knows voices by name only. name: of the recording."""
+    if not loaded.hears_voices:
+        raise InputError(
+            f"{name}: model {loaded.config.name} has no speaker encoder to hear whose voice this "
+            "is; name a speaker (`vqspeech speakers` lists them), or make a voice of it with "
+            "`vqspeech enroll`"
+        )
+
+
+@in_own_surroundings
+def voice_of_blocks(
+    loaded: LoadedModel, blocks: Iterable[np.ndarray], gain: float, name: str
+) -> Voice:
+    """The voice of a recording's blocks (float32 [N] at 16 kHz), which are multiplied by `gain`.
+
+    Warns where there is little speech. Raises InputError where there is none.
+    """
+    listener, parts = Listener(loaded, VOICE_SECONDS), []
+    for block in levelled_blocks(blocks, gain):
+        listener.add(block)
+        parts.append(block)
+        if listener.enough:
+            break
+    vector, seconds = listener.heard()
+    if not seconds:
+        raise InputError(f"{name}: has no speech to know a voice by; name another recording")
+    if seconds < FEW_SECONDS:
+        warn_of(
+            f"{name}: has {seconds:.1f} s of speech, which is little for a voice; give 3 s or more"
+        )
+    f0 = median_f0(np.concatenate(parts)[: round(VOICE_SECONDS * SAMPLE_RATE)])
+    known = f0 if np.isfinite(f0) else 0.0
+    return Voice(name, vector, loaded.fingerprint, seconds, known)
