@@ -102,6 +102,31 @@ def pitched_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def hearing_model(tmp_path_factory):
+    """Folder of a tiny model with a speaker encoder, whose voices differ much."""
+    import torch
+
+    from vqspeech.checkpoint.model import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    listens = {"channels": 12, "dilations": [1, 2], "reference_seconds": 0.5}
+    table = TINY | {
+        "quantizer": TINY["quantizer"] | {"codebooks": 2},
+        "conditioning": TINY["conditioning"] | {"pitch_head": True},
+        "speaker_encoder": listens,
+    }
+    torch.manual_seed(0)
+    model = VQVAE(from_dict(table), 3)
+    with torch.no_grad():
+        model.speakers.weight.mul_(4)
+        model.speaker_encoder.project.weight.mul_(8)
+        model.conditioning.pitch_head.bias[1::2] = 0.3  # a voice in most frames
+    folder = tmp_path_factory.mktemp("models") / "hearing"
+    save_checkpoint(model, SPEAKERS, folder, {"codes": 10, "waveform": 10})
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_prior_model(tiny_model, tmp_path_factory):
     """The tiny model with a prior of random weights, far from uniform."""
     import shutil
