@@ -98,8 +98,10 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
     measured = set(asked) if set(groups) & set(converted.GROUPS) else set()
     targets = _targets(codec, paths, plan) if measured & set(TRAINED) else []
     unseen = _unseen(codec, corpus, paths, plan) if measured & set(UNSEEN) else []
-    found = dict.fromkeys(TRAINED, targets) | dict.fromkeys(UNSEEN, unseen)
-    reasons = {method: _obstacle(codec, method, groups, found) for method in asked}
+    reasons = {
+        method: _obstacle(codec, method, groups, unseen if method in UNSEEN else targets)
+        for method in asked
+    }
     methods = tuple(method for method, reason in reasons.items() if reason is None)
     notes = [reason for reason in reasons.values() if reason is not None]
     if not methods:
@@ -190,15 +192,13 @@ def _targets(codec: Codec, paths: Mapping[str, list[Path]], plan: Plan) -> list[
     return found
 
 
-def _obstacle(
-    codec: Codec, method: str, groups: Sequence[str], targets: Mapping[str, Sequence]
-) -> str | None:
-    """A line on why a method cannot be run here; None if it can. targets: by method."""
+def _obstacle(codec: Codec, method: str, groups: Sequence[str], targets: Sequence) -> str | None:
+    """A line on why a method cannot be run here; None if it can. targets: of its conversions."""
     if method in codecs.BY_NAME:
         return codecs.absent(codecs.BY_NAME[method])
     if method in CONVERTING and not set(groups) & set(converted.GROUPS):
         return f"{method} was left out: it is measured by {', '.join(converted.GROUPS)} only"
-    if method in CONVERTING and not targets[method]:
+    if method in CONVERTING and not targets:
         kind = "a voice that is new to" if method in UNSEEN else "another voice of"
         return f"{method} was left out: there is no recording of {kind} the model"
     if method == ORIGINAL:
