@@ -1,11 +1,17 @@
 """A model small enough to make in a second, for every test that needs one."""
 
+import signal
+
 import numpy as np
 import pytest
 import soundfile
 
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import from_dict
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # What a shell starts in the background ignores it, and so would all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {
     "name": "tiny",
@@ -97,6 +103,31 @@ def pitched_model(tmp_path_factory):
         excite.weight *= 4
         model.decoder.output.weight *= 8  # so that what it is told shows in what it says
     folder = tmp_path_factory.mktemp("models") / "pitched"
+    save_checkpoint(model, SPEAKERS, folder, {"codes": 10, "waveform": 10})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hearing_model(tmp_path_factory):
+    """Folder of a tiny model with a speaker encoder, whose voices differ much."""
+    import torch
+
+    from vqspeech.checkpoint.model import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    listens = {"channels": 12, "dilations": [1, 2], "reference_seconds": 0.5}
+    table = TINY | {
+        "quantizer": TINY["quantizer"] | {"codebooks": 2},
+        "conditioning": TINY["conditioning"] | {"pitch_head": True},
+        "speaker_encoder": listens,
+    }
+    torch.manual_seed(0)
+    model = VQVAE(from_dict(table), 3)
+    with torch.no_grad():
+        model.speakers.weight.mul_(4)
+        model.speaker_encoder.project.weight.mul_(8)
+        model.conditioning.pitch_head.bias[1::2] = 0.3  # a voice in most frames
+    folder = tmp_path_factory.mktemp("models") / "hearing"
     save_checkpoint(model, SPEAKERS, folder, {"codes": 10, "waveform": 10})
     return folder
 
