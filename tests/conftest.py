@@ -1,11 +1,17 @@
 """A model small enough to make in a second, for every test that needs one."""
 
+import signal
+
 import numpy as np
 import pytest
 import soundfile
 
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import from_dict
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # What a shell starts in the background ignores it, and so would all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {
     "name": "tiny",

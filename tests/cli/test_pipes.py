@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqspeech import Codec
 from vqspeech.codes.vqs import load_vqs
 from vqspeech.codes.vqs_reader import VqsReader
 
@@ -71,8 +72,6 @@ def read_all(data, codec):
 
 @pytest.fixture
 def codec(tiny_prior_model):
-    from vqspeech import Codec
-
     return Codec.from_pretrained(tiny_prior_model, device="cpu")
 
 
@@ -122,6 +121,26 @@ def test_codes_in_a_pipe_sound_as_those_of_a_file(cli, piped, tiny_prior_model, 
     assert np.array_equal(np.frombuffer(data[44:], "<i2"), wanted)
     result, _ = piped(stream, "decode", "IN", tmp_path / "pipe.flac", *voice)
     assert np.array_equal(soundfile.read(tmp_path / "pipe.flac", dtype="int16")[0], wanted)
+
+
+def test_a_voice_comes_through_pipes(cli, piped, hearing_model, tmp_path):
+    """Heard in the first seconds, kept in the header, spoken with where no speaker is named."""
+    model = ["--model", hearing_model]
+    _, stream = piped(wav(WAVE), "encode", "IN", "OUT", *model)
+    (tmp_path / "x.vqs").write_bytes(stream)
+    codes, named, contents = Codec.from_pretrained(hearing_model).load_vqs(tmp_path / "x.vqs")
+    assert codes.voice is not None and named is None and contents.samples == len(WAVE)
+    assert cli("decode", tmp_path / "x.vqs", tmp_path / "file.wav", "--preview", *model).status == 0
+    result, data = piped(stream, "decode", "IN", "OUT", "--preview", *model)
+    assert result.status == 0 and result.err == []
+    wanted = soundfile.read(tmp_path / "file.wav", dtype="int16")[0]
+    assert np.array_equal(np.frombuffer(data[44:], "<i2"), wanted)
+    _, bare = piped(wav(WAVE), "encode", "IN", "OUT", "--no-voice", *model)
+    assert 0 < len(stream) - len(bare) < 20
+    result, _ = piped(bare, "decode", "IN", tmp_path / "no.wav", "--preview", *model)
+    assert result.status == 2 and "name one" in result.err[0]
+    result, _ = piped(wav(WAVE), "encode", "IN", tmp_path / "y.npy", "--voice", *model)
+    assert result.status == 0 and (tmp_path / "y.safetensors").exists()
 
 
 def test_plain_codes_come_through_a_pipe(cli, piped, tiny_model, tmp_path):

@@ -76,6 +76,32 @@ def test_codec(ask, said):
     assert "Opus" in sizes and picture.count("<figure") == 3
 
 
+def test_a_visitors_voice(hearing_model, said, tmp_path):
+    """Of a model that hears voices: to convert to, and to decode in."""
+    her = tmp_path / "her.wav"
+    soundfile.write(her, vowel(1.5, 220.0), RATE)
+    limits = Limits(seconds=2.0, megabytes=0.2, jobs=2, keep_minutes=10)
+    address, close = launch(hearing_model, "cpu", Serving(limits=limits), block=False)
+    try:
+        client = Client(address, verbose=False, download_files=str(tmp_path / "got"))
+
+        def converted(*other):
+            inputs = (handle_file(str(said)), "bert", "target", "preview", 0, *other)
+            job = client.submit(*inputs, api_name="/convert")
+            job.result()
+            return "".join(str(step[0]) for step in job.outputs())
+
+        assert "said.wav as her.wav" in converted(handle_file(str(her)))
+        assert "said.wav as bert" in converted(None)
+        (tmp_path / "text.wav").write_text("hello")
+        assert "vq-failed" in converted(handle_file(str(tmp_path / "text.wav")))
+        job = client.submit(handle_file(str(her)), "", "preview", 0, api_name="/reconstruct")
+        job.result()
+        assert any("as its own voice" in str(step[0]) for step in job.outputs())
+    finally:
+        close()
+
+
 def test_mistakes_are_said(ask, said, tmp_path):
     long, text = tmp_path / "long.wav", tmp_path / "text.wav"
     soundfile.write(long, vowel(2.5), RATE)

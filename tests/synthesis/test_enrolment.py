@@ -104,6 +104,21 @@ def test_pitch_is_part_of_the_fit_and_not_of_the_log_mel_error(pitched_model, sp
     assert float(f0[f0 > 0].median()) == pytest.approx(140, rel=0.03)
 
 
+def test_the_fit_may_start_from_what_the_speaker_encoder_hears(hearing_model, speech, monkeypatch):
+    codec = Codec.from_pretrained(hearing_model)
+    starts = []
+    monkeypatch.setattr(
+        enrolment._Fit, "_fit", lambda self, vector, *how: starts.append(vector) or vector[0].cpu()
+    )
+    monkeypatch.setattr(enrolment._Fit, "_mel_and_pitch", lambda self, part, vector: vector.sum())
+    for sign in (1, -1):
+        with torch.no_grad():
+            codec.model.speaker_encoder.project.bias.fill_(-100.0 * sign)
+        enroll(codec.loaded, "new", speech)
+    heard, trained = starts[0], starts[2]
+    assert heard.sum() < -200 and trained.sum() < 100
+
+
 def test_nearest_speakers_are_all_of_them_in_order(codec):
     wave = vowel(2.0)
     names = nearest_speakers(codec.encoder, wave)

@@ -73,6 +73,9 @@ def about_model(name: str | None) -> dict[str, str]:
         "trained": ", ".join(f"{stage} {steps:,} steps" for stage, steps in about.trained.items())
         or "not at all",
         "teacher": str(about.teacher or "none"),
+        "speaker encoder": "none"
+        if config.speaker_encoder is None
+        else f"a voice from {config.speaker_encoder.reference_seconds:g} s of anybody",
         "receptive field": f"encoder {seen:.2f} s around each code, WaveNet {steps} steps "
         f"({heard:.2f} s) back",
     }
@@ -125,7 +128,7 @@ def about_vqs(path: str) -> dict[str, str]:
     seconds, frames = measured.samples / SAMPLE_RATE, measured.frames
     facts = {
         "model": f"{header.model} (codes {header.codes})",
-        "speaker": header.speaker or "not named",
+        "speaker": header.speaker or ("their own voice" if header.voice else "not named"),
         "samples": f"{measured.samples:,} at {SAMPLE_RATE} Hz",
         "seconds": f"{seconds:.2f}",
         "codes": f"{frames:,} from a codebook of {header.codebook_size}, "

@@ -66,10 +66,11 @@ class Codes:
             object.__setattr__(self, "voice", self._checked_voice())
 
     def _checked_voice(self) -> np.ndarray:
-        vector = plain_array("voice", self.voice).astype(np.float32)
-        if self.model is None or vector.ndim != 1 or not np.isfinite(vector).all():
+        vector = plain_array("voice", self.voice)
+        numbers = vector.dtype.kind in "iuf" and vector.ndim == 1
+        if self.model is None or not numbers or not np.isfinite(vector).all():
             raise InputError("a voice must be finite numbers [S], and the model named that has it")
-        return vector
+        return vector.astype(np.float32)
 
     @property
     def rate(self) -> int:

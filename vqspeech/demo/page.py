@@ -5,6 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.checkpoint.voices import Voice
 from vqspeech.demo import words
 from vqspeech.demo.generate import generate_tab
 from vqspeech.demo.parts import buttons, codes_file, heard, options, recording, results, run, skips
@@ -56,6 +57,7 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
                 elem_classes="vq-inline",
             )
             target.render()
+            other = _other_voice(studio)
             sample = gr.Audio(
                 label="The target says a sentence",
                 interactive=False,
@@ -71,9 +73,12 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
     go, stop, status = buttons("Convert")
     result, codes, picture = results("Result: the same words in the target's voice")
 
-    def convert(path, voice, moved, how, number):
+    def convert(path, voice, moved, how, number, other_voice=None):
         read = studio.read(path)
+        if other_voice:
+            voice = studio.voice_of(other_voice)
         spoken = studio.converted(read, voice, moved)
+        voice = voice.name if isinstance(voice, Voice) else voice
         found = spoken.codes
         sounds = studio.decode(spoken, how, read.level, words.seed(number))
         wave = yield from heard(sounds, f"speaking as {voice}", 3)
@@ -82,9 +87,8 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
         yield words.busy("drawing", 1.0), (SAMPLE_RATE, wave), file, gr.skip()
         yield said, *skips(2), studio.picture(read, wave, found, f"result: {voice}")
 
-    run(
-        go, stop, convert, [source, target, pitch, renderer, seed], [status, result, codes, picture]
-    )
+    inputs = [source, target, pitch, renderer, seed, *other]
+    run(go, stop, convert, inputs, [status, result, codes, picture])
     gender.change(
         lambda one: gr.update(choices=studio.voices(one or None), value=None),
         gender,
@@ -103,6 +107,14 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
     )
 
 
+def _other_voice(studio: Studio) -> list[gr.Audio]:
+    """Where a visitor may bring a voice, of a model that hears voices."""
+    if not studio.hears:
+        return []
+    with gr.Accordion("Or a voice of your own: some seconds of it", open=False):
+        return [recording(studio, "Voice, instead of the target chosen above")]
+
+
 def _codec_tab(studio: Studio, folder: Folder) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
@@ -116,7 +128,7 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
             )
         with gr.Column(min_width=300):
             voice = gr.Dropdown(
-                [("the closest voice, found automatically", ""), *studio.voices()],
+                [words.automatic(studio), *studio.voices()],
                 value="",
                 label="Decode as",
             )
@@ -128,10 +140,12 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
 
     def reconstruct(path, name, how, number):
         read = studio.read(path)
-        yield words.busy("looking for the closest voice", 0.0), *skips(4)
-        name = name or studio.nearest(read)
+        if not name and not studio.hears:
+            yield words.busy("looking for the closest voice", 0.0), *skips(4)
+            name = studio.nearest(read)
         found = studio.codec.encode(read.wave)
-        spoken = studio.spoken(found, name)
+        spoken = studio.spoken(found, name or None)
+        name = name or words.OWN
         sounds = studio.decode(spoken, how, read.level, words.seed(number))
         wave = yield from heard(sounds, f"decoding as {name}", 4)
         file = codes_file(folder, found)

@@ -20,7 +20,7 @@ from vqspeech.audio import reading as audio
 from vqspeech.audio.level import LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import to_int16
-from vqspeech.checkpoint.voices import load_voice
+from vqspeech.checkpoint.voices import Voice, load_voice
 from vqspeech.codec import Codec
 from vqspeech.codes.codes import Codes
 from vqspeech.demo import pictures
@@ -100,8 +100,16 @@ class Studio:
             shown.append((f"{speaker.name} · {who} · {speaker.minutes:.1f} min", speaker.name))
         return shown
 
-    def speaker(self, voice: str | None) -> str:
-        """What the codec takes for a voice of the list. Raises InputError for any other."""
+    @property
+    def hears(self) -> bool:
+        """Whether a recording can be the voice to speak in."""
+        return self.codec.hears_voices
+
+    def speaker(self, voice: str | Voice | None) -> str | Voice:
+        """What the codec takes for a voice of the list, or a visitor's (`voice_of`). Raises
+        InputError for any other."""
+        if isinstance(voice, Voice):
+            return voice
         if not voice:
             raise InputError("choose a voice first")
         if voice in self.enrolled:
@@ -135,21 +143,28 @@ class Studio:
             raise InputError(f"{name}: is no longer here; upload it again") from None
         return Recording(np.concatenate(blocks), level, name)
 
+    def voice_of(self, path: str) -> Voice:
+        """The voice in a visitor's file. Raises InputError."""
+        read = self.read(path)
+        return self.codec.voice_of(read.wave, SAMPLE_RATE, read.name)
+
     def nearest(self, recording: Recording) -> str:
         """The trained voice that explains a recording best."""
         start = max(0, (len(recording.wave) - round(NEAREST_SECONDS * SAMPLE_RATE)) // 2)
         wave = recording.wave[start : start + round(NEAREST_SECONDS * SAMPLE_RATE)]
         return nearest_speakers(self.codec.encoder, wave)[0]
 
-    def converted(self, recording: Recording, voice: str, pitch: str) -> Spoken:
+    def converted(self, recording: Recording, voice: str | Voice | None, pitch: str) -> Spoken:
         """What a recording is to become as `voice`. pitch: "target" or "keep". Raises
         InputError."""
         how = Conversion(pitch=pitch)
         return self.codec.converter.spoken(recording.wave, self.speaker(voice), how)
 
-    def spoken(self, codes: Codes, voice: str) -> Spoken:
-        """Codes as they are, in a voice of the list. Raises InputError."""
-        return Spoken(codes, self.codec.speaker_vector(self.speaker(voice)))
+    def spoken(self, codes: Codes, voice: str | None) -> Spoken:
+        """Codes as they are, in a voice of the list; None for the one that they have. Raises
+        InputError."""
+        named = None if voice is None else self.speaker(voice)
+        return Spoken(codes, self.codec.voices.of(codes, named))
 
     def decode(
         self, spoken: Spoken, renderer: str, level: LevelMeter | None, seed: int = 0
@@ -166,7 +181,7 @@ class Studio:
 
     def sample(self, voice: str) -> np.ndarray:
         """A sentence in a voice, int16 [T], made when it is first asked for."""
-        key = (self.speaker(voice), self.renderers[0])
+        key = (str(self.speaker(voice)), self.renderers[0])
         with self._lock:
             if key in self._samples:
                 self._samples.move_to_end(key)

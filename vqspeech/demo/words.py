@@ -11,6 +11,7 @@ from vqspeech.errors import InputError
 LARGEST_SEED = 2**31 - 1
 LONGEST_CARD = 20_000
 """Characters of a model card that are shown."""
+OWN = "its own voice"
 CONSENT = (
     "Convert or imitate only voices whose owners agreed. A converted voice is not evidence that "
     "anybody said anything: say so when you pass one on."
@@ -34,12 +35,24 @@ def renderer(how: str) -> str:
     return "WaveNet: the codec's decoder"
 
 
+def automatic(studio: Studio) -> tuple[str, str]:
+    """(what to show, value) of the voice that nobody has to choose."""
+    how = "heard in the recording" if studio.hears else "found automatically"
+    return (f"{OWN if studio.hears else 'the closest voice'}, {how}", "")
+
+
 def codec_note(studio: Studio) -> str:
     codec = studio.codec
+    voice = "The voice comes from the speaker chosen here."
+    if studio.hears:
+        values = codec.config.conditioning.speaker_dim
+        voice = (
+            f"The voice comes from {values} numbers that are heard once, in the first seconds, or "
+            "from the speaker chosen here."
+        )
     return (
         f'<p class="vq-note">{codec.bit_rate:g} bit/s are all that passes from the recording to '
-        "the decoder: what is said and how, hardly who says it. The voice comes from the speaker "
-        "chosen here.</p>"
+        f"the decoder: what is said and how, hardly who says it. {voice}</p>"
     )
 
 

@@ -1,9 +1,9 @@
 """A new voice: a speaker vector fitted to some speech of it, everything else of the model frozen.
 
 The vector minimises what training minimises: the L1 of the auxiliary log-mel and, where the model
-has a trained WaveNet, -log p(x | codes, speaker). It starts from the trained speakers that explain
-the speech best. Every fifth piece of the speech is kept out of the fit and tells how well it went;
-then the fit goes on with all of them.
+has a trained WaveNet, -log p(x | codes, speaker). It starts from what the model's speaker encoder
+hears, or from the trained speakers that explain the speech best. Every fifth piece of the speech is
+kept out of the fit and tells how well it went; then the fit goes on with all of them.
 """
 
 import os
@@ -25,6 +25,7 @@ from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.synthesis.encoding import RecordingEncoder
 from vqspeech.synthesis.hidden import PITCH_SECONDS
 from vqspeech.synthesis.levelling import levelled_blocks
+from vqspeech.synthesis.listening import VOICE_SECONDS, Listener
 from vqspeech.synthesis.loaded import LoadedModel
 
 PIECE_SECONDS = 2.0
@@ -34,7 +35,8 @@ HELD_OUT_EVERY = 5
 RANKING_PIECES = 10
 """Pieces on which the trained speakers are compared."""
 STARTS = (1, 3, 8)
-"""The fit starts from the mean of so many of the nearest speakers, whichever is best."""
+"""The fit starts from the mean of so many of the nearest speakers, or from what the speaker encoder
+hears, whichever is best."""
 MEL_STEPS, MEL_BATCH, MEL_RATE = 200, 8, 0.02
 NATS_STEPS, NATS_BATCH, NATS_RATE = 30, 2, 0.005
 """Steps, pieces a step and Adam's first learning rate: with the log-mel alone, then with both."""
@@ -226,12 +228,21 @@ class _Fit:
         self.nearest = order[0]
         rows = self.model.speakers.weight.detach()
         starts = [rows[order[:count]].mean(0, keepdim=True) for count in STARTS]
+        if self.loaded.hears_voices:
+            starts.insert(0, self._heard())
         vector = starts[0]
         if self.has_mel:
             part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
             with torch.no_grad():
                 vector = min(starts, key=lambda v: float(self._mel_and_pitch(part, v)))
         return self._fit(vector, 1.0, (0.3, 0.75))
+
+    def _heard(self) -> torch.Tensor:
+        """The vector [1, S] that the speaker encoder gives the pieces that are fitted."""
+        listener = Listener(self.loaded, VOICE_SECONDS)
+        for piece in self.fitted[0].cpu().numpy():
+            listener.add(piece)
+        return torch.from_numpy(listener.vector())[None].to(self.loaded.device)
 
     def go_on(self, vector: torch.Tensor) -> torch.Tensor:
         """`vector` [S] of `run` fitted to every piece, held out or not."""

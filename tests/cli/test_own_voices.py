@@ -1,0 +1,122 @@
+"""`encode --voice`, and recordings where a speaker's name is wanted, by the command line."""
+
+import numpy as np
+import pytest
+import soundfile
+from synthetic_voice import RATE, sung
+
+from vqspeech import Codec
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Folder of her.wav and him.wav."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, f0 in (("her", 200.0), ("him", 100.0)):
+        soundfile.write(folder / f"{name}.wav", sung(2.5, f0, 1.1 * f0, pauses=False)[0], RATE)
+    return folder
+
+
+@pytest.fixture
+def model(hearing_model):
+    return "--model", hearing_model
+
+
+def test_a_vqs_file_gives_its_owner_back(cli, recordings, tmp_path, model):
+    her, vqs, out = recordings / "her.wav", tmp_path / "her.vqs", tmp_path / "out.wav"
+    assert cli("encode", her, vqs, *model).status == 0
+    assert "their own voice" in cli("info", vqs).out
+    assert cli("decode", vqs, out, "--preview", *model).status == 0
+    own, _ = soundfile.read(out)
+    assert cli("decode", vqs, out, "--preview", "--speaker", her, *model).status == 0
+    np.testing.assert_allclose(soundfile.read(out)[0], own, atol=0.02)
+    assert cli("decode", vqs, out, "--preview", "--speaker", "anna", *model).status == 0
+    assert not np.allclose(soundfile.read(out)[0], own, atol=0.02)
+
+
+def test_no_voice_keeps_none(cli, refused, recordings, tmp_path, model):
+    vqs = tmp_path / "her.vqs"
+    assert cli("encode", recordings / "her.wav", vqs, "--no-voice", *model).status == 0
+    assert "not named" in cli("info", vqs).out
+    decode = ["decode", vqs, tmp_path / "out.wav", "--preview", *model]
+    refused(decode, "speakers: name one")
+
+
+def test_a_voice_beside_plain_codes(cli, recordings, tmp_path, model):
+    npy, out = tmp_path / "him.npy", tmp_path / "out.wav"
+    assert cli("encode", recordings / "him.wav", npy, *model).status == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["him.npy", "in"]
+    assert cli("encode", recordings / "him.wav", npy, "--voice", *model).status == 0
+    voice = tmp_path / "him.safetensors"
+    assert cli("decode", npy, out, "--speaker", voice, "--preview", *model).status == 0
+    codec = Codec.from_pretrained(model[1])
+    codes = codec.encode_file(recordings / "him.wav")
+    sound, _ = soundfile.read(out)
+    np.testing.assert_allclose(sound, codec.decode(codes, preview=True)[: len(sound)], atol=1e-3)
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]])
+def test_voices_of_a_folder(cli, recordings, tmp_path, model, options):
+    out = tmp_path / "codes"
+    done = cli("encode", recordings, out, "--voice", *options, *model)
+    assert done.status == 0, done.err
+    names = ["her.npy", "her.safetensors", "him.npy", "him.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    vqs = tmp_path / "vqs"
+    assert cli("encode", recordings, vqs, "--format", "vqs", *options, *model).status == 0
+    codec = Codec.from_pretrained(model[1])
+    for name in ("her", "him"):
+        voice = codec.encode_file(recordings / f"{name}.wav").voice
+        kept = codec.load_vqs(vqs / f"{name}.vqs")[0].voice
+        np.testing.assert_allclose(kept, voice, atol=0.005 * np.abs(voice).max())
+    assert cli("decode", vqs, tmp_path / "wavs", "--preview", *model).status == 0
+    assert cli("decode", vqs, tmp_path / "drawn", *model).status == 0
+
+
+def test_a_recording_is_a_speaker(cli, recordings, tmp_path, model):
+    out = tmp_path / "out.wav"
+    her, him = recordings / "her.wav", recordings / "him.wav"
+    assert cli("convert", her, out, "--speaker", him, "--preview", *model).status == 0
+    heard, _ = soundfile.read(out)
+    assert cli("convert", her, out, "--speaker", "anna", "--preview", *model).status == 0
+    assert not np.allclose(heard, soundfile.read(out)[0], atol=1e-3)
+    vqs = tmp_path / "as.vqs"
+    assert cli("encode", her, vqs, "--speaker", him, *model).status == 0
+    codec = Codec.from_pretrained(model[1])
+    voice = codec.voice_of_file(him).vector
+    np.testing.assert_allclose(codec.load_vqs(vqs)[0].voice, voice, atol=0.02)
+
+
+def test_what_is_refused(refused, cli, recordings, tmp_path, model, tiny_model):
+    her, deaf = recordings / "her.wav", ("--model", tiny_model)
+    npy, vqs = tmp_path / "a.npy", tmp_path / "a.vqs"
+    refused(["encode", her, npy, "--voice", *deaf], "no speaker encoder")
+    refused(["encode", her, vqs, "--voice", "--speaker", "anna", *model], "leave --speaker")
+    refused(["encode", her, vqs, "--speaker", her, *deaf], "her.wav", "vqspeech enroll")
+    refused(["convert", her, tmp_path / "x.wav", "--speaker", her, *deaf], "vqspeech enroll")
+    refused(["encode", recordings, tmp_path / "o", "--voice", "--ray", *model], "Ray")
+    beside = tmp_path / "a.safetensors"
+    beside.write_bytes(b"weights of somebody")
+    refused(["encode", her, npy, "--voice", *model], "a.safetensors", "--force")
+    assert cli("encode", her, npy, "--voice", "--force", *model).status == 0
+    assert cli("encode", her, npy, "--voice", *model).status == 0  # it is the program's own
+
+
+def test_a_voice_of_another_model_is_refused_when_decoding(
+    refused, cli, recordings, tmp_path, model, hearing_model
+):
+    """A decoder that was trained further has the same codes, and other voices."""
+    import torch
+
+    from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+
+    vqs, other = tmp_path / "a.vqs", tmp_path / "other"
+    assert cli("encode", recordings / "her.wav", vqs, *model).status == 0
+    loaded = load_checkpoint(hearing_model)
+    with torch.no_grad():
+        loaded.model.decoder.output.weight.mul_(2)
+    save_checkpoint(loaded.model, loaded.about.speakers, other, loaded.about.trained)
+    decode = ["decode", vqs, tmp_path / "x.wav", "--preview", "--model", other]
+    refused(decode, "a.vqs: keeps a voice that only another model knows", "--speaker")
+    assert cli(*decode, "--speaker", "anna").status == 0
