@@ -16,7 +16,7 @@ from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.heads import CepstralDistance, PhonemeHead, StateHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
-from vqspeech.nn.speaker_encoder import SpeakerEncoder, draw_heard, in_voice
+from vqspeech.nn.speaker_encoder import Heard, SpeakerEncoder, draw_heard, in_voice
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.nn.teacher import Teacher
 
@@ -221,9 +221,14 @@ class VQVAE(nn.Module):
         count, device = len(vectors), vectors.device
         heard = draw_heard(self.config.speaker_encoder, count, device, not with_decoder)
         centres = self.target_mel.centres()
-        reference = in_voice(self.target_mel(batch.reference), centres, heard)
-        own = self.speaker_encoder(reference)
-        vectors = torch.where(heard.given[:, None], own, vectors)
+        # Only those are listened to that are given its vector; one at least, as processes that
+        # train together wait for each other's gradients.
+        rows = heard.given.nonzero()[:, 0]
+        first = rows if len(rows) else rows.new_zeros(1)
+        scale = Heard(heard.given[first], heard.scale[first])
+        reference = in_voice(self.target_mel(batch.reference[first]), centres, scale)
+        own = self.speaker_encoder(reference)[: len(rows)]
+        vectors = vectors.index_copy(0, rows, own.to(vectors.dtype))
         log_mel = in_voice(aims.log_mel, centres, heard)
         f0 = None if aims.f0 is None else aims.f0 * heard.scale[:, None]
         return vectors, aims._replace(log_mel=log_mel, f0=f0)
