@@ -48,7 +48,7 @@ def sample(speech: Path, splits: str | None, folder: Path) -> Path:
 
 def timed(config: Config, options: Options, left: list[StageLeft], seconds: float) -> str:
     """A table of the stages that are left, and its sum."""
-    measured = dict(step_seconds(config, options, [stage.name for stage in left], seconds))
+    measured = dict(step_seconds(config, options, left, seconds))
     rows, total = [f"  {'stage':10}{'steps':>9}{'done':>9}{'s/step':>9}{'hours':>8}"], 0.0
     for stage in left:
         one = measured[stage.name]

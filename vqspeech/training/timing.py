@@ -24,7 +24,23 @@ from vqspeech.training.teaching import find_teaching
 WARM_UP = 3
 """Steps that are not timed: libraries choose their kernels, memory is taken, codes begin."""
 LEAST_STEPS = 5
-Times = Iterator[tuple[str, float]]
+
+
+class _Clock(NamedTuple):
+    """Times steps: for so many seconds, no more than there are to do, and at least some."""
+
+    seconds: float
+    most: int
+
+    def mean(self, step: Callable[[], object]) -> float:
+        """Seconds a step. On a GPU too, as each step waits for its figures."""
+        for _ in range(WARM_UP):
+            step()
+        began, done, spent = time.perf_counter(), 0, 0.0
+        while done < LEAST_STEPS or (spent < self.seconds and done < self.most):
+            step()
+            done, spent = done + 1, time.perf_counter() - began
+        return spent / done
 
 
 class StageLeft(NamedTuple):
@@ -50,23 +66,26 @@ def run_left(config: Config, options: Options) -> list[StageLeft]:
     find_teaching(config, options.teacher, stages, position)
     found = []
     for stage in stages:
-        begun = position is not None and position.stage == stage.name
-        found.append(StageLeft(stage.name, stage.steps, position.step if begun else 0))
+        begun = 0 if position is None or position.stage != stage.name else position.step
+        found.append(StageLeft(stage.name, stage.steps, begun))
     fitted = not stages and (options.out / MODEL_FOLDER / PRIOR_FILE).exists()
     if config.prior is not None and not fitted:
         found.append(StageLeft(PRIOR, config.prior.steps, 0))
     return found
 
 
-def step_seconds(config: Config, options: Options, names: list[str], seconds: float) -> Times:
-    """(stage, seconds a step) of those named, each timed for about `seconds`, at least some steps.
+def step_seconds(
+    config: Config, options: Options, left: list[StageLeft], seconds: float
+) -> Iterator[tuple[str, float]]:
+    """(stage, seconds a step) of those that are `left`, each timed for about `seconds`.
 
     options: `data` is any packed corpus, a small one will do; `out` a folder to be thrown away.
     The steps are those of training, teacher and reading of crops included; checkpoints are not.
     Raises InputError.
     """
     keep_freed_memory()
-    stages = [stage for stage in config.training.stages if stage.name in names]
+    most = {stage.name: stage.left for stage in left}
+    stages = [stage for stage in config.training.stages if stage.name in most]
     teaching = find_teaching(config, options.teacher, stages, None)
     with run_folder(options.out):
         run = Run(config, options, teaching)
@@ -75,41 +94,30 @@ def step_seconds(config: Config, options: Options, names: list[str], seconds: fl
                 if isinstance(part, VectorQuantizer):
                     part.initialised.fill_(True)  # as stages that build on trained codes want it
             for stage in stages:
-                yield stage.name, _of_stage(run, stage, seconds)
-            if PRIOR in names:
+                yield stage.name, _of_stage(run, stage, _Clock(seconds, most[stage.name]))
+            if PRIOR in most:
                 save_checkpoint(run.model, run.corpus.speaker_table, options.out / MODEL_FOLDER, {})
         finally:
             run.close()
-        if PRIOR in names:
-            yield PRIOR, _of_prior(config, options, seconds)
+        if PRIOR in most:
+            yield PRIOR, _of_prior(config, options, _Clock(seconds, most[PRIOR]))
 
 
-def _of_stage(run: Run, stage: StageConfig, seconds: float) -> float:
+def _of_stage(run: Run, stage: StageConfig, clock: _Clock) -> float:
     training = StageRun(run, stage, Position(stage.name))
     batches = prefetch(training.crops, 0)
     try:
-        return _mean_time(lambda: training.step(next(batches)), seconds)
+        return clock.mean(lambda: training.step(next(batches)))
     finally:
         batches.close()
         training.finish()
 
 
-def _of_prior(config: Config, options: Options, seconds: float) -> float:
+def _of_prior(config: Config, options: Options, clock: _Clock) -> float:
     assert config.prior is not None
     log = RunLog(options.out, options.quiet)
     try:
         fit = Fit(config.prior, options, load_checkpoint(options.out / MODEL_FOLDER), log)
-        return _mean_time(fit.step, seconds)
+        return clock.mean(fit.step)
     finally:
         log.close()
-
-
-def _mean_time(step: Callable[[], object], seconds: float) -> float:
-    """Of as many steps as `seconds` have room for. On a GPU each step waits for its figures."""
-    for _ in range(WARM_UP):
-        step()
-    began, done = time.perf_counter(), 0
-    while done < LEAST_STEPS or time.perf_counter() - began < seconds:
-        step()
-        done += 1
-    return (time.perf_counter() - began) / done
