@@ -78,9 +78,9 @@ whole() {
   }
 }
 
-if runs 1 || runs 2; then
-  [ "$stop_stage" -lt 2 ] ||
-    python "$here/plan.py" --speech "$speech" "${of_manifest[@]}" "${asked[@]}" "${taught[@]}"
+if runs 2; then
+  [ "$stage" -lt 2 ] || needs "$packed/index.json" 1
+  python "$here/plan.py" --speech "$speech" "${of_manifest[@]}" "${asked[@]}" "${taught[@]}"
 fi
 if runs 1; then
   echo "stage 1: prepare $speech"
@@ -91,7 +91,6 @@ if runs 1; then
 fi
 if runs 2; then
   echo "stage 2: train (codes, then waveform)"
-  needs "$packed/index.json" 1
   vqspeech train "${asked[@]}" "${taught[@]}" --data "$packed" --resume \
     ${max_minutes:+--max-minutes "$max_minutes"}
 fi
