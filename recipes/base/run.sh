@@ -23,6 +23,8 @@
 #   --package DIR       where stage 5 puts the model                (default: vqspeech/models/base)
 set -euo pipefail
 
+{ # read to its end before it begins: the file may change in the hours that it runs
+
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
 here="$repository/recipes/base"
 speech="" exp="exp/base" config=base splits="train,train-single" stage=1 stop_stage=5 device=auto
@@ -118,3 +120,5 @@ if runs 5; then
   whole
   python "$here/pack.py" "$model" "$package"
 fi
+exit 0
+}
