@@ -2,7 +2,7 @@
 # Train the shipped model from nothing:  bash recipes/base/run.sh --speech DIR --teacher DIR
 #
 # DIR holds a folder of recordings a speaker, or a manifest.tsv (columns: split speaker file ...).
-# Says first how long training will take on this machine (plan.py, about two minutes). Safe to
+# Says first how long training will take on this machine (plan.py times some steps). Safe to
 # interrupt at any point: the same command goes on where it stopped; what is done is not done again.
 #
 #   --speech DIR        the recordings
