@@ -12,7 +12,7 @@
 #   --whisper DIR       Whisper for the words of stage 4 too        (default: pocketsphinx alone)
 #   --config C          preset or .toml file                        (default: base)
 #   --splits A,B        splits of the manifest to train on          (default: train,train-single)
-#   --min-minutes M     speakers with less share one identity       (default: 2)
+#   --min-minutes M     speakers with less share one identity       (default: 0.5)
 #   --stage N           first stage: 1 prepare, 2 train, 3 prior, 4 evaluate, 5 pack  (default: 1)
 #   --stop-stage N      last stage                                  (default: 5)
 #   --max-minutes M     stop training (resumably) after M minutes; what follows waits for its end
@@ -28,7 +28,7 @@ set -euo pipefail
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
 here="$repository/recipes/base"
 speech="" exp="exp/base" config=base splits="train,train-single" stage=1 stop_stage=5 device=auto
-teacher="" whisper="" min_minutes=2 max_minutes="" metrics="" limit=""
+teacher="" whisper="" min_minutes=0.5 max_minutes="" metrics="" limit=""
 package="$repository/vqspeech/models/base" steps=()
 
 usage() { sed -n '2,24s/^# \{0,1\}//p' "$0"; }
