@@ -3,9 +3,10 @@
 #
 # DIR holds recordings and a manifest.tsv with the splits eval-seen and eval-unseen. Each split goes
 # through everything, free-running: Griffin-Lim from the codes, the WaveNet with its post-filter and
-# alone (a speaker that the model does not know is decoded as `other`), conversion to six voices,
-# Codec2, Speex and Opus where their programs are installed. Report: OUT/eval-seen/report.{html,md,
-# json}, OUT/eval-unseen/report.{html,md,json}; results.py makes the docs of them.
+# alone (a speaker that the model does not know is decoded in its own voice, and by a model without
+# a speaker encoder as `other`), conversion to six voices, and to voices of eval-unseen from 5 s of
+# each, Codec2, Speex and Opus where their programs are installed. Report: OUT/eval-seen/report.{html,
+# md,json}, OUT/eval-unseen/report.{html,md,json}; results.py makes the docs of them.
 #
 #   --model M        model folder                      (default: the one in the package)
 #   --out DIR        where the reports go              (default: exp/report)
@@ -13,6 +14,8 @@
 #   --metrics A,B    likewise                          (default: all)
 #   --recogniser A,B who hears the words: pocketsphinx, whisper (default: pocketsphinx)
 #   --whisper DIR    Whisper's model, in CTranslate2's format; both recognisers then
+#   --speaker other  decode unknown speakers as `other`: what their own voices are measured by
+#   --unseen-targets N  to convert to from 5 s of each (default: 12, and 0 without a speaker encoder)
 #   --seeds N        that the WaveNet samples with     (default: 3)
 #   --temperature T  of its sampling                   (default: the model's own)
 #   --limit N        only N recordings of each split   (default: all)
@@ -26,13 +29,14 @@ speech="" out="exp/report"
 options=(--seeds 3)
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h|--help) sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    --speech|--out|--model|--methods|--metrics|--recogniser|--whisper|--seeds|--temperature|--limit|\
-    --jobs)
+    -h|--help) sed -n '2,23s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --speech|--out|--model|--methods|--metrics|--recogniser|--whisper|--speaker|\
+    --unseen-targets|--seeds|--temperature|--limit|--jobs)
       [ $# -ge 2 ] || { echo "evaluate.sh: error: $1 needs a value" >&2; exit 2; } ;;&
     --speech) speech="$2"; shift 2 ;;
     --out) out="$2"; shift 2 ;;
-    --model|--methods|--metrics|--recogniser|--whisper|--seeds|--temperature|--limit|--jobs)
+    --model|--methods|--metrics|--recogniser|--whisper|--speaker|--unseen-targets|--seeds|\
+    --temperature|--limit|--jobs)
       options+=("$1" "$2"); shift 2 ;;
     *) echo "evaluate.sh: error: unknown option $1 (see --help)" >&2; exit 2 ;;
   esac

@@ -29,6 +29,8 @@ SHORT_METHODS = (ORIGINAL, *MODEL, "codec2-3200", "opus-6000")
 SHORT_METRICS = (
     "dnsmos_ovrl",
     "words_kept",
+    "whisper_words_right",
+    "whisper_words_kept",
     "speaker_similarity",
     "f0_correlation",
     "mel_distance",
@@ -84,8 +86,12 @@ def readme(seen: Report, unseen: Report) -> str:
         f"Model `{about['model']}` ({about['fingerprint']}), {counts} utterances, "
         f"{about['seeds']} seed{'s' * (about['seeds'] > 1)}, {about['date'][:10]}."
     )
-    if newer := about["unknown_speaker_utterances"]:
-        told += f" {newer} of the first are of speakers whom it does not know, decoded as `other`."
+    for which, report in zip(("first", "second"), both, strict=True):
+        if unknown := report.about["unknown_speaker_utterances"]:
+            told += (
+                f" {unknown} of the {which} are of speakers whom it does not know, "
+                f"{tables.unknown_as(report.about)}."
+            )
     return "\n".join([BEGIN, *table_lines(table), "", told, END]) + "\n"
 
 

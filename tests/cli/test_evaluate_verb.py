@@ -1,6 +1,10 @@
 import json
 import sys
 
+import pytest
+import soundfile
+from synthetic_voice import RATE, sung
+
 from vqspeech.evaluation.metrics.table import GROUPS
 
 
@@ -49,6 +53,51 @@ def test_without_whisper_pocketsphinx_hears_and_that_is_said_once(
     assert result.status == 0, result.err
     assert sum("faster-whisper is not installed" in line for line in result.err) == 1
     assert "Whisper" not in result.out
+
+
+def sing(path, seconds, f0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, sung(seconds, f0, f0, pauses=False)[0], RATE)
+
+
+@pytest.fixture
+def strangers(tmp_path):
+    """Recordings of anna, whom the models know, and of two whom they do not."""
+    for name, seconds, f0 in (("anna/1", 1, 200), ("yves/1", 1.2, 110), ("zoe/1", 1.2, 220)):
+        sing(tmp_path / "corpus" / f"{name}.wav", seconds, f0)
+    return tmp_path / "corpus"
+
+
+def test_unknown_speakers_keep_their_voices_and_lend_them(cli, hearing_model, strangers, tmp_path):
+    options = ["--data", strangers, "--model", hearing_model, "--metrics", "f0", "--jobs", 0]
+    options += ["--methods", "preview,wavenet,convert-preview,convert-unseen-preview"]
+    options += ["--out", tmp_path / "out"]
+    result = cli("evaluate", *options)
+    assert result.status == 0, result.err
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    rows = content["utterances"]
+    assert [row["identity"] for row in rows] == ["anna", "own voice", "own voice"]
+    assert [row["converted_to"] for row in rows] == [None, "anna", "anna"]
+    assert [row["converted_to_unseen"] for row in rows] == ["yves", "zoe", "yves"]
+    assert content["about"]["unseen_targets"] == ["yves", "zoe"]
+    assert "convert-unseen-preview" in content["averages"]
+    assert "decoded in their own voices" in result.out
+    options += ["--methods", "preview,convert-unseen-preview", "--force"]
+    other = cli("evaluate", *options, "--speaker", "other", "--unseen-targets", 0)
+    assert other.status == 0, other.err
+    assert "decoded as `other`" in other.out
+    assert "convert-unseen-preview was left out: there is no recording" in other.out
+
+
+def test_without_a_speaker_encoder_unseen_voices_are_refused(refused, cli, tiny_model, strangers):
+    start = ["evaluate", "--data", strangers, "--model", tiny_model, "--metrics", "f0", "--jobs", 0]
+    words = "has no speaker encoder to hear unseen voices with: leave out"
+    refused([*start, "--unseen-targets", 2], words, "--unseen-targets")
+    refused([*start, "--methods", "convert-unseen-wavenet"], words, "convert-unseen-wavenet")
+    refused([*start, "--unseen-targets", -1], "--unseen-targets")
+    result = cli(*start, "--methods", "preview", "--unseen-targets", 0)
+    assert result.status == 0, result.err
+    assert "decoded as `other`" in result.out and "unseen" not in result.out
 
 
 def test_bad_options_are_refused(refused, tiny_model, make_audio, tmp_path):

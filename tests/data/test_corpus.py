@@ -73,7 +73,7 @@ def manifest(tmp_path):
 def test_manifest(manifest, tmp_path):
     assert names(find_utterances("", manifest)) == [("abe", "u0"), ("abe", "u1"), ("zoe", "u2")]
     found = find_utterances("", manifest, "train")
-    assert found[0] == Utterance("abe", "u1", tmp_path / "t/u1.opus", "m")
+    assert found[0] == Utterance("abe", "u1", tmp_path / "t/u1.opus", "m", "train")
     assert len(found) == 2
     assert len(find_utterances("", manifest, "train, test")) == 3
     assert names(find_utterances("", manifest, ["test"])) == [("abe", "u0")]

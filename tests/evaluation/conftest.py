@@ -1,7 +1,7 @@
 """A codec that is no codec, and a sound like a voice."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
@@ -12,6 +12,7 @@ from synthetic_voice import RATE, sung
 
 from vqspeech.audio.signal import frames_for
 from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.checkpoint.voices import Voice
 from vqspeech.codes.bitstream import PackedCoder
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.header import Header
@@ -30,10 +31,11 @@ class FakeCodec:
     """
 
     fingerprint, has_prior, has_preview = "0123456789abcdef", False, True
+    hears_voices, device = False, "cpu"
     speakers = ("anna", "bert", "other")
 
     def __init__(self):
-        self.calls = []
+        self.calls, self.heard, self.vectors = [], [], []
         self._waves = {}
         self.config = SimpleNamespace(
             name="fake",
@@ -58,8 +60,14 @@ class FakeCodec:
 
     def encode(self, wave):
         codes = Codes(np.arange(frames_for(len(wave), HOP)) % 8, len(wave), HOP, self.fingerprint)
+        if self.hears_voices:
+            codes = replace(codes, voice=np.array([0.25, 0.75]))
         self._waves[id(codes)] = (codes, wave)
         return codes
+
+    def voice_of(self, wave, rate=RATE, name=""):
+        self.heard.append((name, wave))
+        return Voice(name, np.ones(2, np.float32), self.fingerprint, len(wave) / RATE)
 
     def decode(self, codes, speaker, options):
         return self._decoded(self._waves[id(codes)][1], "decode", speaker, options)
@@ -75,7 +83,7 @@ class FakeCodec:
         return (2 * wave + (0.05 if options.preview else 0.01 * warmth) * noise).astype(np.float32)
 
     def save_vqs(self, codes, path, speaker=None, packed=False):
-        name = speaker or ""
+        name, self._saved = speaker or "", codes
         header = Header(
             "0" * 16,
             "",
@@ -87,6 +95,13 @@ class FakeCodec:
         )
         return save_vqs(path, header, codes.indices, PackedCoder(header.bits))
 
+    def load_vqs(self, file):
+        """What was saved last, its voice in whole numbers."""
+        assert file.read(4) == b"VQS\x01"
+        codes = replace(self._saved, voice=np.round(self._saved.voice))
+        self._waves[id(codes)] = (codes, self._waves[id(self._saved)][1])
+        return codes, None, None
+
     def speaker_vector(self, speaker):
         if speaker not in self.speakers:
             raise InputError(f"no speaker '{speaker}' in this model")
@@ -95,6 +110,7 @@ class FakeCodec:
     def _nats(self, wave, indices, vector, f0):
         """3 nats for codes in their order, 3.5 for any other."""
         assert wave.shape == (1, indices.shape[1] * HOP) and f0 is None
+        self.vectors.append(vector.tolist())
         ordered = torch.arange(indices.shape[1])[None] % 8
         return torch.tensor([3.0 if indices.equal(ordered) else 3.5])
 

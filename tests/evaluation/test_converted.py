@@ -43,10 +43,9 @@ def test_a_target_is_known_by_its_pitch(tmp_path):
     assert know("a", [tmp_path / "none.wav"], ("f0",)) is None
 
 
-def test_reference_speech_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(converted, "REFERENCE_SECONDS", 0.15)
+def test_reference_speech_is_bounded(tmp_path):
     soundfile.write(tmp_path / "a.wav", sung(0.1)[0], RATE)
-    assert len(converted.real_speech([tmp_path / "a.wav"] * 9)) == 3200
+    assert len(converted.real_speech([tmp_path / "a.wav"] * 9, 0.15)) == 3200
 
 
 def test_pitch_is_compared_with_the_target():

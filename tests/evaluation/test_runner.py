@@ -9,7 +9,6 @@ from synthetic_voice import RATE, sung
 from vqspeech.data.corpus import find_utterances
 from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs, runner
-from vqspeech.evaluation.methods import METHODS
 from vqspeech.evaluation.plan import Corpus, Plan
 from vqspeech.evaluation.report.json_form import to_dict
 from vqspeech.evaluation.report.markdown import markdown
@@ -52,6 +51,20 @@ def test_speakers_keep_their_identity_and_unknown_ones_get_the_stand_in(codec, c
     codec.speakers = ("bert", "carl")
     evaluate(codec, corpus, ("preview",))
     assert codec.calls[-1].speaker == "bert"
+
+
+def test_unknown_speakers_are_decoded_in_their_own_voices_where_the_model_hears_them(codec, corpus):
+    codec.hears_voices = True
+    report = evaluate(codec, corpus, ("preview", "wavenet"))
+    assert [call.speaker for call in codec.calls] == ["anna"] * 4 + [None] * 2
+    assert [row["identity"] for row in report.rows] == ["anna", "anna", "own voice"]
+    assert codec.vectors == [[[0, 0]]] * 4 + [[[0, 1]]] * 2, "as a .vqs file keeps it"
+    fact = "2 utterances decoded as their speakers, 1 of speakers whom the model does not know "
+    assert fact + "decoded in their own voices" in markdown(report)
+    # The yardstick.
+    report = evaluate(codec, corpus, ("preview",), speaker="other")
+    assert codec.calls[-1].speaker == "other" and report.rows[-1]["identity"] == "other"
+    assert fact + "decoded as `other`" in markdown(report)
 
 
 def test_codes_are_counted_over_all_files(codec, corpus):
@@ -159,7 +172,7 @@ def test_silence_and_one_sample_are_evaluated(codec, tmp_path):
 )
 def test_impossible_options_are_refused(codec, corpus, options, words):
     with pytest.raises(InputError, match=words):
-        evaluate(codec, corpus, **{"methods": METHODS} | options)
+        evaluate(codec, corpus, **{"methods": None} | options)
     assert codec.calls == []
     with pytest.raises(InputError, match="0 seeds"):
         Plan(seeds=0)
@@ -197,6 +210,61 @@ def test_utterances_are_converted_to_somebody_else(both_known, corpus):
     assert found["f0_off"].mean < 1 and found["f0_within"].mean == 100
     text = markdown(report)
     assert "## Conversion" in text and "## Reconstruction" not in text and "anna, zoe" in text
+
+
+UNSEEN = ("convert-unseen-preview", "convert-unseen-wavenet", "convert-unseen-wavenet-unfiltered")
+
+
+@pytest.fixture
+def strangers(codec, corpus, tmp_path):
+    """Recordings of anna, zoe and yves, the last of whom sing for more than 5 s."""
+    codec.hears_voices = True
+    for name, f0 in (("yves", 110), ("zoe", 220)):
+        path = tmp_path / "corpus" / name / "9.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, sung(7.0, f0, f0, pauses=False)[0], RATE)
+    return find_utterances(tmp_path / "corpus")
+
+
+def test_utterances_are_converted_to_voices_that_the_model_never_heard(codec, strangers):
+    methods = ("convert-preview", *UNSEEN)
+    report = evaluate(codec, strangers, methods, ("f0",))
+    who = [row["converted_to_unseen"] for row in report.rows]
+    assert [row["speaker"] for row in report.rows] == ["anna", "anna", "yves", "zoe", "zoe"]
+    assert who == ["yves", "zoe", "zoe", "yves", "yves"], "in turn, nobody to their own"
+    assert [row["converted_to"] for row in report.rows] == [None, None, "anna", "anna", "anna"]
+    assert {name: len(wave) for name, wave in codec.heard} == {"yves": 80_000, "zoe": 80_000}
+    given = [call for call in codec.calls if call.how == "convert" and call.speaker != "anna"]
+    assert [call.speaker.name for call in given] == [name for name in who for _ in UNSEEN]
+    assert [call.preview for call in given[:3]] == [True, False, False]
+    text = markdown(report)
+    assert "| converted, Griffin-Lim | to an unseen voice, Griffin-Lim |" in text
+    assert "To unseen voices: every utterance was converted to one of yves, zoe, in turn" in text
+    assert report.about["unseen_targets"] == ["yves", "zoe"] and report.about["targets"] == ["anna"]
+
+
+def test_no_more_unseen_voices_than_are_asked_for(codec, strangers):
+    one = evaluate(codec, strangers, None, ("f0",), unseen_targets=1)
+    assert len(one.about["unseen_targets"]) == 1 and set(UNSEEN) <= set(one.methods)
+    again = evaluate(codec, strangers, None, ("f0",), unseen_targets=1)
+    assert again.about["unseen_targets"] == one.about["unseen_targets"]
+    none = evaluate(codec, strangers, None, ("f0",), unseen_targets=0)
+    assert not set(UNSEEN) & set(none.methods) and "unseen" not in markdown(none)
+
+
+def test_a_model_that_hears_no_voices_has_none(codec, corpus):
+    report = evaluate(codec, corpus, None, ("f0", "mel"))
+    assert not set(UNSEEN) & set(report.methods) and "unseen" not in markdown(report)
+    for options in ({"methods": UNSEEN[:1]}, {"methods": None, "unseen_targets": 3}):
+        with pytest.raises(InputError, match="model fake has no speaker encoder.*leave out [c-]"):
+            evaluate(codec, corpus, **options, groups=("f0",))
+
+
+def test_without_strangers_conversion_to_them_is_left_out_with_a_line(codec, corpus):
+    codec.hears_voices = True
+    report = evaluate(codec, corpus[:2], ("preview", "convert-unseen-preview"), ("f0",))
+    assert report.methods == ("preview",)
+    assert "there is no recording of a voice that is new to the model" in markdown(report)
 
 
 def test_without_another_voice_conversion_is_left_out_with_a_line(codec, corpus):
@@ -289,7 +357,7 @@ def test_what_the_model_cannot_do_is_left_out_with_a_line(codec, corpus):
 
 
 def test_the_wavenet_stands_beside_itself_without_its_post_filter(codec, corpus):
-    report = evaluate(codec, corpus, METHODS)
+    report = evaluate(codec, corpus, None)
     assert [call.postfilter for call in codec.calls[:3]] == [False, True, False]
     text = markdown(report)
     assert "| original | Griffin-Lim (preview) | WaveNet + post-filter | WaveNet alone |" in text

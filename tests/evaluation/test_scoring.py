@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from synthetic_voice import sung
 
+from vqspeech.audio.pitch import median_f0
 from vqspeech.evaluation.converted import Target
 from vqspeech.evaluation.methods import Take
 from vqspeech.evaluation.scoring import Task, score_task
@@ -38,8 +39,11 @@ def test_silence_goes_through():
 
 
 def test_conversions_are_compared_with_their_target():
-    wave, take = sung(0.8)[0], Take("convert-preview")
-    task = Task(0, wave, {take: wave, ORIGINAL: None}, None, ("f0", "mel"), Target("a", None, 1e3))
-    _, scores = score_task(task)
+    wave, take, unseen = sung(0.8)[0], Take("convert-preview"), Take("convert-unseen-preview")
+    far, near = Target("a", None, 1e3), Target("b", None, median_f0(wave))
+    targets, decoded = {take.method: far, unseen.method: near}, {take: wave, unseen: wave}
+    groups = ("f0", "mel")
+    _, scores = score_task(Task(0, wave, decoded | {ORIGINAL: None}, None, groups, targets))
     assert scores[take]["f0_off"] > 12 and "mel_distance" not in scores[take]
+    assert scores[unseen]["f0_off"] < 0.1, "each has a target of its own"
     assert "f0_off" not in scores[ORIGINAL] and scores[ORIGINAL]["mel_distance"] == 0

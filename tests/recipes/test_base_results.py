@@ -87,6 +87,35 @@ def test_the_readme_has_one_small_table(reports):
     ]
 
 
+def test_the_readme_has_whispers_words_beside_pocketsphinxs(reports):
+    for path in reports:
+        content = json.loads(path.read_text())
+        heard = {"words_kept": 40.0, "kept": 10, "whisper_words_kept": 60.0, "whisper_kept": 12}
+        heard |= {"whisper_words_right": 70.0, "words": 9, "words_right": 1.0}
+        content["utterances"][0]["scores"]["wavenet"] |= heard
+        path.write_text(json.dumps(content))
+    text = run(*reports, "--readme").stdout
+    assert "| words right, % of those heard in the original ↑ | - | - | 40.0 | - | - |" in text
+    assert "| words right (Whisper), % of the transcript ↑ | - | - | 70.0 | - | - |" in text
+    whisper = "| words right (Whisper), % of those heard in the original ↑ | - | - | 60.0 | - | - |"
+    assert whisper in text
+
+
+@pytest.mark.parametrize("identity, words", [("own voice", "in their own voices"), ("other", "as")])
+def test_the_readme_says_what_unknown_speakers_were_decoded_as(tmp_path, identity, words):
+    about = {"unknown_speakers_decoded_as": identity}
+    paths = [
+        written(tmp_path / split / "report.json", 0.9, unknown_speaker_utterances=count, **about)
+        for split, count in (("eval-seen", 0), ("eval-unseen", 2))
+    ]
+    text = run(*paths, "--readme").stdout
+    assert f"2 of the second are of speakers whom it does not know, decoded {words}" in text
+    assert "of the first are" not in text and ("`other`" in text) == (identity == "other")
+    known, unknown = run(*paths).stdout.split("## Speakers that are not in the corpus")
+    assert "- 2 utterances decoded as their speakers\n" in known
+    assert f"- 2 of speakers whom the model does not know decoded {words}" in unknown
+
+
 def test_a_report_without_the_honest_row_is_told(reports, tmp_path):
     bare = written(tmp_path / "bare" / "report.json", 0.8, ("original", "preview", "wavenet"))
     done = run(reports[0], bare, "--readme")

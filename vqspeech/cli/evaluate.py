@@ -1,9 +1,10 @@
 """Measure a model on recordings: encode, decode free-running, convert, compare with the original.
 
-Every recording is decoded with its own speaker's identity where the model has it, converted to
-another voice, and sent through other codecs where their programs are installed. The report goes to
-stdout as Markdown, and with --out to DIR/report.md, report.json and report.html: one page, with
-plots, spectrograms and players.
+Every recording is decoded with its own speaker's identity where the model has it, else in its own
+voice where the model has a speaker encoder; converted to another voice of the model, and to one of
+which it hears 5 s only; and sent through other codecs where their programs are installed. The
+report goes to stdout as Markdown, and with --out to DIR/report.md, report.json and report.html:
+one page, with plots, spectrograms and players.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from vqspeech.cli.overwriting import add_force, check_outputs
 
 MAX_JOBS = 1024
 MAX_SEEDS = 64
+MAX_STRANGERS = 1_000
 LISTEN = 4
 """Recordings that the page lets hear."""
 
@@ -26,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.names,
         metavar="A,B",
         help="of original, preview, wavenet, wavenet-unfiltered (before its post-filter), "
-        "convert-preview, convert-wavenet, convert-wavenet-unfiltered, codec2-700c, codec2-1300, "
+        "convert-preview, convert-wavenet, convert-wavenet-unfiltered, convert-unseen-preview, "
+        "convert-unseen-wavenet, convert-unseen-wavenet-unfiltered, codec2-700c, codec2-1300, "
         "codec2-3200, speex-2150, opus-6000 (default: all that can be run here)",
     )
     add(
@@ -51,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--speaker",
         metavar="NAME",
-        help="the voice for speakers that the model does not know (default: `other`, else its "
-        "first voice)",
+        help="the voice for speakers that the model does not know (default: their own, as a .vqs "
+        "file keeps it; without a speaker encoder `other`, else the model's first voice)",
     )
     add(
         "--targets",
@@ -60,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="voices to convert to, with recordings in the corpus (default: up to three women and "
         "three men)",
+    )
+    add(
+        "--unseen-targets",
+        type=options.whole(0, MAX_STRANGERS),
+        metavar="N",
+        help="convert to N voices of the corpus too that the model never heard, from 5 s of each: "
+        "no speakers of the model or of a split train... (default: 12 with a speaker encoder)",
     )
     add(
         "--seeds",
@@ -90,7 +100,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
-    from vqspeech.evaluation.methods import METHODS
     from vqspeech.evaluation.metrics import recognisers
     from vqspeech.evaluation.metrics.table import GROUPS
     from vqspeech.evaluation.plan import Corpus, Plan
@@ -107,13 +116,14 @@ def run(args: argparse.Namespace) -> None:
     if note is not None:
         say(note)
     plan = Plan(
-        args.methods or METHODS,
-        args.metrics or GROUPS,
-        args.speaker,
-        args.targets,
-        Synthesis(args.seed, args.temperature),
-        args.seeds,
-        hearing,
+        methods=args.methods,
+        groups=args.metrics or GROUPS,
+        speaker=args.speaker,
+        targets=args.targets,
+        unseen_targets=args.unseen_targets,
+        synthesis=Synthesis(args.seed, args.temperature),
+        seeds=args.seeds,
+        recognisers=hearing,
     )
     if args.out is not None:
         folder = make_folder(args.out)  # refused before the work, not after it

@@ -17,12 +17,14 @@ LAYOUT = "ROOT/<speaker>/*.wav (or .flac, .mp3, ...)"
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording of one speaker. `gender`: "f", "m", or "" where nothing says it."""
+    """One recording of one speaker. `gender`: "f", "m", or "" where nothing says it. `split`: the
+    manifest's, "" where it has none."""
 
     speaker: str
     name: str
     path: Path
     gender: str = ""
+    split: str = ""
 
 
 def find_utterances(
@@ -121,7 +123,7 @@ def _from_manifest(
         name = row.get("utterance") or name_of(row["file"], manifest, root)
         path = manifest.parent / row["file"]
         gender = gender_of(row.get("gender") or "")
-        found.append(Utterance(row["speaker"], name, path, gender))
+        found.append(Utterance(row["speaker"], name, path, gender, row.get("split") or ""))
     return found
 
 

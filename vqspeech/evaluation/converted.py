@@ -10,6 +10,7 @@ from vqspeech.audio import pitch
 from vqspeech.audio import reading as audio
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.speakers import Speaker
+from vqspeech.checkpoint.voices import Voice
 from vqspeech.data.index import OTHER
 from vqspeech.errors import InputError
 from vqspeech.evaluation.metrics import networks
@@ -31,11 +32,18 @@ SEMITONES = 2.0
 
 
 class Target(NamedTuple):
-    """A voice to convert to, known from real speech: embedding (unit vector, or None), F0 in Hz."""
+    """A voice to convert to, known from real speech: embedding (unit vector, or None), F0 in Hz.
+    voice: what the model heard of it; None for a speaker that it was trained on."""
 
     name: str
     embedding: np.ndarray | None
     f0: float
+    voice: Voice | None = None
+
+    @property
+    def speaker(self) -> str | Voice:
+        """What a codec converts to."""
+        return self.name if self.voice is None else self.voice
 
 
 def choose_targets(
@@ -62,8 +70,8 @@ def choose_targets(
     return targets, [s.name for s in enough]
 
 
-def real_speech(paths: Iterable[Path]) -> np.ndarray:
-    """About REFERENCE_SECONDS of one speaker's recordings: float32 [T], [0] if none is readable."""
+def real_speech(paths: Iterable[Path], seconds: float = REFERENCE_SECONDS) -> np.ndarray:
+    """About so much of one speaker's recordings: float32 [T], [0] if none is readable."""
     waves, samples = [np.zeros(0, np.float32)], 0
     for path in paths:
         try:
@@ -71,7 +79,7 @@ def real_speech(paths: Iterable[Path]) -> np.ndarray:
         except InputError:
             continue
         samples += len(waves[-1])
-        if samples >= REFERENCE_SECONDS * SAMPLE_RATE:
+        if samples >= seconds * SAMPLE_RATE:
             break
     return np.concatenate(waves)
 
@@ -82,8 +90,14 @@ def know(name: str, paths: Iterable[Path], groups: Collection[str]) -> Target | 
     Raises InputError if a package is missing.
     """
     wave = real_speech(paths)
-    if not len(wave):
-        return None
+    return known_by(name, wave, groups) if len(wave) else None
+
+
+def known_by(name: str, wave: np.ndarray, groups: Collection[str]) -> Target:
+    """A target as its speech (float32 [T] at 16 kHz) shows it. groups: metrics asked for.
+
+    Raises InputError if a package is missing.
+    """
     embedding = networks.voice_embedding(wave) if "speaker" in groups else None
     return Target(name, embedding, pitch.median_f0(wave) if "f0" in groups else NAN)
 

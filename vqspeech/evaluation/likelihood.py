@@ -11,16 +11,17 @@ from vqspeech.codes.codes import Codes
 from vqspeech.evaluation.protocol import Codec
 
 
-def nats_per_step(codec: Codec, wave: np.ndarray, codes: Codes, speaker: str) -> dict[str, float]:
+def nats_per_step(
+    codec: Codec, wave: np.ndarray, codes: Codes, vector: torch.Tensor
+) -> dict[str, float]:
     """-log p(x | codes, speaker) of a recording [T] at 16 kHz, in nats a WaveNet step.
 
-    `right`: with its codes; `shuffled`: with them in random order. The difference is what the
-    decoder learns from them. Of a model with `decoder.harmonics` the phase of the fundamental is
-    given, too.
+    vector: the speaker's, [1, S]. `right`: with its codes; `shuffled`: with them in random order.
+    The difference is what the decoder learns from them. Of a model with `decoder.harmonics` the
+    phase of the fundamental is given, too.
     """
     level = HighPass()(wave * np.float32(level_gain(wave)))
     level = np.pad(level, (0, codes.frames * codes.hop - len(level)))
-    vector = codec.speaker_vector(speaker)
 
     def on_device(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array)[None].to(vector.device)

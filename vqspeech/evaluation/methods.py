@@ -8,16 +8,22 @@ ORIGINAL, PREVIEW, WAVENET = "original", "preview", "wavenet"
 UNFILTERED = "wavenet-unfiltered"
 CONVERT_PREVIEW, CONVERT_WAVENET = "convert-preview", "convert-wavenet"
 CONVERT_UNFILTERED = "convert-wavenet-unfiltered"
-CONVERTING = (CONVERT_PREVIEW, CONVERT_WAVENET, CONVERT_UNFILTERED)
+UNSEEN_PREVIEW, UNSEEN_WAVENET = "convert-unseen-preview", "convert-unseen-wavenet"
+UNSEEN_UNFILTERED = "convert-unseen-wavenet-unfiltered"
+TRAINED = (CONVERT_PREVIEW, CONVERT_WAVENET, CONVERT_UNFILTERED)
+UNSEEN = (UNSEEN_PREVIEW, UNSEEN_WAVENET, UNSEEN_UNFILTERED)
+CONVERTING = (*TRAINED, *UNSEEN)
 
 METHODS = (ORIGINAL, PREVIEW, WAVENET, UNFILTERED, *CONVERTING, *codecs.BY_NAME)
 """`original`: the recordings themselves; `preview`: Griffin-Lim from the codes; `wavenet`, with its
-post-filter and without; `convert-`: the same, as another speaker; then other people's codecs."""
+post-filter and without; `convert-`: the same, as another speaker of the model; `convert-unseen-`:
+as somebody of whom it hears 5 s only; then other people's codecs."""
 
 MODEL = (PREVIEW, WAVENET, UNFILTERED)
 """Decoders of the model's codes: they cost the same bits."""
-FILTERED = (WAVENET, CONVERT_WAVENET)
-SAMPLED = (*FILTERED, UNFILTERED, CONVERT_UNFILTERED)
+FILTERED = (WAVENET, CONVERT_WAVENET, UNSEEN_WAVENET)
+ALONE = (UNFILTERED, CONVERT_UNFILTERED, UNSEEN_UNFILTERED)
+SAMPLED = (*FILTERED, *ALONE)
 """What is drawn at random, and so measured with several seeds."""
 
 HEADINGS = {
@@ -28,6 +34,9 @@ HEADINGS = {
     CONVERT_PREVIEW: "converted, Griffin-Lim",
     CONVERT_WAVENET: "converted, WaveNet + post-filter",
     CONVERT_UNFILTERED: "converted, WaveNet alone",
+    UNSEEN_PREVIEW: "to an unseen voice, Griffin-Lim",
+    UNSEEN_WAVENET: "to an unseen voice, WaveNet + post-filter",
+    UNSEEN_UNFILTERED: "to an unseen voice, WaveNet alone",
 } | {codec.name: codec.heading for codec in codecs.CODECS}
 
 SHORT = {PREVIEW: "Griffin-Lim", WAVENET: "WaveNet + filter", UNFILTERED: "WaveNet alone"}

@@ -1,11 +1,13 @@
 """What an evaluation needs of a codec: `vqspeech.Codec` is above this room, and never imported."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from vqspeech.checkpoint.voices import Voice
 from vqspeech.codes.codes import Codes
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import Synthesis
@@ -22,10 +24,16 @@ class Codec(Protocol):
 
     def encode_file(self, path: Path) -> Codes: ...
 
-    def decode(self, codes: Codes, speaker: str, options: Synthesis) -> np.ndarray: ...
+    def voice_of(self, wave: np.ndarray, *, name: str) -> Voice: ...
 
-    def convert(self, wave: np.ndarray, rate: int, speaker: str, **how: Any) -> np.ndarray: ...
+    def decode(self, codes: Codes, speaker: str | None, options: Synthesis) -> np.ndarray: ...
+
+    def convert(
+        self, wave: np.ndarray, rate: int, speaker: str | Voice, **how: Any
+    ) -> np.ndarray: ...
 
     def save_vqs(
-        self, codes: Codes, path: Path, speaker: str | None = None, packed: bool = False
+        self, codes: Codes, path: Path | BytesIO, speaker: str | None = None, packed: bool = False
     ) -> Any: ...
+
+    def load_vqs(self, path: Path | BytesIO) -> tuple[Codes, str | None, Any]: ...

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from vqspeech.audio.level import is_scorable
 from vqspeech.audio.reading import read_blocks
@@ -17,11 +18,11 @@ from vqspeech.errors import InputError
 from vqspeech.evaluation import extras
 from vqspeech.evaluation.likelihood import nats_per_step
 from vqspeech.evaluation.machine import about
-from vqspeech.evaluation.methods import SAMPLED
+from vqspeech.evaluation.methods import CONVERT_PREVIEW, SAMPLED, TRAINED, UNSEEN, UNSEEN_PREVIEW
 from vqspeech.evaluation.metrics.signals import match
 from vqspeech.evaluation.plan import Corpus, Plan, Work, names_of, prepare
 from vqspeech.evaluation.protocol import Codec
-from vqspeech.evaluation.report.report import Report, Sample
+from vqspeech.evaluation.report.report import OWN_VOICE, Report, Sample
 from vqspeech.evaluation.report.summary import average, over_seeds
 from vqspeech.evaluation.scoring import Scores, Task, score_task
 from vqspeech.evaluation.takes import Recording, Takers, Takes
@@ -96,21 +97,22 @@ class _Run:
             codes = self._takers.encode(recording)
             takes = self._takers.takes(recording, codes)
             transcript = None if recording.cut else transcripts.get(utterance.path)
-            target = recording.target
+            targets = {method: target.name for method, target in recording.targets.items()}
             row = {
                 "utterance": utterance.name,
                 "speaker": utterance.speaker,
-                "identity": recording.identity,
-                "converted_to": target.name if target else None,
+                "identity": OWN_VOICE if recording.identity is None else recording.identity,
+                "converted_to": targets.get(CONVERT_PREVIEW),
+                "converted_to_unseen": targets.get(UNSEEN_PREVIEW),
                 "seconds": len(recording.wave) / SAMPLE_RATE,
                 "cut": recording.cut,
                 "nats": self._nats(recording, codes),
             }
             self.rows.append(row)
             if utterance in self.listen:
-                self._samples.append(_sample(row, recording.wave, takes, transcript))
+                self._samples.append(_sample(recording, targets, takes, transcript))
             key = len(self.rows) - 1
-            how = self._work.groups, target, self._work.recognisers
+            how = self._work.groups, recording.targets, self._work.recognisers
             yield Task(key, recording.wave, takes, transcript, *how)
 
     def take_in(self, key: int, scores: Scores) -> None:
@@ -140,15 +142,21 @@ class _Run:
     def _read(self, utterance: Utterance) -> Recording:
         wave, cut = read_start(utterance.path)
         known = utterance.speaker in self._known
-        others = [target for target in self._work.targets if target.name != utterance.speaker]
-        target = others[len(self.rows) % len(others)] if others else None
-        identity = utterance.speaker if known else self._work.stand_in
-        return Recording(utterance, wave, cut, known, identity, target)
+        identity, targets = utterance.speaker if known else self._work.stand_in, {}
+        for methods, voices in ((TRAINED, self._work.targets), (UNSEEN, self._work.unseen)):
+            others = [target for target in voices if target.name != utterance.speaker]
+            if others:
+                targets |= dict.fromkeys(methods, others[len(self.rows) % len(others)])
+        return Recording(utterance, wave, cut, known, identity, targets)
 
     def _nats(self, recording: Recording, codes: Codes) -> dict[str, float]:
         if not set(self._work.methods) & set(SAMPLED) or not is_scorable(recording.wave):
             return {}
-        return nats_per_step(self._codec, recording.wave, codes, recording.identity)
+        if recording.identity is not None:
+            vector = self._codec.speaker_vector(recording.identity)
+        else:
+            vector = torch.from_numpy(codes.voice)[None].to(self._codec.loaded.device)
+        return nats_per_step(self._codec, recording.wave, codes, vector)
 
     def _mean_nats(self) -> dict[str, float]:
         """Means over all speech: every utterance weighs by its length."""
@@ -173,8 +181,9 @@ class _Run:
             "seconds_of_speech": sum(row["seconds"] for row in self.rows),
             "speakers": len({row["speaker"] for row in self.rows}),
             "unknown_speaker_utterances": sum(r["speaker"] not in self._known for r in self.rows),
-            "unknown_speakers_decoded_as": work.stand_in,
+            "unknown_speakers_decoded_as": OWN_VOICE if work.stand_in is None else work.stand_in,
             "targets": [target.name for target in work.targets],
+            "unseen_targets": [target.name for target in work.unseen],
             "recognisers": [recogniser.name for recogniser in work.recognisers],
             "cut_to_first_minute": sum(row["cut"] for row in self.rows),
             "samples_per_step": config.decoder.bands,
@@ -193,10 +202,13 @@ def read_start(path: Path) -> tuple[np.ndarray, bool]:
     return np.concatenate(blocks)[:limit], total > limit
 
 
-def _sample(row: dict[str, Any], wave: np.ndarray, takes: Takes, transcript: str | None) -> Sample:
+def _sample(
+    recording: Recording, targets: dict[str, str], takes: Takes, transcript: str | None
+) -> Sample:
     """What is kept for listening: the first take of each method, as the metrics hear it."""
+    utterance, wave = recording.utterance, recording.wave
     waves: dict[str, np.ndarray] = {}
     for take, result in takes.items():
         if take.method not in waves:
             waves[take.method] = wave if result is None else match(wave, result)[0]
-    return Sample(row["utterance"], row["speaker"], row["converted_to"], transcript, waves)
+    return Sample(utterance.name, utterance.speaker, targets, transcript, waves)

@@ -1,5 +1,6 @@
 """A recording sent through methods: what comes back, and the bits that it took."""
 
+import io
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
@@ -23,14 +24,23 @@ Takes = dict[Take, np.ndarray | None]
 
 class Recording(NamedTuple):
     """wave: float32 [T] at 16 kHz; cut: whether the file goes on after it. known: whether the model
-    has the speaker's identity. identity: what it is decoded as. target: whom it is converted to."""
+    has the speaker's identity. identity: what it is decoded as, None: its own voice. targets: by
+    method, whom it is converted to."""
 
     utterance: Utterance
     wave: np.ndarray
     cut: bool
     known: bool
-    identity: str
-    target: Target | None
+    identity: str | None
+    targets: dict[str, Target]
+
+
+def as_kept(codec: Codec, codes: Codes) -> Codes:
+    """What a `.vqs` file gives back of codes: their voice in as many bits as it has there."""
+    file = io.BytesIO()
+    codec.save_vqs(codes, file, packed=True)
+    file.seek(0)
+    return codec.load_vqs(file)[0]
 
 
 class Takers:
@@ -42,13 +52,14 @@ class Takers:
         self.notes: list[str] = []
 
     def encode(self, recording: Recording) -> Codes:
-        """The model's codes of a recording, which are counted."""
+        """The model's codes of a recording, which are counted; with its own voice, if it is to be
+        decoded in that."""
         codes = self._codec.encode(recording.wave)
         size = self._codec.loaded.config.quantizer.codebook_size
         self.usage.add(codes.indices, codes.samples, codes.bits_per_second(size))
         speaker = recording.utterance.speaker if recording.known else None
         self.rates.add_vqs(self._codec, codes, speaker)
-        return codes
+        return as_kept(self._codec, codes) if recording.identity is None else codes
 
     def takes(self, recording: Recording, codes: Codes) -> Takes:
         """All that the methods make of a recording; one that fails costs a note."""
@@ -71,8 +82,8 @@ class Takers:
             how = replace(self._work.synthesis, seed=seed, **kind)
             if method not in CONVERTING:
                 wave = self._codec.decode(codes, recording.identity, how)
-            elif recording.target is not None:
-                to = recording.target.name
+            elif method in recording.targets:
+                to = recording.targets[method].speaker
                 wave = self._codec.convert(recording.wave, SAMPLE_RATE, to, **asdict(how))
             else:
                 continue

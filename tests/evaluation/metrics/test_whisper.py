@@ -22,6 +22,14 @@ def test_one_model_a_process_and_nothing_left_to_chance(whisper, voice):
         assert how["beam_size"] == 1 and not how["condition_on_previous_text"]
 
 
+@pytest.mark.parametrize("seconds, most", [(0.5, 21), (10.0, 116), (30.0, 316), (300.0, 316)])
+def test_what_it_may_write_has_an_end(whisper, seconds, most):
+    noise = np.random.default_rng(0).standard_normal(round(16_000 * seconds)).astype(np.float32)
+    under_test.recognise(0.1 * noise, whisper.folder)
+    [how] = whisper.asked
+    assert how["max_new_tokens"] == most
+
+
 @pytest.mark.parametrize("samples", [0, 1, 3999, 16_000])
 def test_nothing_is_heard_in_silence(whisper, samples):
     assert under_test.recognise(np.zeros(samples, np.float32), whisper.folder) == []

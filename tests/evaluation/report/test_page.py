@@ -28,7 +28,7 @@ def report(usage):
     rates |= {"opus-6000": {"coded": 6100.0, "file": 8000.0}}
     wave = (0.1 * np.random.default_rng(0).standard_normal(8 * 16_000)).astype(np.float32)
     waves = dict.fromkeys(METHODS, wave) | {"wavenet": np.full(9, np.nan, np.float32)}
-    sample = Sample("u1", "anna", "bert", "SHE <SAID> SO", waves)
+    sample = Sample("u1", "anna", {"convert-preview": "bert"}, "SHE <SAID> SO", waves)
     rows = [{"scores": scores, "by_seed": by_seed}] * 2
     return Report(about, usage, {}, METHODS, rows, [], rates, ["no `x`"], [sample])
 

@@ -5,11 +5,13 @@ in 8-bit integers on the processor, each recording by itself: the same signal gi
 """
 
 import functools
+import math
 import os
 
 import numpy as np
 
 from vqspeech.audio.level import is_scorable
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.errors import InputError
 from vqspeech.evaluation.extras import require
 from vqspeech.evaluation.metrics.words import normalise
@@ -17,6 +19,11 @@ from vqspeech.evaluation.metrics.words import normalise
 WEIGHTS = "model.bin"
 DEFAULT = "base"
 """What is asked of the hub where no folder is given."""
+WINDOW_SECONDS = 30.0
+"""That Whisper hears at once."""
+TOKENS_PER_SECOND, TOKENS = 10, 16
+"""More than anybody says: of fast speech, of five words a second, some seven; and for the shortest
+recordings."""
 
 
 def find(name: str) -> str:
@@ -59,6 +66,13 @@ def check(folder: str) -> None:
     _model(folder)
 
 
+def _most_tokens(samples: int) -> int:
+    """That Whisper may write about a window of so many samples: it repeats itself without an end
+    where it hears no words, which takes as long as minutes of speech."""
+    seconds = min(samples / SAMPLE_RATE, WINDOW_SECONDS)
+    return TOKENS + math.ceil(TOKENS_PER_SECOND * seconds)
+
+
 def recognise(x: np.ndarray, folder: str) -> list[str]:
     """The words heard in `x` (float32 [T] at 16 kHz) by the model in `folder`. Raises InputError.
 
@@ -73,5 +87,6 @@ def recognise(x: np.ndarray, folder: str) -> list[str]:
         temperature=0.0,
         condition_on_previous_text=False,
         without_timestamps=True,
+        max_new_tokens=_most_tokens(len(x)),
     )
     return normalise(" ".join(segment.text for segment in segments))

@@ -131,7 +131,7 @@ def _card(sample: Sample, method: str, wave: np.ndarray, report: Report) -> str:
     rate = report.rates.get(method if method in codecs.BY_NAME else PACKED, {}).get("coded")
     about = "" if method == ORIGINAL or not rate else f"{rate:.0f} bit/s"
     if method in CONVERTING:
-        about = f"to {sample.target}"
+        about = f"to {sample.targets.get(method)}"
     name = html.escape(HEADINGS[method])
     own = " own" if method in (*MODEL, *CONVERTING) else ""
     return (

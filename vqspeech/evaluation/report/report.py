@@ -9,14 +9,18 @@ import numpy as np
 from vqspeech.evaluation.methods import PREVIEW, UNFILTERED, WAVENET
 from vqspeech.evaluation.report.summary import Average, Spread, averages, differences, spreads
 
+OWN_VOICE = "own voice"
+"""What stands in a report for an identity where a recording was decoded in its own voice."""
+
 
 class Sample(NamedTuple):
     """A recording and all its decodings, to be listened to. waves: float32 [T] at 16 kHz, by
-    method, aligned with the recording and at its level. target: whom it was converted to."""
+    method, aligned with the recording and at its level. targets: by method, whom it was converted
+    to."""
 
     utterance: str
     speaker: str
-    target: str | None
+    targets: dict[str, str]
     transcript: str | None
     waves: dict[str, np.ndarray]
 

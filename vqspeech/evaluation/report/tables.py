@@ -1,21 +1,23 @@
 """What a report says, as facts and tables of text: Markdown and the page both print these."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from vqspeech.evaluation.methods import (
-    CONVERT_UNFILTERED,
+    ALONE,
     CONVERTING,
     HEADINGS,
     MODEL,
     SAMPLED,
-    UNFILTERED,
+    TRAINED,
+    UNSEEN,
 )
 from vqspeech.evaluation.metrics.table import CONVERSION_METRICS, METRICS, Metric
 from vqspeech.evaluation.rates import PACKED, PRIOR
-from vqspeech.evaluation.report.report import Report
+from vqspeech.evaluation.report.report import OWN_VOICE, Report
 from vqspeech.evaluation.report.summary import Average, Spread
+from vqspeech.evaluation.strangers import HEARD_SECONDS
 from vqspeech.evaluation.usage import in_words
 
 NOTHING = "-"
@@ -41,6 +43,7 @@ def facts(report: Report) -> list[str]:
         f"{seeds}, temperature {about['temperature']:g}, {about['date']}",
         f"{about['utterances']} utterances, {about['seconds_of_speech']:.0f} s of speech, "
         f"{about['speakers']} speakers",
+        decoded_as(about),
         f"{codes['bits_per_second']:.0f} bit/s of plain codes "
         f"({codes['entropy_bits_per_second']:.0f} by their histogram); {in_words(codes)}",
     ]
@@ -62,6 +65,27 @@ def facts(report: Report) -> list[str]:
         )
     lines.append(f"{machine['processor']}, {machine['cores']} cores, {machine['system']}")
     return lines
+
+
+def decoded_as(about: Mapping[str, Any]) -> str:
+    """How many utterances were decoded in which voices, in words."""
+    unknown = about["unknown_speaker_utterances"]
+    parts = []
+    if unknown < about["utterances"]:
+        parts.append(f"{about['utterances'] - unknown} utterances decoded as their speakers")
+    if unknown:
+        parts.append(f"{unknown} of speakers whom the model does not know {unknown_as(about)}")
+    return ", ".join(parts)
+
+
+def unknown_as(about: Mapping[str, Any]) -> str:
+    """What speakers were decoded as whom the model does not know, in words."""
+    identity = about["unknown_speakers_decoded_as"]
+    if identity == OWN_VOICE:
+        return (
+            "decoded in their own voices, as the speaker encoder hears and a .vqs file keeps them"
+        )
+    return f"decoded as `{identity}`"
 
 
 def tables(report: Report) -> list[Table]:
@@ -117,7 +141,7 @@ def notes(report: Report) -> list[str]:
             "WaveNet against Griffin-Lim: means of the differences of each utterance, of those "
             "where both have the figure."
         )
-    if set(report.methods) & {UNFILTERED, CONVERT_UNFILTERED}:
+    if set(report.methods) & set(ALONE):
         lines.append(
             "WaveNet alone: as it was sampled. The post-filter gives the same samples the spectral "
             "envelope that the codes predict."
@@ -134,13 +158,14 @@ def notes(report: Report) -> list[str]:
             "bits that fill up bytes. Other codecs work at the nominal speech level, and their "
             "delay is removed."
         )
-    if about["targets"] and any(method in CONVERTING for method in report.methods):
+    if about["targets"] and set(report.methods) & set(TRAINED):
         targets = ", ".join(about["targets"])
         lines.append(f"Every utterance was converted to one of {targets}, in turn.")
-    if about["unknown_speaker_utterances"]:
+    if about.get("unseen_targets") and set(report.methods) & set(UNSEEN):
+        targets = ", ".join(about["unseen_targets"])
         lines.append(
-            f"{about['unknown_speaker_utterances']} utterances of speakers that the model does "
-            f"not know were decoded as `{about['unknown_speakers_decoded_as']}`."
+            f"To unseen voices: every utterance was converted to one of {targets}, in turn, of "
+            f"whom the model hears {HEARD_SECONDS:g} s. Nearness is to other speech of theirs."
         )
     if about["cut_to_first_minute"]:
         lines.append(f"{about['cut_to_first_minute']} recordings: first minute only.")
