@@ -22,6 +22,8 @@
 #   --jobs N         processes for the metrics         (default: 2)
 set -euo pipefail
 
+{ # read to its end before it begins: the file may change in the hours that it runs
+
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
 speech="" out="exp/report"
 options=(--seeds 3)
@@ -53,3 +55,5 @@ for split in eval-seen eval-unseen; do
   vqspeech evaluate --data "$speech" --manifest manifest.tsv --splits "$split" \
     --out "$out/$split" "${options[@]}"
 done
+exit 0
+}

@@ -4,44 +4,13 @@ import importlib.util
 
 import numpy as np
 import pytest
+from tiny_tomls import PRIOR, with_stages
 
 from vqspeech.cli.train import with_steps
 from vqspeech.config.reading import load_preset
 from vqspeech.errors import InputError
 
-TOML = """
-name = "small"
-hop = 320
-[encoder]
-channels = 16
-mels = 16
-fine_dilations = [1]
-coarse_dilations = [1]
-[quantizer]
-codebook_size = 4
-dim = 8
-[conditioning]
-channels = 16
-dilations = [1]
-speaker_dim = 4
-[decoder]
-residual_channels = 8
-skip_channels = 8
-layers = 2
-cycle = 2
-[[training.stages]]
-name = "codes"
-steps = 1000
-batch = 2
-crop_seconds = 0.16
-decoder_seconds = 0.08
-[[training.stages]]
-name = "waveform"
-steps = 1000
-batch = 2
-crop_seconds = 0.16
-decoder_seconds = 0.08
-"""
+TOML = with_stages(codes=1000, waveform=1000)
 
 
 @pytest.fixture(autouse=True)
@@ -111,9 +80,9 @@ def test_bad_configurations(refused, config, corpus, tmp_path):
     for text, word in (
         (TOML.replace("mels = 16", "mells = 16"), "mells"),
         (TOML.replace("hop = 320", "hop = 300"), "160"),
-        (TOML.replace("codebook_size = 4", "codebook_size = 'four'"), "four"),
-        (TOML.replace("codebook_size = 4", "codebook_size = 4\ncodebooks = 3"), "1..2"),
-        (TOML.replace("codebook_size = 4", "codebook_size = 1" + "0" * 5000), "TOML"),
+        (TOML.replace("codebook_size = 16", "codebook_size = 'four'"), "four"),
+        (TOML.replace("codebook_size = 16", "codebook_size = 16\ncodebooks = 3"), "1..2"),
+        (TOML.replace("codebook_size = 16", "codebook_size = 1" + "0" * 5000), "TOML"),
         (TOML + "[[", "TOML"),
     ):
         config.write_text(text)
@@ -180,18 +149,6 @@ def test_steps_replace_those_of_the_configuration():
     assert [stage.steps for stage in config.training.stages] == [7, waveform.steps]
     with pytest.raises(InputError, match="no training stage 'joint'"):
         with_steps(load_preset("base"), {"joint": 7})
-
-
-PRIOR = """
-[prior]
-residual_channels = 4
-skip_channels = 4
-layers = 2
-cycle = 2
-speaker_dim = 2
-steps = 1000
-crop_frames = 8
-"""
 
 
 def test_a_prior(cli, refused, config, corpus, tmp_path):

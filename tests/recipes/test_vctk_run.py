@@ -11,51 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from tiny_tomls import MODEL, PRIOR, with_stages
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUN = REPOSITORY / "recipes" / "vctk" / "run.sh"
-CONFIG = """
-name = "tiny"
-[encoder]
-channels = 16
-mels = 16
-fine_dilations = [1]
-coarse_dilations = [1]
-[quantizer]
-codebook_size = 16
-dim = 6
-[conditioning]
-channels = 16
-dilations = [1]
-speaker_dim = 4
-[decoder]
-residual_channels = 8
-skip_channels = 8
-layers = 3
-cycle = 3
-[[training.stages]]
-name = "codes"
-steps = 12
-batch = 4
-crop_seconds = 0.16
-decoder_seconds = 0.08
-[[training.stages]]
-name = "waveform"
-steps = 6
-batch = 2
-crop_seconds = 0.16
-decoder_seconds = 0.08
-[prior]
-residual_channels = 8
-skip_channels = 8
-layers = 3
-cycle = 3
-speaker_dim = 4
-steps = 8
-batch = 2
-crop_frames = 8
-evaluate_every = 4
-"""
+CONFIG = with_stages(MODEL + PRIOR, codes=12, waveform=6)
 
 
 def start(*arguments):

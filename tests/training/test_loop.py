@@ -11,6 +11,7 @@ import torch
 from tiny_runs import Runs, assert_repeats, differences, with_stage
 
 from vqspeech.checkpoint.model import load_checkpoint
+from vqspeech.config.model import SpeakerEncoderConfig
 from vqspeech.errors import InputError
 from vqspeech.training.stage import StageRun
 from vqspeech.training.state import STATE_FILE, load_position
@@ -230,14 +231,19 @@ def test_another_run_in_the_folder(runs, config):
     assert (out / STATE_FILE).read_bytes() == before
 
 
-@pytest.mark.parametrize("part", ["encoder", "quantizer", "conditioning", "decoder"])
+@pytest.mark.parametrize(
+    "part", ["encoder", "quantizer", "conditioning", "speaker_encoder", "decoder"]
+)
 def test_resume_with_another_configuration(runs, config, part):
     changes = {
         "encoder": {"channels": 12},
         "quantizer": {"ema_decay": 0.5},
         "conditioning": {"dilations": (2,)},
+        "speaker_encoder": {"share": 0.25},
         "decoder": {"layers": 2},
     }
+    heard = SpeakerEncoderConfig(channels=8, dilations=(1,), reference_seconds=0.1)
+    config = dataclasses.replace(config, speaker_encoder=heard)
     runs.stop_after(2)
     out = runs.train(config)
     kept = (out / "config.json").read_text()

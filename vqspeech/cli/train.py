@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--steps",
-        type=_stage_steps,
+        type=stage_steps,
         nargs="+",
         action="extend",  # also where it is given more than once
         default=[],
@@ -163,7 +163,8 @@ def with_steps(config: Config, steps: dict[str, int]) -> Config:
     return dataclasses.replace(config, training=training, prior=prior)
 
 
-def _stage_steps(text: str) -> tuple[str, int]:
+def stage_steps(text: str) -> tuple[str, int]:
+    """The stage and the steps of STAGE=N; for argparse."""
     name, _, number = text.partition("=")
     if not name or not number:
         raise argparse.ArgumentTypeError(f"{text!r} is not STAGE=N, such as codes=6000")

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from torch.optim import Optimizer
 
 from vqspeech.checkpoint.identity import codes_identity
 from vqspeech.checkpoint.location import PRIOR_FILE
@@ -32,7 +31,7 @@ from vqspeech.training.corpus_codes import CorpusCodes, corpus_codes
 from vqspeech.training.folder import MODEL_FOLDER, run_folder
 from vqspeech.training.log import RunLog, every_quarter_minute
 from vqspeech.training.optimizer import adam, set_learning_rate
-from vqspeech.training.prior_crops import CodeBatch, CodeCrops, bits_per_code
+from vqspeech.training.prior_crops import CodeCrops, bits_per_code
 from vqspeech.training.run import Options
 
 STAGE = "prior"
@@ -69,7 +68,7 @@ def _fit_prior(config: PriorConfig, options: Options, loaded: Checkpoint) -> Non
         return
     log = RunLog(options.out, options.quiet)
     try:
-        _Fit(config, options, loaded, log).run()
+        Fit(config, options, loaded, log).run()
     finally:
         log.close()
 
@@ -115,8 +114,11 @@ def _untrained(out: Path) -> InputError:
     )
 
 
-class _Fit:
-    """One fit under way."""
+class Fit:
+    """One fit under way.
+
+    Raises InputError: a corpus with other speakers than the model's, or without audio for a split.
+    """
 
     def __init__(self, config: PriorConfig, options: Options, loaded: Checkpoint, log: RunLog):
         self.config, self.options, self.loaded, self.log = config, options, loaded, log
@@ -129,6 +131,16 @@ class _Fit:
         self.quantizer = loaded.about.config.quantizer
         self.prior = Prior(config, self.quantizer, len(self.names)).to(self.device)
         self.baselines = baseline_bits(self.codes["train"], self.codes["valid"], self.quantizer)
+        self.crops = CodeCrops(
+            self.codes["train"],
+            config.crop_frames,
+            config.batch,
+            options.seed,
+            self.quantizer.codebooks,
+        )
+        self.optimizer = adam(self.prior.parameters(), config.weight_decay)
+        self.average = WeightAverage(self.prior, config.ema_decay)
+        self.done = 0
 
     def _codes(self) -> dict[str, CorpusCodes]:
         corpus = PackedCorpus(self.options.data)
@@ -151,31 +163,21 @@ class _Fit:
             f"{len(self.codes['train'].indices):,} codes; bits per held-out code: "
             + ", ".join(f"{name} {bits:.3f}" for name, bits in self.baselines.items())
         )
-        crops = CodeCrops(
-            self.codes["train"],
-            config.crop_frames,
-            config.batch,
-            self.options.seed,
-            self.quantizer.codebooks,
-        )
-        optimizer = adam(self.prior.parameters(), config.weight_decay)
-        average = WeightAverage(self.prior, config.ema_decay)
         kept = worse = 0  # the step of the prior that is kept; measurements since that were worse
         least = math.inf
         log.start(STAGE, 0, config.steps)
-        for step in range(config.steps):
-            figures = self._step(step, crops.batch_at(step), optimizer)
-            average.update(self.prior)
+        while self.done < config.steps:
+            figures = self.step()
             log.progress({"bits": figures["bits"]})
-            if (step + 1) % LOG_EVERY == 0:
-                log.scalars("train", STAGE, step + 1, figures)
+            if self.done % LOG_EVERY == 0:
+                log.scalars("train", STAGE, self.done, figures)
             late = self.options.out_of_time(self.started)
-            if (step + 1) % config.evaluate_every and step + 1 < config.steps and not late:
+            if self.done % config.evaluate_every and self.done < config.steps and not late:
                 continue
-            with average.applied(self.prior):
-                bits = self._measure(step + 1)
+            with self.average.applied(self.prior):
+                bits = self._measure()
                 if not kept or bits < least - LEAST_GAIN:
-                    kept, least, worse = step + 1, bits, 0
+                    kept, least, worse = self.done, bits, 0
                     save_prior(self.prior, self.names, self.options.out, self.identity)
                 else:
                     worse += 1
@@ -187,11 +189,14 @@ class _Fit:
             f"{self.loaded.folder / PRIOR_FILE}"
         )
 
-    def _step(self, step: int, batch: CodeBatch, optimizer: Optimizer) -> dict[str, float]:
-        config, prior = self.config, self.prior.train()
+    def step(self) -> dict[str, float]:
+        """One update of the weights and of their average; what is said of it. Raises InputError."""
+        config, prior, step, optimizer = self.config, self.prior.train(), self.done, self.optimizer
         torch.manual_seed(self.options.seed * self.config.steps + step)
         rate = set_learning_rate(optimizer, config, step)
-        indices, speakers, inside, counts = (part.to(self.device) for part in batch)
+        indices, speakers, inside, counts = (
+            part.to(self.device) for part in self.crops.batch_at(step)
+        )
         hidden = torch.rand(len(speakers), device=self.device) < config.speaker_dropout
         speakers = torch.where(hidden, prior.any_speaker, speakers)
         nats = prior.nats(indices, speakers, inside)
@@ -202,16 +207,19 @@ class _Fit:
         if not bool(torch.isfinite(norm)):
             raise InputError(f"the loss is not finite at step {step}: lower prior.learning_rate")
         optimizer.step()
+        self.average.update(prior)
+        self.done += 1
         return {"bits": float(loss.detach()) / math.log(2), "learning_rate": rate}
 
-    def _measure(self, step: int) -> float:
+    def _measure(self) -> float:
         """Bits per held-out code, written to the log; the speaker told."""
         bits = bits_per_code(self.prior, self.codes["valid"])
         any_speaker = bits_per_code(self.prior, self.codes["valid"], any_speaker=True)
         figures = {"bits": bits, "bits_any_speaker": any_speaker}
         figures |= {f"bits_{name}": value for name, value in self.baselines.items()}
-        self.log.scalars("valid", STAGE, step, figures)
+        self.log.scalars("valid", STAGE, self.done, figures)
         self.log.say(
-            f"prior step {step}: {bits:.4f} bits per held-out code, {any_speaker:.4f} as anybody"
+            f"prior step {self.done}: {bits:.4f} bits per held-out code, "
+            f"{any_speaker:.4f} as anybody"
         )
         return bits

@@ -66,7 +66,7 @@ def _require_same_run(config: Config, options: Options, position: Position) -> N
         before = from_dict(json.loads(kept.read_text()))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{kept}: cannot be read ({error}); choose another --out") from None
-    for part in ("hop", "encoder", "quantizer", "conditioning", "decoder"):
+    for part in ("hop", "encoder", "quantizer", "conditioning", "speaker_encoder", "decoder"):
         if getattr(before, part) != getattr(config, part):
             raise InputError(
                 f"{out} was started with another [{part}]; "

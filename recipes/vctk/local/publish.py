@@ -7,21 +7,14 @@ model goes along. Does nothing where OUT was made from this model already.
 """
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
-import torch
-
-from vqspeech.checkpoint.location import CARD_FILE
-from vqspeech.checkpoint.model import Packing, check_replaceable, load_checkpoint
-from vqspeech.checkpoint.model import save_checkpoint as save
+from vqspeech.checkpoint.model import load_checkpoint
+from vqspeech.checkpoint.packing import made_from, pack_model
 from vqspeech.errors import InputError
-from vqspeech.files import replace_folder
-from vqspeech.nn.vqvae import VQVAE
 
 CARD = Path(__file__).resolve().parents[1] / "conf" / "card.md"
-PRIOR_FILE = "prior.safetensors"
 SPLITS = ("eval-seen", "eval-unseen")
 
 
@@ -41,12 +34,13 @@ def main() -> int:
 
 def publish(folder: Path, out: Path, report: Path | None) -> str:
     """Write `out` whole or not at all; a line about it. Raises InputError, OSError."""
-    model, about, _ = load_checkpoint(folder)
+    loaded = load_checkpoint(folder)
+    model, about, _ = loaded
     hours = sum(speaker.minutes for speaker in about.speakers) / 60
     config = about.config
     card = CARD.read_text().format(
         name=config.name,
-        source=about.fingerprint,
+        source=made_from(loaded),
         rate=f"{config.frame_rate:g}",
         codes=config.quantizer.codebook_size,
         bits=f"{config.bit_rate:g}",
@@ -56,29 +50,10 @@ def publish(folder: Path, out: Path, report: Path | None) -> str:
         speakers=len(about.speakers),
         figures=_figures(report),
     )
-    if (out / CARD_FILE).is_file() and (out / CARD_FILE).read_text() == card:
+    if not pack_model(loaded, out, card):
         return f"nothing to do: {out} was made from this model"
-    check_replaceable(out)
-    partial = out.with_name(f".{out.name}.new")
-    shutil.rmtree(partial, ignore_errors=True)
-    packing = Packing(card, torch.float16)
-    save(model, about.speakers, partial, about.trained, about.teacher, packing)
-    rounded = load_checkpoint(partial).model  # what is published can be loaded
-    if (folder / PRIOR_FILE).exists():
-        _publish_prior(folder, model, partial, rounded)
-    replace_folder(partial, out)
     size = sum(file.stat().st_size for file in out.iterdir())
     return f"wrote {out} ({size / 1e6:.1f} MB): `vqspeech decode codes.npy out.wav --model {out}`"
-
-
-def _publish_prior(folder: Path, model: VQVAE, out: Path, rounded: VQVAE) -> None:
-    """The prior beside `model`, for the same codes after rounding, which moves hardly any."""
-    from vqspeech.checkpoint import prior as prior_file
-    from vqspeech.checkpoint.identity import codes_identity
-
-    stored = prior_file.load_prior(folder, model)
-    codes = codes_identity(rounded.state_dict())
-    prior_file.save_prior(stored.prior, stored.speakers, out, codes, torch.float16)
 
 
 def _figures(report: Path | None) -> str:
