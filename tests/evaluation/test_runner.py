@@ -59,7 +59,7 @@ def test_unknown_speakers_are_decoded_in_their_own_voices_where_the_model_hears_
     assert [call.speaker for call in codec.calls] == ["anna"] * 4 + [None] * 2
     assert [row["identity"] for row in report.rows] == ["anna", "anna", "own voice"]
     assert codec.vectors == [[[0, 0]]] * 4 + [[[0, 1]]] * 2, "as a .vqs file keeps it"
-    fact = "2 utterances decoded as their speakers, 1 of speakers whom the model does not know "
+    fact = "2 utterances decoded by the speaker's name, 1 of speakers whom the model does not know "
     assert fact + "decoded in their own voices" in markdown(report)
     # The yardstick.
     report = evaluate(codec, corpus, ("preview",), speaker="other")

@@ -112,7 +112,7 @@ def test_the_readme_says_what_unknown_speakers_were_decoded_as(tmp_path, identit
     assert f"2 of the second are of speakers whom it does not know, decoded {words}" in text
     assert "of the first are" not in text and ("`other`" in text) == (identity == "other")
     known, unknown = run(*paths).stdout.split("## Speakers that are not in the corpus")
-    assert "- 2 utterances decoded as their speakers\n" in known
+    assert "- 2 utterances decoded by the speaker's name\n" in known
     assert f"- 2 of speakers whom the model does not know decoded {words}" in unknown
 
 

@@ -69,10 +69,9 @@ def facts(report: Report) -> list[str]:
 
 def decoded_as(about: Mapping[str, Any]) -> str:
     """How many utterances were decoded in which voices, in words."""
-    unknown = about["unknown_speaker_utterances"]
-    parts = []
-    if unknown < about["utterances"]:
-        parts.append(f"{about['utterances'] - unknown} utterances decoded as their speakers")
+    unknown, parts = about["unknown_speaker_utterances"], []
+    if known := about["utterances"] - unknown:
+        parts.append(f"{known} utterance{'s' * (known > 1)} decoded by the speaker's name")
     if unknown:
         parts.append(f"{unknown} of speakers whom the model does not know {unknown_as(about)}")
     return ", ".join(parts)
