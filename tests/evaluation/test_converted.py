@@ -28,6 +28,13 @@ def test_targets_are_women_and_men_with_enough_speech():
     assert len({tuple(choose_targets(TABLE, ALL, seed=seed)[0]) for seed in range(9)}) > 1
 
 
+def test_who_is_neither_is_a_target_where_all_are():
+    crowd = Speaker("crowd", "", 50.0)
+    assert choose_targets([*TABLE, crowd], [*ALL, "crowd"])[0] == choose_targets(TABLE, ALL)[0]
+    nameless = [Speaker(name, "", 8.0) for name in "abcd"]
+    assert len(choose_targets(nameless, "abcd")[0]) == 3
+
+
 def test_only_voices_with_recordings_are_targets_and_short_ones_if_there_is_no_other():
     assert choose_targets(TABLE, ["brief", "other", "zoe"])[0] == ["brief"]
     assert choose_targets(TABLE, ["brief", "m1"])[0] == ["m1"]

@@ -55,8 +55,8 @@ def choose_targets(
 ) -> tuple[list[str], list[str]]:
     """(names of the targets, names of all that could have been) out of a model's speaker table.
 
-    Drawn by `seed`, not by result: `each` women, men, and voices of which that is not known, with
-    so many `minutes` of training speech. Where nobody has as much, everybody will do.
+    Drawn by `seed`, not by result: `each` women and men, or where that is known of nobody of all,
+    with so many `minutes` of training speech. Where nobody has as much, everybody will do.
     """
     known = [s for s in table if s.name in among and s.name != OTHER]
     enough = [s for s in known if s.minutes >= minutes] or known
@@ -64,7 +64,7 @@ def choose_targets(
     rng, targets = np.random.default_rng(seed), []
     for gender in ("f", "m", ""):
         names = [s.name for s in enough if s.gender == gender]
-        if names:
+        if names and (gender or not targets):
             chosen = rng.choice(names, min(each, len(names)), replace=False)
             targets += sorted(chosen.tolist())
     return targets, [s.name for s in enough]
