@@ -11,6 +11,7 @@ from vqspeech.nn import degradation
 from vqspeech.nn.degradation import (
     babble,
     band_passed,
+    between,
     coloured,
     degraded,
     level,
@@ -89,7 +90,7 @@ def test_noise_is_as_loud_as_asked():
     wave = waves()
     for limits in ((20.0, 20.0), (5.0, 30.0)):
         share = torch.linspace(0, 1, len(wave))[:, None]
-        found = mixed(wave, torch.randn_like(wave), limits, share)
+        found = mixed(wave, torch.randn_like(wave), between(limits, share))
         wanted = limits[0] + (limits[1] - limits[0]) * share
         torch.testing.assert_close(decibels(wave, found - wave), wanted, atol=0.01, rtol=0)
 

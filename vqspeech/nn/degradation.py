@@ -7,6 +7,7 @@ do nearly as well as measured ones. Nothing here delays the speech, which would 
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -39,28 +40,35 @@ def degraded(config: DegradationConfig, wave: Tensor) -> Tensor:
         return wave
     batch, everybody = len(wave), len(wave) * world()
     own = slice(rank() * batch, (rank() + 1) * batch)
-    numbers = torch.rand(everybody, DRAWS, device=wave.device)[own].split(1, 1)
-    happens = [number < chance for number, chance in zip(numbers, chances, strict=False)]
-    seconds, direct, slope, noise_db, babble_db, upper = numbers[len(chances) :]
+    numbers = torch.rand(everybody, DRAWS, device=wave.device)[own]
+    # The rows that each of the four happens to: it is worked out for no others.
+    rows = [(numbers[:, i] < chance).nonzero()[:, 0] for i, chance in enumerate(chances)]
+    seconds, direct, slope, noise_db, babble_db, upper = numbers[:, len(chances) :].split(1, 1)
     with torch.autocast(wave.device.type, enabled=False):
         heard = wave.float()
         if config.reverberation:
             size = round(config.reverberation_seconds[1] * SAMPLE_RATE)
             tail = torch.randn(everybody, size, device=wave.device)[own]
             seconds = between(config.reverberation_seconds, seconds)
-            room = reverberated(heard, tail, seconds, between(config.direct_db, direct))
-            heard = torch.where(happens[0], room, heard)
+            direct = between(config.direct_db, direct)
+            heard = changed(heard, rows[0], reverberated, tail, seconds, direct)
         if config.noise:
             white = torch.randn(everybody, wave.shape[1], device=wave.device)[own]
-            noise = mixed(heard, coloured(white, STEEPEST * slope), config.noise_db, noise_db)
-            heard = torch.where(happens[1], noise, heard)
+            decibels = between(config.noise_db, noise_db)
+            heard = changed(heard, rows[1], in_noise, white, STEEPEST * slope, decibels)
         if config.babble:
-            voices = mixed(heard, babble(wave.float()), config.babble_db, babble_db)
-            heard = torch.where(happens[2], voices, heard)
+            decibels = between(config.babble_db, babble_db)
+            heard = changed(heard, rows[2], mixed, babble(wave.float()), decibels)
         if config.narrow_band:
-            narrow = band_passed(heard, between(config.upper_hz, upper))
-            heard = torch.where(happens[3], narrow, heard)
+            heard = changed(heard, rows[3], band_passed, between(config.upper_hz, upper))
     return heard.to(wave.dtype)
+
+
+def changed(wave: Tensor, rows: Tensor, change: Callable[..., Tensor], *how: Tensor) -> Tensor:
+    """Waveforms [B, T], those of `rows` as `change` makes them of their own rows of `how`."""
+    if not len(rows):
+        return wave
+    return wave.index_copy(0, rows, change(wave[rows], *(one[rows] for one in how)))
 
 
 def between(limits: tuple[float, ...], share: Tensor) -> Tensor:
@@ -79,10 +87,14 @@ def at_level(wave: Tensor, wanted: Tensor) -> Tensor:
     return wave * (wanted / level(wave).clamp_min(QUIET))
 
 
-def mixed(wave: Tensor, other: Tensor, limits: tuple[float, ...], share: Tensor) -> Tensor:
-    """Waveforms [B, T] with others, by so many dB quieter; shares [B, 1] of what lies in limits."""
-    decibels = between(limits, share)
+def mixed(wave: Tensor, other: Tensor, decibels: Tensor) -> Tensor:
+    """Waveforms [B, T] with others, by so many dB [B, 1] quieter."""
     return wave + at_level(other, level(wave) * 10 ** (-decibels / 20))
+
+
+def in_noise(wave: Tensor, white: Tensor, slope: Tensor, decibels: Tensor) -> Tensor:
+    """Waveforms [B, T] with noise (`coloured`) by so many dB [B, 1] quieter."""
+    return mixed(wave, coloured(white, slope), decibels)
 
 
 def coloured(white: Tensor, slope: Tensor) -> Tensor:
