@@ -58,7 +58,9 @@ def speech(tmp_path):
 @pytest.mark.timeout(900)
 def test_one_run_from_nothing_stopped_and_gone_on_with(speech, tmp_path):
     config, exp = tmp_path / "tiny.toml", tmp_path / "exp"
-    config.write_text(with_stages(MODEL + TAUGHT + PRIOR, codes=12, waveform=6))
+    config.write_text(
+        with_stages(MODEL + TAUGHT + PRIOR, codes=600, waveform=6)
+    )  # more than 0.6 s of codes
     package, teacher = tmp_path / "package", tiny_whisper.folder_of(tmp_path / "teacher")
     options = ["--speech", speech, "--exp", exp, "--config", config, "--package", package]
     options += ["--splits", "train", "--min-minutes", "0.01", "--device", "cpu"]
@@ -79,7 +81,7 @@ def test_one_run_from_nothing_stopped_and_gone_on_with(speech, tmp_path):
     said = run(*taught)
     assert "stage 5: pack" in said and (exp / "report" / "eval-unseen" / "report.md").is_file()
     about = read_about(package)
-    assert about.trained == {"codes": 12, "waveform": 6} and about.teacher.name == "teacher"
+    assert about.trained == {"codes": 600, "waveform": 6} and about.teacher.name == "teacher"
     assert [speaker.name for speaker in about.speakers] == list(PITCH)
     assert (package / "prior.safetensors").is_file()
 
