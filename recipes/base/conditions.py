@@ -13,8 +13,7 @@ its own speaker where the model knows that, else in its own voice where the mode
 encoder, else as `other`. One Markdown table: words kept are of those that a recogniser
 (pocketsphinx, and with --whisper Whisper) heard in the recording as it was, codes kept are those
 that the recording as it was has at the same place. The rows `original` are of what the models were
-given. Needs the `eval` extra; an utterance takes a model half a minute of one core, most of it
-pocketsphinx's.
+given. Needs the `eval` extra.
 """
 
 import argparse

@@ -74,6 +74,16 @@ def test_voices_of_a_folder(cli, recordings, tmp_path, model, options):
     assert cli("decode", vqs, tmp_path / "drawn", *model).status == 0
 
 
+def test_resuming_writes_voices_that_are_not_there(cli, recordings, tmp_path, model):
+    out = tmp_path / "codes"
+    assert cli("encode", recordings, out, *model).status == 0
+    again = ["encode", recordings, out, "--resume", *model]
+    assert "wrote 0 files" in cli(*again).err[-1]
+    assert "wrote 2 files" in cli(*again, "--voice").err[-1]
+    assert (out / "her.safetensors").exists() and (out / "him.safetensors").exists()
+    assert "wrote 0 files" in cli(*again, "--voice").err[-1]
+
+
 def test_a_recording_is_a_speaker(cli, recordings, tmp_path, model):
     out = tmp_path / "out.wav"
     her, him = recordings / "her.wav", recordings / "him.wav"

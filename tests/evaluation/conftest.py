@@ -44,6 +44,7 @@ class FakeCodec:
             quantizer=QuantizerConfig(codebook_size=16),
         )
         self.model = SimpleNamespace(nats_per_step=self._nats)
+        self.voices = SimpleNamespace(of=self._vector_of)
 
     @property
     def loaded(self):
@@ -106,6 +107,11 @@ class FakeCodec:
         if speaker not in self.speakers:
             raise InputError(f"no speaker '{speaker}' in this model")
         return torch.full((1, 2), float(self.speakers.index(speaker)))
+
+    def _vector_of(self, codes, speaker):
+        if speaker is None:
+            return torch.from_numpy(codes.voice)[None]
+        return self.speaker_vector(speaker)
 
     def _nats(self, wave, indices, vector, f0):
         """3 nats for codes in their order, 3.5 for any other."""

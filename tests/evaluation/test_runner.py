@@ -248,6 +248,8 @@ def test_no_more_unseen_voices_than_are_asked_for(codec, strangers):
     assert len(one.about["unseen_targets"]) == 1 and set(UNSEEN) <= set(one.methods)
     again = evaluate(codec, strangers, None, ("f0",), unseen_targets=1)
     assert again.about["unseen_targets"] == one.about["unseen_targets"]
+    with pytest.raises(InputError, match="ask for one of these"):
+        evaluate(codec, strangers, ("preview",), ("f0",), unseen_targets=2)
     none = evaluate(codec, strangers, None, ("f0",), unseen_targets=0)
     assert not set(UNSEEN) & set(none.methods) and "unseen" not in markdown(none)
 

@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -83,6 +84,25 @@ def test_pauses_do_not_matter(codec, her):
     paused.add(np.concatenate([pause, her]))
     np.testing.assert_allclose(plain.vector(), paused.vector(), atol=1e-5)
     assert plain.heard().seconds == paused.heard().seconds == 3.0  # the rest is too short
+
+
+def test_hours_of_nearly_nothing_take_no_memory(codec, her):
+    """A tenth of a second of speech in each stretch, which never is enough."""
+    size = codec.config.reference_samples
+    block = np.zeros(size, np.float32)
+    block[:1_600] = her[:1_600]
+    listener = Listener(codec.loaded)
+    for _ in range(3):
+        listener.add(block)
+    tracemalloc.start()
+    for _ in range(60):
+        listener.add(block)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert not listener.enough and grown < 4 * block.nbytes
+    once = Listener(codec.loaded)
+    once.add(block)
+    np.testing.assert_allclose(listener.vector(), once.vector(), atol=1e-5)
 
 
 def test_threads_do_not_matter(codec, her):

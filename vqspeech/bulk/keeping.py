@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqspeech.checkpoint.voices import SUFFIX, save_voice
 from vqspeech.codes.vqs import is_vqs
 
 if TYPE_CHECKING:
@@ -34,14 +35,10 @@ class Keeping:
 
 def voice_path(out: str | os.PathLike) -> Path:
     """Where the voice of a `.npy` file stands."""
-    from vqspeech.checkpoint.voices import SUFFIX
-
     return Path(out).with_suffix(SUFFIX)
 
 
 def _save_voice(codec: "Codec", codes: "Codes", path: Path) -> None:
-    from vqspeech.checkpoint.voices import save_voice
-
     f0 = codec.predicted_f0(codes)
     known = f0 if math.isfinite(f0) else 0.0
     save_voice(path, codec.voices.own(codes)._replace(name=path.stem, f0=known))

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from vqspeech.audio.kinds import ALL_SUFFIXES
 from vqspeech.cli import streams
 from vqspeech.cli.folders import check_overwriting, distinct, plan_of, total, work_through
-from vqspeech.cli.keeping import check_voice_files, kept
+from vqspeech.cli.keeping import check_voice_files, is_done, kept
 from vqspeech.cli.options import add_device, add_model, find_manifest, names, real, whole
 from vqspeech.cli.output import files_bar, say
-from vqspeech.cli.overwriting import add_force, is_own
+from vqspeech.cli.overwriting import add_force
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs
 from vqspeech.errors import InputError
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> None:
         return
     found = len(jobs)
     if args.resume:
-        jobs = [job for job in jobs if not is_own(job[1])]
+        jobs = [job for job in jobs if not is_done(args, job[1], vqs)]
     seconds = _encode_all(args, codec, jobs, keeping)
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs)
     done = f", {found - len(jobs)} were done before" if args.resume else ""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqspeech.cli.overwriting import check_outputs
+from vqspeech.cli.overwriting import check_outputs, is_own
 from vqspeech.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool) -> "Keeping":
     wanted = vqs if args.voice is None else args.voice
     voice = wanted and codec.hears_voices and args.speaker is None
     return Keeping(args.speaker, args.packed, voice)
+
+
+def is_done(args: argparse.Namespace, out: Path, vqs: bool) -> bool:
+    """Whether codes, and the voice beside them that --voice asks for, are there already."""
+    from vqspeech.bulk.keeping import voice_path
+
+    return is_own(out) and (vqs or not args.voice or is_own(voice_path(out)))
 
 
 def check_voice_files(

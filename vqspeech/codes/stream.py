@@ -32,14 +32,10 @@ class CodeStream(Iterator[np.ndarray]):
         """The speaker vector of whoever speaks, float32 [S], or None where it is not known; waits
         for the first codes."""
         if self._tell is not None:
-            self.begin()
+            if self._first is None and self.samples is None:
+                self._first = next(self, None)  # what `next` gives then
             self._voice, self._tell = self._tell(), None
         return self._voice
-
-    def begin(self) -> None:
-        """Wait for the first codes, which are then what `next` gives."""
-        if self._first is None and self.samples is None:
-            self._first = next(self, None)
 
     def __iter__(self) -> Self:
         return self

@@ -105,11 +105,8 @@ class Studio:
         """Whether a recording can be the voice to speak in."""
         return self.codec.hears_voices
 
-    def speaker(self, voice: str | Voice | None) -> str | Voice:
-        """What the codec takes for a voice of the list, or a visitor's (`voice_of`). Raises
-        InputError for any other."""
-        if isinstance(voice, Voice):
-            return voice
+    def speaker(self, voice: str | None) -> str:
+        """What the codec takes for a voice of the list. Raises InputError for any other."""
         if not voice:
             raise InputError("choose a voice first")
         if voice in self.enrolled:
@@ -155,10 +152,10 @@ class Studio:
         return nearest_speakers(self.codec.encoder, wave)[0]
 
     def converted(self, recording: Recording, voice: str | Voice | None, pitch: str) -> Spoken:
-        """What a recording is to become as `voice`. pitch: "target" or "keep". Raises
-        InputError."""
-        how = Conversion(pitch=pitch)
-        return self.codec.converter.spoken(recording.wave, self.speaker(voice), how)
+        """What a recording is to become as a voice of the list, or a visitor's. pitch: "target" or
+        "keep". Raises InputError."""
+        speaker = voice if isinstance(voice, Voice) else self.speaker(voice)
+        return self.codec.converter.spoken(recording.wave, speaker, Conversion(pitch=pitch))
 
     def spoken(self, codes: Codes, voice: str | None) -> Spoken:
         """Codes as they are, in a voice of the list; None for the one that they have. Raises
@@ -181,7 +178,7 @@ class Studio:
 
     def sample(self, voice: str) -> np.ndarray:
         """A sentence in a voice, int16 [T], made when it is first asked for."""
-        key = (str(self.speaker(voice)), self.renderers[0])
+        key = (self.speaker(voice), self.renderers[0])
         with self._lock:
             if key in self._samples:
                 self._samples.move_to_end(key)

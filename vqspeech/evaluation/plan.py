@@ -146,6 +146,11 @@ def _methods(codec: Codec, plan: Plan) -> Sequence[str]:
             f"leave out {' and '.join(named)}"
         )
     if plan.methods is not None:
+        if plan.unseen_targets and not set(plan.methods) & set(UNSEEN):
+            raise InputError(
+                f"--unseen-targets is for {', '.join(UNSEEN)}; ask for one of these, or leave the "
+                "targets out"
+            )
         return plan.methods
     none = plan.unseen_targets == 0 or not codec.loaded.hears_voices
     return [method for method in METHODS if not (none and method in UNSEEN)]

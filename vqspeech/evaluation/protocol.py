@@ -11,12 +11,14 @@ from vqspeech.checkpoint.voices import Voice
 from vqspeech.codes.codes import Codes
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import Synthesis
+from vqspeech.synthesis.voices import Voices
 
 
 class Codec(Protocol):
     """See `vqspeech.Codec`."""
 
     loaded: LoadedModel
+    voices: Voices
 
     def speaker_vector(self, speaker: str | None) -> torch.Tensor: ...
 

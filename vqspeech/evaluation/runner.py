@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from vqspeech.audio.level import is_scorable
 from vqspeech.audio.reading import read_blocks
@@ -152,10 +151,7 @@ class _Run:
     def _nats(self, recording: Recording, codes: Codes) -> dict[str, float]:
         if not set(self._work.methods) & set(SAMPLED) or not is_scorable(recording.wave):
             return {}
-        if recording.identity is not None:
-            vector = self._codec.speaker_vector(recording.identity)
-        else:
-            vector = torch.from_numpy(codes.voice)[None].to(self._codec.loaded.device)
+        vector = self._codec.voices.of(codes, recording.identity)
         return nats_per_step(self._codec, recording.wave, codes, vector)
 
     def _mean_nats(self) -> dict[str, float]:

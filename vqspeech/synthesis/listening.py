@@ -18,6 +18,7 @@ from vqspeech.checkpoint.voices import Voice
 from vqspeech.errors import InputError, warn_of
 from vqspeech.nn.speaker_encoder import is_speech
 from vqspeech.nn.surroundings import in_own_surroundings, one_thread
+from vqspeech.synthesis.hidden import PITCH_SECONDS
 from vqspeech.synthesis.levelling import levelled_blocks
 from vqspeech.synthesis.loaded import LoadedModel
 
@@ -34,18 +35,24 @@ LEAST_SECONDS = 1.0
 """Of a last stretch that is worth listening to where there are others."""
 
 
-class Stretch(NamedTuple):
-    """log_mel: [1, mels, n]. speech: how many of its frames are speech."""
-
-    log_mel: torch.Tensor
-    speech: int
-
-
 class Heard(NamedTuple):
-    """vector: float32 [S]. seconds: of speech that it was heard in."""
+    """vector: float32 [S]. frames: of speech that it was heard in, FILTER_BANK_HOP samples each."""
 
     vector: np.ndarray
-    seconds: float
+    frames: int
+
+    @property
+    def seconds(self) -> float:
+        """Of speech."""
+        return self.frames * FILTER_BANK_HOP / SAMPLE_RATE
+
+    def mean(self, other: "Heard") -> "Heard":
+        """Both together, each by how much speech it has; a pause counts only beside a pause."""
+        total = self.frames + other.frames
+        if not total:
+            return self
+        vector = (self.frames * self.vector + other.frames * other.vector) / total
+        return Heard(vector.astype(np.float32), total)
 
 
 class Listener:
@@ -57,11 +64,12 @@ class Listener:
         self._wanted = seconds * SAMPLE_RATE / FILTER_BANK_HOP
         self._length = loaded.config.reference_samples
         self._held, self._samples = [], 0
-        self._heard: list[Stretch] = []
+        self._heard: Heard | None = None
 
     @property
     def enough(self) -> bool:
-        return sum(one.speech for one in self._heard) >= self._wanted
+        """Whether no more is listened to."""
+        return self._heard is not None and self._heard.frames >= self._wanted
 
     def add(self, block: np.ndarray) -> None:
         """The next samples [N], as the encoder is given them."""
@@ -73,9 +81,8 @@ class Listener:
             return
         wave = np.concatenate(self._held)
         while len(wave) >= self._length and not self.enough:
-            stretch, wave = self._stretch(wave[: self._length]), wave[self._length :]
-            if stretch.speech or not self._heard:
-                self._heard = [one for one in self._heard if one.speech] + [stretch]
+            self._heard = self._with(wave[: self._length])
+            wave = wave[self._length :]
         self._held, self._samples = [wave.copy()], len(wave)
 
     def vector(self) -> np.ndarray:
@@ -84,27 +91,22 @@ class Listener:
 
     def heard(self) -> Heard:
         """What has been heard so far. Raises InputError where nothing has."""
-        heard, rest = self._heard, np.concatenate([np.zeros(0, np.float32), *self._held])
-        if not self.enough and (len(rest) >= LEAST_SECONDS * SAMPLE_RATE or not heard):
-            if not len(rest):
-                raise InputError("the recording has no samples; give at least one")
-            heard = [*heard, self._stretch(rest)]
-        if any(one.speech for one in heard):
-            heard = [one for one in heard if one.speech]
-        with one_thread, torch.inference_mode():  # so that it depends on nothing else
-            assert self._model.speaker_encoder is not None
-            vectors = torch.cat([self._model.speaker_encoder(one.log_mel) for one in heard])
-            weights = vectors.new_tensor([max(1, one.speech) for one in heard])
-            vector = (weights / weights.sum()) @ vectors
-        frames = sum(one.speech for one in heard)
-        return Heard(vector.cpu().numpy(), frames * FILTER_BANK_HOP / SAMPLE_RATE)
+        rest = np.concatenate([np.zeros(0, np.float32), *self._held])
+        if self._heard is None and not len(rest):
+            raise InputError("the recording has no samples; give at least one")
+        enough = self.enough or len(rest) < LEAST_SECONDS * SAMPLE_RATE
+        return self._heard if self._heard is not None and enough else self._with(rest)
 
     @torch.inference_mode()
-    def _stretch(self, wave: np.ndarray) -> Stretch:
+    def _with(self, wave: np.ndarray) -> Heard:
+        """What was heard before, and a stretch [N]."""
+        assert self._model.speaker_encoder is not None
         samples = torch.from_numpy(wave)[None].to(self._device)
-        with one_thread:
+        with one_thread:  # so that it depends on nothing else
             log_mel = self._model.target_mel(F.pad(samples, (0, -len(wave) % FILTER_BANK_HOP)))
-        return Stretch(log_mel, int(is_speech(log_mel).sum()))
+            vector = self._model.speaker_encoder(log_mel)[0].cpu().numpy()
+        new = Heard(vector, int(is_speech(log_mel).sum()))
+        return new if self._heard is None else self._heard.mean(new)
 
 
 def held_back(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:
@@ -138,19 +140,21 @@ def voice_of_blocks(
 
     Warns where there is little speech. Raises InputError where there is none.
     """
-    listener, parts = Listener(loaded, VOICE_SECONDS), []
+    listener, start = Listener(loaded, VOICE_SECONDS), np.zeros(0, np.float32)
     for block in levelled_blocks(blocks, gain):
         listener.add(block)
-        parts.append(block)
+        if len(start) < PITCH_SECONDS * SAMPLE_RATE:
+            start = np.concatenate([start, block])
         if listener.enough:
             break
-    vector, seconds = listener.heard()
+    heard = listener.heard()
+    seconds = heard.seconds
     if not seconds:
         raise InputError(f"{name}: has no speech to know a voice by; name another recording")
     if seconds < FEW_SECONDS:
         warn_of(
             f"{name}: has {seconds:.1f} s of speech, which is little for a voice; give 3 s or more"
         )
-    f0 = median_f0(np.concatenate(parts)[: round(VOICE_SECONDS * SAMPLE_RATE)])
+    f0 = median_f0(start[: round(PITCH_SECONDS * SAMPLE_RATE)])
     known = f0 if np.isfinite(f0) else 0.0
-    return Voice(name, vector, loaded.fingerprint, seconds, known)
+    return Voice(name, heard.vector, loaded.fingerprint, seconds, known)
