@@ -28,7 +28,7 @@ from vqspeech.files import make_folder, whole_path
 from vqspeech.training.state import load_position
 
 TOMLS = Path(__file__).with_name("ablations")
-FIRST = "no-teacher"
+FIRST = "unchanged"
 """What the others are compared with stands first."""
 STAGE = "codes"
 STEPS = 3000

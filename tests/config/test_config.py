@@ -330,19 +330,23 @@ def test_a_teacher_needs_a_log_mel_to_hear(weight):
 
 
 def test_each_code_says_whole_states_of_a_teacher():
-    table = changed("training.states_weight", 1.0)
-    assert from_dict(table).training.taught and not load_preset("base").training.taught
+    table = changed("training.perceptual_weight", 0.0)
+    assert not from_dict(table).training.taught
+    table["training"]["states_weight"] = 1.0
+    assert from_dict(table).training.taught
     with pytest.raises(InputError, match="states_weight needs a hop that is a multiple of 320"):
         from_dict(table | {"hop": 480})
-    table = changed("training.perceptual_weight", 1.0)
-    table["training"]["stages"] = []
+    table = changed("training.stages", [])
     assert from_dict(table | {"hop": 480}).training.taught
 
 
-def test_nothing_is_degraded_where_nothing_was_before():
+def test_base_alone_is_taught_hears_anybody_and_is_degraded():
     for name in preset_names():
-        rough = load_preset(name).training.degradation
-        assert not (rough.noise or rough.babble or rough.reverberation or rough.narrow_band)
+        config = load_preset(name)
+        rough = config.training.degradation
+        degraded = rough.noise or rough.babble or rough.reverberation or rough.narrow_band
+        found = (config.training.taught, config.speaker_encoder is not None, degraded > 0)
+        assert found == 3 * (name == "base",)
 
 
 # Files that change a preset

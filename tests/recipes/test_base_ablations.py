@@ -3,6 +3,7 @@
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import tiny_whisper
@@ -120,12 +121,16 @@ def test_the_committed_files_change_base_as_their_names_say(base_script):
     for name, config in found.items():
         assert config.name == name
         assert (config.encoder, config.quantizer) == (base.encoder, base.quantizer)
-        assert config.training.taught == (name != "no-teacher")
         assert config.training.stages == base.training.stages
-        degrades = config.training.degradation != type(config.training.degradation)()
-        assert degrades == (name in ("degraded", "speaker-encoder"))
-        assert (config.speaker_encoder is not None) == (name == "speaker-encoder")
+        assert config.training.taught == (name != "no-teacher")
+        degrades = config.training.degradation == base.training.degradation
+        assert degrades == (name != "no-degradation")
+        assert config.conditioning.phoneme_head == (name != "no-phonemes")
+        heard = config.speaker_encoder
+        assert heard is not None and (heard.share > 0) == (name != "no-speaker-encoder")
+    assert replace(found["unchanged"], name="base") == base
+    same = [name for name, config in found.items() if replace(config, name="base") == base]
+    assert same == ["unchanged"]
     assert found["perceptual-1.0"].training.perceptual_weight == 1.0
-    assert not found["no-phonemes"].conditioning.phoneme_head
     order = [one.toml.stem for one in made.ablations([], made.TOMLS, "teacher")]
-    assert order[0] == "no-teacher" and order[1:] == sorted(order[1:])
+    assert order[0] == "unchanged" and order[1:] == sorted(order[1:])
