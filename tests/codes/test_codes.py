@@ -88,7 +88,7 @@ def test_figures():
 @pytest.mark.parametrize(
     ("indices", "samples", "hop"),
     [
-        ([[1, 2]], 640, 320),
+        ([[[1, 2]]], 640, 320),
         ([1.0, 2.0], 640, 320),
         ([True, False], 640, 320),
         ([1, 2], 641, 320),
@@ -137,7 +137,7 @@ def test_missing_folder_and_device(tmp_path):
         (shaped("(3,)", "'|b1'") + bytes(3), ["bool"]),
         (shaped("(3,)", "'<U4'") + bytes(48), ["other data"]),
         (shaped("(3,)", "'<m8[s]'") + bytes(24), ["other data"]),
-        (shaped("(2, 3)") + bytes(12), ["2 dimensions"]),
+        (shaped("(2, 3, 1)") + bytes(12), ["3 dimensions"]),
         (shaped("()") + bytes(2), ["0 dimensions"]),
         (shaped("(0,)"), ["no codes"]),
         (shaped("(3,)") + bytes(5), ["cut off"]),

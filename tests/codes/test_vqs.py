@@ -222,8 +222,8 @@ def test_sizes_that_are_not_there(path, samples, salvage):
 
 def test_other_versions_and_files(path):
     _, _, data = saved(path, 40)
-    path.write_bytes(data[:3] + b"\x05" + data[4:])
-    refused(path, "version 5", "reads 1 to 4", "upgrade")
+    path.write_bytes(data[:3] + b"\x09" + data[4:])
+    refused(path, "version 9", "reads 1 to 8", "upgrade")
     path.write_bytes(b"RIFF" + data)
     refused(path, "not a .vqs file")
     path.write_bytes(b"")

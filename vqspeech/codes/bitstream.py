@@ -12,7 +12,11 @@ of its blocks says after its number how many codes it has, and behind the last o
 
     end     0xB1 0xED; number of blocks; samples; CRC-32 of all that, begun with the header's
 
-The header of versions 3 (else as 1) and 4 (as 2) has the voice to decode with.
+The header of versions 3 (else as 1) and 4 (as 2) has the voice to decode with. Versions 5 to 8 are
+1 to 4 with several levels: their header says after the codebook's size how many, and has the
+identity of the upper ones' codebooks (8 bytes); their blocks have payload bytes and payload once a
+level, the first one's first. Those of the upper levels are plain indices, and the CRC-16 is of the
+first level's codes, so that a reader may leave upper levels out.
 
 Numbers are little-endian; samples, block numbers and sizes are variable-length (7 bits a byte, low
 ones first). Every block has BLOCK_CODES codes (of a stream: as many as its writer waits for, the
@@ -24,7 +28,7 @@ The CRC of the codes tells that a decoder found what the encoder had, whatever e
 import struct
 import zlib
 from binascii import crc_hqx
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +37,8 @@ import numpy as np
 from vqspeech.codes.header import BLOCK_CODES, MAX_SAMPLES, RANGE, Header, header_bytes, seed_of
 from vqspeech.codes.numbers import CutOffError, read_variable, variable
 from vqspeech.codes.stream import CodeStream
+
+Buffer = bytes | memoryview
 
 MARK, END_MARK = b"\xb1\x5c", b"\xb1\xed"
 MAX_PAYLOAD = BLOCK_CODES * 4 + 16
@@ -43,7 +49,7 @@ MAX_BLOCKS = 1 << 32
 
 
 class BlockCoder(Protocol):
-    """Codes uint16 [F] of one block to bytes and back; `inside`: it is not the first block."""
+    """Codes uint16 [F] of one level of a block to bytes and back; `inside`: it is not the first."""
 
     def encode(self, codes: np.ndarray, inside: bool) -> bytes: ...
 
@@ -69,10 +75,11 @@ class PackedCoder:
 
 
 def encoded(header: Header, codes: np.ndarray, coder: BlockCoder) -> Iterator[bytes]:
-    """The bytes of a file of `codes` [F], header first, then block by block."""
+    """The bytes of a file of `codes` [F] or [levels, F], header first, then block by block. coder:
+    of the first level."""
     yield header_bytes(header)
     for number in range(header.blocks):
-        part = codes[number * BLOCK_CODES :][:BLOCK_CODES]
+        part = codes[..., number * BLOCK_CODES :][..., :BLOCK_CODES]
         yield _block_bytes(header, number, part, coder)
 
 
@@ -89,27 +96,46 @@ def streamed(
             yield head
         head = b""
         waiting.append(part)
-        count += len(part)
+        count += part.shape[-1]
         while count >= block_codes:
-            whole = np.concatenate(waiting)
-            yield _block_bytes(header, number, whole[:block_codes], coder)
-            waiting, count, number = [whole[block_codes:]], count - block_codes, number + 1
+            whole = np.concatenate(waiting, -1)
+            yield _block_bytes(header, number, whole[..., :block_codes], coder)
+            waiting, count, number = [whole[..., block_codes:]], count - block_codes, number + 1
     if count:
-        yield _block_bytes(header, number, np.concatenate(waiting), coder)
+        yield _block_bytes(header, number, np.concatenate(waiting, -1), coder)
         number += 1
     assert codes.samples is not None
-    end = END_MARK + variable(number) + variable(codes.samples)
-    yield end + struct.pack("<I", zlib.crc32(end, seed_of(header)))
+    yield end_bytes(header, number, codes.samples)
+
+
+def end_bytes(header: Header, blocks: int, samples: int) -> bytes:
+    """What stands behind the last of a stream's blocks."""
+    end = END_MARK + variable(blocks) + variable(samples)
+    return end + struct.pack("<I", zlib.crc32(end, seed_of(header)))
 
 
 def _block_bytes(header: Header, number: int, codes: np.ndarray, coder: BlockCoder) -> bytes:
-    payload = coder.encode(codes, number > 0)
+    first, *upper = np.atleast_2d(codes)
+    payloads = [coder.encode(first, number > 0)]
+    payloads += [PackedCoder(header.bits).encode(level, number > 0) for level in upper]
+    crc = _codes_crc(first) if header.mode == RANGE else None
+    return block_bytes(header, number, len(first), payloads, crc)
+
+
+def block_bytes(
+    header: Header, number: int, count: int, payloads: Sequence[Buffer], codes_crc: int | None
+) -> bytes:
+    """A block as it stands in the file: as many of its levels' payloads as the header has levels.
+
+    count: codes of a level. codes_crc: of the first level's codes; None where they are packed.
+    """
     block = MARK + variable(number)
     if header.samples is None:
-        block += variable(len(codes))
-    block += variable(len(payload)) + payload
-    if header.mode == RANGE:
-        block += struct.pack("<H", _codes_crc(codes))
+        block += variable(count)
+    for payload in payloads[: header.levels]:
+        block += variable(len(payload)) + payload
+    if codes_crc is not None:
+        block += struct.pack("<H", codes_crc)
     return block + struct.pack("<I", zlib.crc32(block, seed_of(header)))
 
 
@@ -119,12 +145,12 @@ def _codes_crc(codes: np.ndarray) -> int:
 
 @dataclass(frozen=True)
 class Block:
-    """One intact block: its number, how many codes it has, their payload and CRC, and where it ends
-    in the file."""
+    """One intact block: its number, how many codes a level has, the levels' payloads, the CRC of
+    the first one's codes, and where it ends in the file."""
 
     number: int
     count: int
-    payload: memoryview
+    payloads: tuple[memoryview, ...]
     codes_crc: int | None
     end: int
 
@@ -152,18 +178,22 @@ def read_block(data: memoryview, at: int, header: Header, seed: int) -> Block:
         count, body = read_variable(data, body)
         if number >= MAX_BLOCKS or not 1 <= count <= BLOCK_CODES:
             raise ValueError("has a number or a size that no block has")
-    size, body = read_variable(data, body)
+    payloads = []
+    for _ in range(header.levels):
+        size, body = read_variable(data, body)
+        if size > MAX_PAYLOAD:
+            raise ValueError("is cut off or damaged")
+        payloads.append(data[body : body + size])
+        body += size
     extra = 2 if header.mode == RANGE else 0
-    end = body + size + extra + 4
-    if size > MAX_PAYLOAD:
-        raise ValueError("is cut off or damaged")
+    end = body + extra + 4
     _check_crc(data, at, end, seed)
     if header.samples is not None:
         if number >= header.blocks:
             raise ValueError("has a number that its header rules out")
         count = header.codes_in(number)
     found = struct.unpack("<H", data[end - 6 : end - 4])[0] if extra else None
-    return Block(number, count, data[body : body + size], found, end)
+    return Block(number, count, tuple(payloads), found, end)
 
 
 def read_end(data: memoryview, at: int, header: Header, seed: int) -> End | None:
@@ -186,12 +216,21 @@ def _check_crc(data: memoryview, at: int, end: int, seed: int) -> None:
         raise ValueError("is damaged")
 
 
-def decoded(block: Block, header: Header, coder: BlockCoder) -> np.ndarray:
-    """The codes uint16 [F] of a block. Raises ValueError that says what is wrong."""
-    codes = coder.decode(bytes(block.payload), block.count, block.number > 0)
-    if int(codes.max()) >= header.codebook_size:
-        raise ValueError("has a code that its codebook has not")
-    codes = codes.astype(np.uint16)
-    if block.codes_crc is not None and _codes_crc(codes) != block.codes_crc:
+def decoded(
+    block: Block, header: Header, coder: BlockCoder, levels: int | None = None
+) -> np.ndarray:
+    """The codes of a block: uint16 [F], or [levels, F] of several. Raises ValueError that says what
+    is wrong.
+
+    coder: of the first level. levels: only the first so many; None: all.
+    """
+    found = []
+    for payload in block.payloads[:levels]:
+        level = PackedCoder(header.bits) if found else coder
+        codes = level.decode(bytes(payload), block.count, block.number > 0)
+        if int(codes.max()) >= header.codebook_size:
+            raise ValueError("has a code that its codebook has not")
+        found.append(codes.astype(np.uint16))
+    if block.codes_crc is not None and _codes_crc(found[0]) != block.codes_crc:
         raise ValueError("decodes to other codes than were written")
-    return codes
+    return np.stack(found) if len(found) > 1 else found[0]

@@ -22,6 +22,9 @@ MAX_FRAMES = 1 << 28
 MOST_CODEBOOKS = 2
 """That frames of any model take in turn."""
 
+MOST_LEVELS = 8
+"""Of any model: codes of a frame, each of which says what those before it leave unsaid."""
+
 LARGEST = 1 << 62
 
 
@@ -29,14 +32,16 @@ LARGEST = 1 << 62
 class Codes:
     """Code indices of one recording.
 
-    indices: uint16 [F] (other whole numbers are converted). samples: length of the recording at
-    16 kHz, so F = ceil(samples / hop). hop: samples a code. model: name of the model that made
-    them, None if unknown. codebooks: how many the frames take in turn, the first one's turn first:
-    where codes can be cut; the default is right for every model. voice: float32 [S], the speaker
-    vector of whoever speaks, as `model` knows it: what `Codec.decode` decodes them with where it is
-    told no speaker; None if not known. Raises InputError if these do not fit together.
+    indices: uint16 [F] (other whole numbers are converted) or, of several levels, [levels, F].
+    samples: length of the recording at 16 kHz, so F = ceil(samples / hop). hop: samples a frame.
+    model: name of the model that made them, None if unknown. codebooks: how many the frames take in
+    turn, the first one's turn first: where codes can be cut; the default is right for every model.
+    voice: float32 [S], the speaker vector of whoever speaks, as `model` knows it: what
+    `Codec.decode` decodes them with where it is told no speaker; None if not known. size: of a
+    codebook, None if not known. Raises InputError if these do not fit together.
 
-    `codes[a:b]` are codes too, and `Codes.join` puts codes one behind the other.
+    `codes[a:b]` are codes too, `Codes.join` puts codes one behind the other, and `codes.at(500)`
+    are those of a lower rate: the first level says most, each further one what is left.
     """
 
     indices: np.ndarray
@@ -45,19 +50,25 @@ class Codes:
     model: str | None = None
     codebooks: int = MOST_CODEBOOKS
     voice: np.ndarray | None = None
+    size: int | None = None
 
     def __post_init__(self):
         indices = plain_array("codes", self.indices)
-        if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        indices = indices[0] if indices.ndim == 2 and len(indices) == 1 else indices
+        levels = len(indices) if indices.ndim == 2 else 1
+        if indices.ndim not in (1, 2) or indices.dtype.kind not in "iu" or levels > MOST_LEVELS:
             raise InputError(
-                f"codes must be whole numbers [F], not {indices.dtype} {list(indices.shape)}; "
-                "give one recording's indices"
+                f"codes must be whole numbers [F], or [levels, F] of up to {MOST_LEVELS} levels, "
+                f"not {indices.dtype} {list(indices.shape)}; give one recording's indices"
             )
         for name, low in (("samples", 0), ("hop", 1), ("codebooks", 1)):
             object.__setattr__(self, name, whole(name, getattr(self, name), low, LARGEST))
-        if not len(indices) or frames_for(self.samples, self.hop) != len(indices):
+        if self.size is not None:
+            object.__setattr__(self, "size", whole("size", self.size, 2, MAX_CODEBOOK))
+        frames = indices.shape[-1]
+        if not frames or not levels or frames_for(self.samples, self.hop) != frames:
             raise InputError(
-                f"{len(indices)} codes of {self.hop} samples do not make {self.samples} samples; "
+                f"{frames} codes of {self.hop} samples do not make {self.samples} samples; "
                 "give ceil(samples / hop) codes, at least one"
             )
         check_range("codes", indices, MAX_CODEBOOK)
@@ -79,8 +90,18 @@ class Codes:
 
     @property
     def frames(self) -> int:
-        """Number of codes."""
-        return len(self.indices)
+        """Number of codes of a level."""
+        return self.indices.shape[-1]
+
+    @property
+    def levels(self) -> int:
+        """Number of codes of a frame."""
+        return len(self.by_level)
+
+    @property
+    def by_level(self) -> np.ndarray:
+        """The indices as [levels, F], of one level too."""
+        return np.atleast_2d(self.indices)
 
     @property
     def seconds(self) -> float:
@@ -88,14 +109,38 @@ class Codes:
         return self.samples / self.rate
 
     def bits_per_second(self, codebook_size: int) -> float:
-        """bit/s of plain indices into `codebook_size` codes: log2, rounded up, for each frame."""
-        return self.rate / self.hop * (codebook_size - 1).bit_length()
+        """bit/s of plain indices into `codebook_size` codes: log2, rounded up, for each code."""
+        return self.levels * self.rate / self.hop * (codebook_size - 1).bit_length()
+
+    def at(self, bitrate: float) -> "Codes":
+        """These codes at a lower rate: as many levels as fit into `bitrate` bit/s, plain indices
+        counted. Nothing is decoded. Raises InputError where not one fits, or where the codes do not
+        know the size of a codebook."""
+        if self.size is None:
+            raise InputError(
+                "these codes do not say how many codes a codebook has, so no bit/s; take them from "
+                "a codec (codec.as_codes), or cut levels with codes.first(levels)"
+            )
+        one = self.bits_per_second(self.size) / self.levels
+        levels = int(real("bitrate", bitrate, 0, float("inf")) / one + 1e-9)
+        if not levels:
+            raise InputError(
+                f"{shown(bitrate)} bit/s is less than the first level alone takes: {one:g}"
+            )
+        return self.first(min(levels, self.levels))
+
+    def first(self, levels: int) -> "Codes":
+        """The first `levels` of them; the others are left out. Raises InputError for none, or for
+        more than there are."""
+        levels = whole("levels", levels, 1, self.levels)
+        return replace(self, indices=self.by_level[:levels])
 
     def __len__(self) -> int:
         return self.frames
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.indices.tolist())
+    def __iter__(self) -> Iterator:
+        """Frame by frame: whole numbers or, of several levels, lists of them."""
+        return iter(self.indices.T.tolist())
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         """The indices, for NumPy."""
@@ -126,7 +171,7 @@ class Codes:
                 f"cut at {before} or {before + self.codebooks}, or with codes.cut(seconds, seconds)"
             )
         samples = min(self.samples, stop * self.hop) - start * self.hop
-        return replace(self, indices=self.indices[start:stop], samples=samples)
+        return replace(self, indices=self.indices[..., start:stop], samples=samples)
 
     def cut(self, start: float = 0.0, end: float | None = None) -> "Codes":
         """From `start` to `end` (None: the end) in seconds, each moved to the nearest place where
@@ -161,6 +206,12 @@ class Codes:
             raise InputError("Codes.join takes a list of Codes, and at least one")
         first = parts[0]
         models = {part.model for part in parts if part.model is not None}
+        if len({part.levels for part in parts}) > 1:
+            least = min(part.levels for part in parts)
+            raise InputError(
+                "codes of different numbers of levels cannot be joined; cut them to the same, as "
+                f"in codes.first({least})"
+            )
         if len(models) > 1 or any(part.hop != first.hop for part in parts):
             raise InputError(
                 "codes of different models cannot be joined "
@@ -172,12 +223,13 @@ class Codes:
         for number, part in enumerate(parts[:-1]):
             with named(f"part {number}"):
                 pieces.append(_filled(part.indices, books))
-        before = sum(map(len, pieces))
-        indices = np.concatenate([*pieces, parts[-1].indices])
+        before = sum(piece.shape[-1] for piece in pieces)
+        indices = np.concatenate([*pieces, parts[-1].indices], -1)
         samples = before * first.hop + parts[-1].samples
         model = first.model if all(part.model == first.model for part in parts) else None
         voice = first.voice if model is not None and _one_voice(parts) else None
-        return Codes(indices, samples, first.hop, model, books, voice)
+        size = first.size if all(part.size == first.size for part in parts) else None
+        return Codes(indices, samples, first.hop, model, books, voice, size)
 
     def save_npy(self, path: str | os.PathLike | BinaryIO) -> None:
         """Write the indices to `path` (.npy, or a binary file object), whole or not at all.
@@ -190,11 +242,12 @@ class Codes:
 
 
 def _filled(indices: np.ndarray, books: int) -> np.ndarray:
-    """Indices [F] and, behind them, what completes the last round of `books` codebooks."""
-    missing = -len(indices) % books
-    if missing and len(indices) < books:
-        raise InputError(f"has {len(indices)} codes of {books} codebooks; join longer ones")
-    return np.concatenate([indices, indices[len(indices) - books :][:missing]])
+    """Indices [..., F] and, behind them, what completes the last round of `books` codebooks."""
+    frames = indices.shape[-1]
+    missing = -frames % books
+    if missing and frames < books:
+        raise InputError(f"has {frames} codes of {books} codebooks; join longer ones")
+    return np.concatenate([indices, indices[..., frames - books :][..., :missing]], -1)
 
 
 def _one_voice(parts: list[Codes]) -> bool:
@@ -217,12 +270,12 @@ def check_npy_target(path: str | os.PathLike) -> Path:
 
 
 def check_range(name: str, indices: np.ndarray, codebook_size: int, first: int = 0) -> None:
-    """Require every index to lie in the codebook; `first` is the frame of indices[0]."""
+    """Require every index [..., F] to lie in the codebook; `first` is the frame of its first."""
     low, high = int(indices.min()), int(indices.max())
     if low >= 0 and high < codebook_size:
         return
     bad = low if low < 0 else high
-    frame = first + int(np.argmax(indices == bad))
+    frame = first + int(np.argwhere(indices == bad)[0, -1])
     raise InputError(
         f"{name}: frame {frame} has code {bad}, the model's codes are 0 to {codebook_size - 1}; "
         "use the model that made the file"

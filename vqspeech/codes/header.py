@@ -5,14 +5,15 @@ import zlib
 from dataclasses import dataclass
 
 from vqspeech.audio.signal import frames_for
+from vqspeech.codes.codes import MOST_LEVELS
 from vqspeech.codes.numbers import read_variable, variable
 from vqspeech.codes.own_voice import MAX_VOICE_BYTES, read_voice
 from vqspeech.errors import InputError
 
 MAGIC, VERSION, STREAM_VERSION = b"VQS", 1, 2
-WITH_VOICE = 2
-"""What is added to the version where the header has a voice."""
-VERSIONS = range(VERSION, STREAM_VERSION + WITH_VOICE + 1)
+WITH_VOICE, WITH_LEVELS = 2, 4
+"""What is added to the version where the header has a voice, and where codes have levels."""
+VERSIONS = range(VERSION, STREAM_VERSION + WITH_VOICE + WITH_LEVELS + 1)
 PACKED, RANGE = 0, 1
 MODES = {PACKED: "packed", RANGE: "range-coded"}
 BLOCK_CODES = 1024
@@ -32,8 +33,9 @@ class Header:
 
     prior: first 8 hex digits of its prior's fingerprint, "" if the codes are packed. samples: None
     in a stream, whose `End` has them. speaker: the name of a voice of the model, "" for none.
-    voice: the one to decode with where there is no name (`codes.own_voice`), b"" for none. Raises
-    InputError for what no header can hold.
+    voice: the one to decode with where there is no name (`codes.own_voice`), b"" for none. levels:
+    codes of a frame; upper: identity of the codebooks of those above the first, 16 hex digits, ""
+    where there is but one. Raises InputError for what no header can hold.
     """
 
     codes: str
@@ -44,6 +46,8 @@ class Header:
     model: str
     speaker: str = ""
     voice: bytes = b""
+    levels: int = 1
+    upper: str = ""
 
     def __post_init__(self):
         fits = 1 <= self.hop < 1 << 16 and 2 <= self.codebook_size <= 1 << 16
@@ -52,6 +56,8 @@ class Header:
                 f"a .vqs file cannot hold {self.samples} samples of {self.codebook_size} codes "
                 f"with a hop of {self.hop}; save the codes as .npy"
             )
+        if not 1 <= self.levels <= MOST_LEVELS or (self.levels > 1) != bool(self.upper):
+            raise InputError(f"a .vqs file cannot hold {self.levels} levels of codes")
         for name in (self.model, self.speaker):
             if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
                 raise InputError(f"the name {name[:30]}... is too long for a .vqs file")
@@ -87,9 +93,11 @@ def header_bytes(header: Header) -> bytes:
     """The header as it stands in the file."""
     prior = bytes.fromhex(header.prior) if header.prior else b""
     version = STREAM_VERSION if header.samples is None else VERSION
-    version += WITH_VOICE * bool(header.voice)
+    version += WITH_VOICE * bool(header.voice) + WITH_LEVELS * (header.levels > 1)
     body = MAGIC + bytes([version, header.mode]) + bytes.fromhex(header.codes) + prior
     body += struct.pack("<HH", header.hop, header.codebook_size - 1)
+    if header.levels > 1:
+        body += bytes([header.levels]) + bytes.fromhex(header.upper)
     body += b"" if header.samples is None else variable(header.samples)
     for name in (header.model, header.speaker):
         text = name.encode(errors="replace")
@@ -133,22 +141,26 @@ def _parse_header(data: memoryview) -> tuple[Header, int]:
     if mode == RANGE:
         prior, at = bytes(data[at : at + 4]), at + 4
     hop, top = struct.unpack("<HH", data[at : at + 4])
-    samples, at, version = None, at + 4, data[3]
-    if with_voice := version > STREAM_VERSION:
-        version -= WITH_VOICE
-    if version == VERSION:
+    samples, at, kind = None, at + 4, data[3] - VERSION
+    levels, upper = 1, b""
+    if kind & WITH_LEVELS:
+        levels, upper, at = data[at], bytes(data[at + 1 : at + 9]), at + 9
+        if levels < 2:  # a header of one level has another version
+            raise ValueError
+    if not kind & (STREAM_VERSION - VERSION):
         samples, at = read_variable(data, at)
     model, at = _read_name(data, at)
     speaker, at = _read_name(data, at)
     voice = b""
-    if with_voice:
+    if kind & WITH_VOICE:
         size, at = read_variable(data, at)
         voice, at = bytes(data[at : at + size]), at + size
         if not voice:  # a header without one has another version
             raise ValueError
     if struct.unpack("<I", data[at : at + 4])[0] != zlib.crc32(data[:at]):
         raise ValueError
-    return Header(codes.hex(), prior.hex(), hop, top + 1, samples, model, speaker, voice), at + 4
+    known = (codes.hex(), prior.hex(), hop, top + 1, samples, model, speaker, voice)
+    return Header(*known, levels, upper.hex()), at + 4
 
 
 def _read_name(data: memoryview, at: int) -> tuple[str, int]:

@@ -5,7 +5,7 @@ kept block by block, each after its checksums.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,7 @@ from vqspeech.files import check_target, opened_or_given, written
 
 SUFFIX = ".vqs"
 MAX_BLOCK = bitstream.MAX_PAYLOAD + 32
+"""Bytes of a block of one level, at most."""
 MAX_SALVAGE_BYTES = 1 << 30
 
 Named = str | os.PathLike | BinaryIO
@@ -29,7 +30,7 @@ Named = str | os.PathLike | BinaryIO
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read. codes: uint16 [F]. samples: that they stand for: all, or those of the blocks
+    """What was read. codes: uint16 [F], or [levels, F] of several. samples: that they stand for: all, or those of the blocks
     that were kept. kept: how many blocks. missing: how many salvage left out; lost: the numbers of
     the first of these. cut: whether a stream stopped before its end."""
 
@@ -44,7 +45,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Measured:
-    """Sizes of a file: of all in bytes, of the codes alone; its blocks, codes and samples."""
+    """Sizes of a file: of all in bytes, of the codes alone; its blocks, frames and samples."""
 
     header: Header
     size: int
@@ -55,7 +56,8 @@ class Measured:
 
 
 def save_vqs(path: Named, header: Header, codes: np.ndarray, coder: BlockCoder) -> int:
-    """Write codes uint16 [F] to `path` (.vqs), whole or not at all; returns the file's bytes.
+    """Write codes uint16 [F] or [levels, F], as `header` says, to `path` (.vqs), whole or not at
+    all; returns the file's bytes.
 
     Raises InputError for another extension, a missing folder, a folder or device there, a full
     disk.
@@ -66,8 +68,10 @@ def save_vqs(path: Named, header: Header, codes: np.ndarray, coder: BlockCoder) 
         return file.tell()
 
 
-def load_vqs(path: Named, coder_for: CoderFor, salvage: bool = False) -> Contents:
-    """Read a `.vqs` file.
+def load_vqs(
+    path: Named, coder_for: CoderFor, salvage: bool = False, levels: int | None = None
+) -> Contents:
+    """Read a `.vqs` file; of its levels no more than the first `levels` (None: all).
 
     salvage: keep the blocks that are intact, in their order, and leave out the others. Raises
     InputError: no such file, not a `.vqs` file, cut off, damaged, blocks out of order, more bytes
@@ -75,10 +79,10 @@ def load_vqs(path: Named, coder_for: CoderFor, salvage: bool = False) -> Content
     """
     with opened_or_given(path, "a codes file") as (path, file, size):
         reader = _reader(path, file, size, salvage)
-        codes = reader.codes(coder_for)
+        codes = reader.codes(coder_for, levels)
         if salvage and reader.header.samples is not None:
-            return _salvaged(path, file, reader.header, coder_for(reader.header))
-        found = np.concatenate([np.zeros(0, np.uint16), *codes])
+            return _salvaged(path, file, reader.header, coder_for(reader.header), levels)
+        found = _joined(codes)
     about = (reader.samples, reader.kept, reader.missing, reader.lost, reader.cut)
     return Contents(reader.header, found, *about)
 
@@ -92,6 +96,18 @@ def measure_vqs(path: Named) -> Measured:
     return Measured(reader.header, size, *counts)
 
 
+def reduce_vqs(path: Named, out: Named, levels: int) -> int:
+    """Write a file that has only the first `levels` of another's to `out`, whole or not at all;
+    nothing is decoded. Returns its bytes. Raises InputError as `load_vqs` and `save_vqs` do, and
+    for more levels than there are."""
+    with opened_or_given(path, "a codes file") as (path, file, size):
+        reader = _reader(path, file, size, False)
+        with written(out, check_vqs_target) as target:
+            for part in reader.reduced(levels):
+                target.write(part)
+            return target.tell()
+
+
 def _reader(path: str, file: BinaryIO, size: int, salvage: bool) -> VqsReader:
     """A reader of an open file, if its `size` bears its header out."""
     reader = VqsReader(path, file.read, salvage)
@@ -101,17 +117,25 @@ def _reader(path: str, file: BinaryIO, size: int, salvage: bool) -> VqsReader:
             raise InputError(f"{path}: is too large to salvage; cut the rubbish away first")
     elif header.samples is not None:
         at = len(header_bytes(header))
-        if at + header.blocks * bitstream.MIN_BLOCK > size:
+        if at + header.blocks * (bitstream.MIN_BLOCK + header.levels - 1) > size:
             raise InputError(
                 f"{path}: is cut off (its header declares {header.samples} samples, {size} bytes "
                 f"cannot hold them){SALVAGE}"
             )
-        if size > at + header.blocks * MAX_BLOCK:
+        if size > at + header.blocks * MAX_BLOCK * header.levels:
             raise InputError(f"{path}: is longer than its header says{SALVAGE}")
     return reader
 
 
-def _salvaged(path: str, file: BinaryIO, header: Header, coder: BlockCoder) -> Contents:
+def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Codes of blocks one behind the other; [0] of none."""
+    parts = list(parts)
+    return np.concatenate(parts, -1) if parts else np.zeros(0, np.uint16)
+
+
+def _salvaged(
+    path: str, file: BinaryIO, header: Header, coder: BlockCoder, levels: int | None
+) -> Contents:
     """The intact blocks of a file, wherever they stand in it."""
     at = len(header_bytes(header))
     file.seek(at)
@@ -119,7 +143,7 @@ def _salvaged(path: str, file: BinaryIO, header: Header, coder: BlockCoder) -> C
     for block in _intact(file.read(), header):
         if block.number not in parts:
             try:
-                parts[block.number] = bitstream.decoded(block, header, coder)
+                parts[block.number] = bitstream.decoded(block, header, coder, levels)
             except ValueError:
                 continue
     if header.blocks and not parts:
@@ -129,8 +153,7 @@ def _salvaged(path: str, file: BinaryIO, header: Header, coder: BlockCoder) -> C
     total = header.samples or 0
     size = BLOCK_CODES * header.hop
     samples = sum(min(size, total - number * size) for number in parts)
-    codes = np.concatenate([np.zeros(0, np.uint16), *kept])
-    return Contents(header, codes, samples, len(kept), len(lost), lost)
+    return Contents(header, _joined(kept), samples, len(kept), len(lost), lost)
 
 
 def _intact(data: bytes, header: Header) -> Iterator[Block]:

@@ -4,6 +4,7 @@ It is read as if it were hostile: no more is held than one block can have.
 """
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from vqspeech.audio.signal import frames_for
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import END_MARK, MARK, Block, BlockCoder, End
 from vqspeech.codes.codes import MAX_FRAMES
-from vqspeech.codes.header import MAGIC, MAX_HEADER, Header, read_header, seed_of
+from vqspeech.codes.header import MAGIC, MAX_HEADER, Header, header_bytes, read_header, seed_of
 from vqspeech.codes.numbers import CutOffError
 from vqspeech.codes.stream import CodeStream
 from vqspeech.errors import InputError
@@ -49,19 +50,23 @@ class VqsReader:
 
     _end: End | None
 
-    def codes(self, coder_for: CoderFor) -> CodeStream:
-        """The codes of the blocks, as these come. Raises InputError: at once what `coder_for`
-        does, later for a block that is damaged, out of place or cut off."""
+    def codes(self, coder_for: CoderFor, levels: int | None = None) -> CodeStream:
+        """The codes of the blocks, as these come: [n], or [levels, n] of several. Raises
+        InputError: at once what `coder_for` does, later for a block that is damaged, out of place
+        or cut off.
+
+        levels: no more than the first so many; None: all.
+        """
         try:
             coder = coder_for(self.header)
         except InputError as error:
             raise self._refusal(str(error)) from None
-        return CodeStream(self._codes(coder))
+        return CodeStream(self._codes(coder, levels))
 
-    def _codes(self, coder: BlockCoder) -> Generator[np.ndarray, None, int]:
+    def _codes(self, coder: BlockCoder, levels: int | None) -> Generator[np.ndarray, None, int]:
         for block in self._blocks():
             try:
-                codes = bitstream.decoded(block, self.header, coder)
+                codes = bitstream.decoded(block, self.header, coder, levels)
             except ValueError as error:
                 if self._salvage:
                     continue
@@ -77,11 +82,28 @@ class VqsReader:
             self._keep(block)
         self._finish()
 
+    def reduced(self, levels: int) -> Iterator[bytes]:
+        """The bytes of a file or stream that has only the first `levels`, block by block as they
+        come; nothing is decoded, and no model needed. Raises InputError as `codes` does, and for
+        more levels than there are."""
+        header = self.header
+        if not 1 <= levels <= header.levels:
+            raise self._refusal(f"has {header.levels} levels of codes; ask for 1 to so many")
+        header = replace(header, levels=levels, upper=header.upper if levels > 1 else "")
+        yield header_bytes(header)
+        for block in self._blocks():
+            self._keep(block)
+            known = (block.count, block.payloads, block.codes_crc)
+            yield bitstream.block_bytes(header, block.number, *known)
+        self._finish()
+        if self._end is not None:
+            yield bitstream.end_bytes(header, self._end.blocks, self._end.samples)
+
     def _keep(self, block: Block) -> None:
         self._lose(self._next, block.number)
         self._next = block.number + 1
         self.kept, self.frames = self.kept + 1, self.frames + block.count
-        self.payload += len(block.payload)
+        self.payload += sum(map(len, block.payloads))
         if self.frames > MAX_FRAMES:
             raise self._refusal(f"has more than {MAX_FRAMES} codes; cut it into shorter ones")
 

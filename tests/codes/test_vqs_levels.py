@@ -1,0 +1,215 @@
+"""`.vqs` files and streams of several levels: exact with any number of them, or refused."""
+
+import io
+import struct
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vqspeech.codes import bitstream
+from vqspeech.codes.bitstream import PackedCoder
+from vqspeech.codes.header import BLOCK_CODES, Header, header_bytes, read_header
+from vqspeech.codes.stream import CodeStream
+from vqspeech.codes.vqs import load_vqs, measure_vqs, reduce_vqs, save_vqs
+from vqspeech.codes.vqs_reader import VqsReader
+from vqspeech.errors import InputError
+
+HOP, SIZE = 320, 1024
+UPPER = "fedcba9876543210"
+
+
+class Dull:
+    """Stands in for a prior: codes of the first level as they are, two bytes each."""
+
+    def encode(self, codes, inside):
+        assert codes.ndim == 1
+        return codes.astype("<u2").tobytes()
+
+    def decode(self, payload, count, inside):
+        found = np.zeros(count, np.int64)
+        whole = np.frombuffer(payload[: len(payload) // 2 * 2], "<u2")[:count]
+        found[: len(whole)] = whole
+        return found
+
+
+def coder_for(header):
+    return Dull() if header.prior else PackedCoder(header.bits)
+
+
+def about(frames, levels=4, prior="deadbeef", short=7, voice=b""):
+    samples = None if frames is None else max(0, frames * HOP - short)
+    upper = UPPER if levels > 1 else ""
+    return Header("0123456789abcdef", prior, HOP, SIZE, samples, "tiny", "", voice, levels, upper)
+
+
+def some_codes(frames, levels=4, seed=0):
+    shape = (levels, frames) if levels > 1 else frames
+    return np.random.default_rng(seed).integers(SIZE, size=shape).astype(np.uint16)
+
+
+def file_of(frames, levels=4, prior="deadbeef"):
+    """(its codes, its bytes)."""
+    header, codes, file = about(frames, levels, prior), some_codes(frames, levels), io.BytesIO()
+    save_vqs(file, header, codes, coder_for(header))
+    return codes, file.getvalue()
+
+
+def read(data, salvage=False, levels=None):
+    return load_vqs(io.BytesIO(data), coder_for, salvage, levels)
+
+
+@given(st.integers(1, 2500), st.integers(1, 8), st.sampled_from(["", "deadbeef"]), st.data())
+@settings(max_examples=25, deadline=None)
+def test_round_trip_with_every_number_of_levels(frames, levels, prior, data):
+    codes, written = file_of(frames, levels, prior)
+    found = read(written)
+    assert found.codes.dtype == np.uint16 and np.array_equal(found.codes, codes)
+    assert found.samples == frames * HOP - 7 and found.header.levels == levels
+    fewer = data.draw(st.integers(1, levels))
+    first = read(written, levels=fewer).codes
+    assert np.array_equal(np.atleast_2d(first), np.atleast_2d(codes)[:fewer])
+    measured = measure_vqs(io.BytesIO(written))
+    assert (measured.frames, measured.size) == (frames, len(written))
+    assert measured.payload >= frames * levels * 10 / 8
+
+
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=5), st.integers(1, 4))
+@settings(max_examples=25, deadline=None)
+def test_streams(parts, levels):
+    frames = sum(parts)
+    codes, header = some_codes(frames, levels), about(None, levels)
+
+    def pieces():
+        for part in np.split(codes, np.cumsum(parts)[:-1], -1):
+            yield part
+        return frames * HOP - 5
+
+    written = b"".join(bitstream.streamed(header, CodeStream(pieces()), Dull(), 100))
+    reader = VqsReader("x", io.BytesIO(written).read)
+    assert np.array_equal(np.concatenate(list(reader.codes(coder_for)), -1), codes)
+    assert (reader.samples, reader.frames) == (frames * HOP - 5, frames)
+    assert np.array_equal(read(written, levels=1).codes, np.atleast_2d(codes)[0])
+
+
+def test_the_format_does_not_move():
+    """These very bytes are version 5."""
+    header = replace(about(3, 2, "", 60), model="base", speaker="anna")
+    file = io.BytesIO()
+    save_vqs(file, header, np.array([[1, 2, 1023], [4, 5, 6]], np.uint16), PackedCoder(10))
+    head = b"VQS\x05\x00" + bytes.fromhex("0123456789abcdef") + b"\x40\x01\xff\x03"
+    head += b"\x02" + bytes.fromhex(UPPER) + b"\x84\x07" + b"\x04base\x04anna"
+    head += struct.pack("<I", zlib.crc32(head))
+    block = b"\xb1\x5c\x00"
+    for text in ("000000000100000000101111111111", "000000010000000001010000000110"):
+        block += b"\x04" + int(text + "00", 2).to_bytes(4)
+    block += struct.pack("<I", zlib.crc32(block, zlib.crc32(head[:-4])))
+    assert file.getvalue() == head + block
+
+
+@pytest.mark.parametrize("samples", [900, None])
+@pytest.mark.parametrize("voice", [b"", bytes(range(4)) + b"\x00\x3c" + b"\x01\x02"])
+@pytest.mark.parametrize("levels", [1, 2, 8])
+def test_versions(samples, voice, levels):
+    header = replace(about(3, levels, voice=voice), samples=samples)
+    data = header_bytes(header)
+    assert data[3] == 1 + (samples is None) + 2 * bool(voice) + 4 * (levels > 1)
+    assert read_header(data) == (header, len(data))
+
+
+@pytest.mark.parametrize("levels", [0, 9])
+def test_levels_that_no_header_has(levels):
+    with pytest.raises(InputError, match="levels"):
+        replace(about(3), levels=levels)
+    with pytest.raises(InputError, match="levels"):
+        replace(about(3), upper="")
+    data = bytearray(header_bytes(about(3)))
+    at = data.index(bytes.fromhex(UPPER)) - 1
+    data[at] = levels
+    data[-4:] = struct.pack("<I", zlib.crc32(data[:-4]))
+    with pytest.raises(InputError, match="damaged or cut-off header"):
+        read_header(bytes(data))
+
+
+def test_every_cut_and_every_flipped_bit_is_noticed():
+    _, data = file_of(30, 3)
+    for end in range(len(data)):
+        with pytest.raises(InputError, match=";"):
+            read(data[:end])
+    for at in range(8 * len(data)):
+        bad = bytearray(data)
+        bad[at // 8] ^= 1 << at % 8
+        with pytest.raises(InputError, match=";"):
+            read(bytes(bad))
+
+
+def test_a_level_missing_in_the_middle_is_refused_and_salvaged_by_block():
+    codes, data = file_of(3 * BLOCK_CODES, 3)
+    marks = [at for at in range(len(data)) if data[at : at + 2] == bitstream.MARK]
+    first, middle, last = (
+        at for number, at in enumerate(marks) if data[at + 2] == number and number < 3
+    )
+    size = 10 * BLOCK_CODES // 8
+    end = last - 4 - 2  # the last level of the middle block stands before its checksums
+    cut = data[: end - size] + data[end:]
+    with pytest.raises(InputError, match=r"block 1 of 3 is (cut off|damaged).*--salvage"):
+        read(cut)
+    found = read(cut, salvage=True)
+    kept = np.concatenate([codes[:, :BLOCK_CODES], codes[:, 2 * BLOCK_CODES :]], -1)
+    assert np.array_equal(found.codes, kept) and found.lost == (1,)
+    assert first < middle < last
+
+
+def test_levels_of_another_number_of_codes_are_refused():
+    header = about(40, 2, "")
+    codes = some_codes(40, 2)
+    file = io.BytesIO()
+    save_vqs(file, header, codes, PackedCoder(10))
+    start = len(header_bytes(header))
+    payloads = [
+        PackedCoder(10).encode(codes[0], False),
+        PackedCoder(10).encode(codes[1, :39], False),
+    ]
+    block = b"\xb1\x5c\x00" + b"".join(bytes([len(one)]) + one for one in payloads)
+    crc = zlib.crc32(block, struct.unpack("<I", file.getvalue()[start - 4 : start])[0])
+    data = file.getvalue()[:start] + block + struct.pack("<I", crc)
+    with pytest.raises(InputError, match="block 0 its size is not that of its codes"):
+        read(data)
+    assert np.array_equal(read(data, levels=1).codes, codes[0]), "its first level is whole"
+
+
+@pytest.mark.parametrize("prior", ["", "deadbeef"])
+def test_a_file_is_reduced_without_its_model(tmp_path, prior):
+    codes, data = file_of(BLOCK_CODES + 20, 4, prior)
+    whole, low, again = (tmp_path / f"{name}.vqs" for name in ("whole", "low", "again"))
+    whole.write_bytes(data)
+    for levels in (1, 2, 4):
+        assert reduce_vqs(whole, low, levels) == low.stat().st_size
+        found = load_vqs(low, coder_for)
+        assert np.array_equal(np.atleast_2d(found.codes), codes[:levels])
+        header, own = about(BLOCK_CODES + 20, levels, prior), np.squeeze(codes[:levels])
+        save_vqs(again, header, own, coder_for(header))
+        assert low.read_bytes() == again.read_bytes(), "as if it had been encoded so"
+    assert whole.read_bytes() == data
+    with pytest.raises(InputError, match="has 4 levels of codes; ask for 1 to so many"):
+        reduce_vqs(whole, again, 5)
+    whole.write_bytes(data[:-1])
+    before = again.read_bytes()
+    with pytest.raises(InputError, match="block 1 of 2 is cut off"):
+        reduce_vqs(whole, again, 1)
+    assert again.read_bytes() == before, "an old file stands"
+
+
+def test_a_stream_is_reduced_to_a_stream():
+    codes, header = some_codes(300), about(None)
+
+    def pieces():
+        yield codes
+        return 300 * HOP - 5
+
+    written = b"".join(bitstream.streamed(header, CodeStream(pieces()), Dull(), 100))
+    low = b"".join(VqsReader("x", io.BytesIO(written).read).reduced(2))
+    assert np.array_equal(read(low).codes, codes[:2]) and read(low).samples == 300 * HOP - 5
