@@ -72,7 +72,7 @@ def test_stretches_have_all_levels():
         Codes.join([four, codes(2)])
 
 
-@given(st.integers(1, 4), st.integers(1, 9), st.sampled_from("<u2 >i4 <i8".split()), st.booleans())
+@given(st.integers(1, 4), st.integers(1, 9), st.sampled_from(["<u2", ">i4", "<i8"]), st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_an_array_of_levels_is_read(levels, frames, dtype, turned):
     indices = codes(levels, frames).by_level.astype(dtype)

@@ -125,7 +125,7 @@ def _read_header(path: str, file: BinaryIO, size: int) -> _Layout:
     levels, frames = (0, *shape)[-2:]
     if len(shape) == 2 and not 0 < levels <= MOST_LEVELS:
         turned = (
-            f" (are they turned? codes are [levels, frames])" if 0 < frames <= MOST_LEVELS else ""
+            " (are they turned? codes are [levels, frames])" if 0 < frames <= MOST_LEVELS else ""
         )
         raise InputError(
             f"{path}: has {_number(levels)} levels, codes have 1 to {MOST_LEVELS}{turned}; "
