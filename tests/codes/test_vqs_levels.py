@@ -84,8 +84,7 @@ def test_streams(parts, levels):
     codes, header = some_codes(frames, levels), about(None, levels)
 
     def pieces():
-        for part in np.split(codes, np.cumsum(parts)[:-1], -1):
-            yield part
+        yield from np.split(codes, np.cumsum(parts)[:-1], -1)
         return frames * HOP - 5
 
     written = b"".join(bitstream.streamed(header, CodeStream(pieces()), Dull(), 100))

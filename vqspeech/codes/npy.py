@@ -124,9 +124,8 @@ def _read_header(path: str, file: BinaryIO, size: int) -> _Layout:
         )
     levels, frames = (0, *shape)[-2:]
     if len(shape) == 2 and not 0 < levels <= MOST_LEVELS:
-        turned = (
-            " (are they turned? codes are [levels, frames])" if 0 < frames <= MOST_LEVELS else ""
-        )
+        turned = levels > MOST_LEVELS >= frames > 0
+        turned = " (are they turned? codes are [levels, frames])" if turned else ""
         raise InputError(
             f"{path}: has {_number(levels)} levels, codes have 1 to {MOST_LEVELS}{turned}; "
             "save them as [levels, frames]"

@@ -30,9 +30,10 @@ Named = str | os.PathLike | BinaryIO
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read. codes: uint16 [F], or [levels, F] of several. samples: that they stand for: all, or those of the blocks
-    that were kept. kept: how many blocks. missing: how many salvage left out; lost: the numbers of
-    the first of these. cut: whether a stream stopped before its end."""
+    """What was read. codes: uint16 [F], or [levels, F] of several. samples: that they stand for:
+    all, or those of the blocks that were kept. kept: how many blocks. missing: how many salvage
+    left out; lost: the numbers of the first of these. cut: whether a stream stopped before its end.
+    """
 
     header: Header
     codes: np.ndarray
