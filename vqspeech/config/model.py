@@ -72,7 +72,8 @@ class EncoderConfig(Table, table="encoder"):
 class QuantizerConfig(Table, table="quantizer"):
     """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1).
 
-    codebooks: how many the frames take in turn (`nn.interleaving`); the paper has one.
+    codebooks: how many the frames take in turn (`nn.interleaving`); the paper has one. levels:
+    codes of a frame, at most: those above the first say what is left (`nn.levels`).
     """
 
     codebook_size: int = within(2, 65536, 512)
@@ -84,10 +85,11 @@ class QuantizerConfig(Table, table="quantizer"):
     normalise: bool = True
     jitter: float = within(0.0, 0.9, 0.0)
     revive_below: float = within(0.0, 1.0, 0.02)
+    levels: int = within(1, 8, 1)
 
     @property
     def entries(self) -> int:
-        """Vectors in all codebooks together."""
+        """Vectors in all codebooks of a level together."""
         return self.codebook_size * self.codebooks
 
     def rows(self, indices: Any, places: Any) -> Any:
@@ -245,6 +247,10 @@ class Config(Table, table="model"):
             f"states_weight needs a hop that is a multiple of {TEACHER_HOP}, not {self.hop}: each "
             "code says one or several of a teacher's states",
         )
+        self.quantizer.require(
+            self.quantizer.levels == 1 or not self.quantizer.jitter,
+            "levels above 1 need jitter = 0: they say what the codes of their own frame leave",
+        )
         self.decoder.require(
             self.conditioning.pitch_head or not self.decoder.harmonics,
             "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",
@@ -262,7 +268,10 @@ class Config(Table, table="model"):
             "quantizer.normalise needs more than one frame a batch and codebook: raise batch or "
             "crop_seconds",
         )
-        if stage.name == "codes":
+        if stage.name == "levels":
+            several = self.quantizer.levels > 1
+            stage.require(several, "needs quantizer.levels above 1: they are what it trains")
+        if stage.name in ("codes", "levels"):
             stage.require(self.conditioning.log_mel_head, "needs conditioning.log_mel_head = true")
             return
         first, last = self.decoder_window(stage)
@@ -280,8 +289,14 @@ class Config(Table, table="model"):
 
     @property
     def bit_rate(self) -> float:
-        """bit/s of the plain codes: frame rate times log2 of the codebook's size, rounded up."""
+        """bit/s of the plain codes of a level: frame rate times log2 of the codebook's size,
+        rounded up."""
         return self.frame_rate * (self.quantizer.codebook_size - 1).bit_length()
+
+    @property
+    def bit_rates(self) -> tuple[float, ...]:
+        """bit/s with one level, with two, ... up to all."""
+        return tuple(self.bit_rate * level for level in range(1, self.quantizer.levels + 1))
 
     @property
     def steps_per_frame(self) -> int:

@@ -45,10 +45,12 @@ class StageConfig(Table, table="training.stages: {name}"):
     """One stretch of training.
 
     `name`: "codes" trains encoder, codebook and conditioning on the auxiliary log-mel loss alone;
-    "waveform" freezes encoder and codebook and trains conditioning and WaveNet; "joint" trains all.
+    "levels" freezes encoder and codebook and trains the levels above the first and conditioning on
+    that loss; "waveform" freezes all codes and trains conditioning and WaveNet; "joint" trains all
+    but the upper levels.
     """
 
-    name: Literal["codes", "waveform", "joint"]
+    name: Literal["codes", "levels", "waveform", "joint"]
     steps: int = within(1, 10**9)
     batch: int = within(1, 4096, 32)
     crop_seconds: float = within(0.01, 60.0, 1.28)

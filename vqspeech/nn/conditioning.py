@@ -1,5 +1,6 @@
 """Codes and speaker to hidden frames for the WaveNet; heads read log-mel and pitch from these."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -36,16 +37,27 @@ class SpeakerBlock(nn.Module):
 class Conditioning(nn.Module):
     """z_q [B, D, F] and speaker vectors [B, S] to hidden frames [B, H, F].
 
-    books: how many codebooks the frames take in turn, from the first on.
+    books: how many codebooks the frames take in turn, from the first on. levels: codes of a frame,
+    at most.
     """
 
-    def __init__(self, config: ConditioningConfig, dim: int, mels: int, hop: int, books: int = 1):
+    def __init__(
+        self,
+        config: ConditioningConfig,
+        dim: int,
+        mels: int,
+        hop: int,
+        books: int = 1,
+        levels: int = 1,
+    ):
         super().__init__()
         width = config.channels
         self.books = books
         # Sees a frame's whole group, whatever its place there, and the groups beside it.
         self.stem = TimeConv(books * dim, width, 2 * books + 1, padding=books)
         self.turn = embedding(books, width, 0.1) if books > 1 else None
+        # Tells how much the codes can be trusted with; of one level it says nothing at first.
+        self.level = embedding(levels, width, 0.0) if levels > 1 else None
         self.speaker = nn.Linear(config.speaker_dim, width)
         self.blocks = nn.ModuleList(SpeakerBlock(config, dilation) for dilation in config.dilations)
         self.log_mel_head = LogMelHead(width, mels, hop) if config.log_mel_head else None
@@ -53,11 +65,16 @@ class Conditioning(nn.Module):
         self.context_frames = books + sum(config.dilations)
         """Frames to either side of a frame that it may depend on."""
 
-    def forward(self, z_q: Tensor, speaker: Tensor) -> Tensor:
-        """Hidden frames [B, H, F]."""
+    def forward(self, z_q: Tensor, speaker: Tensor, counts: Tensor | int = 1) -> Tensor:
+        """Hidden frames [B, H, F].
+
+        counts: how many levels z_q has, of all or [B].
+        """
         x = self.stem(spread(z_q.transpose(1, 2), self.books)) + self.speaker(speaker)[:, None]
         if self.turn is not None:
             x = x + self.turn(turns(x.shape[1], self.books, x.device))
+        if self.level is not None:
+            x = x + self.level(torch.as_tensor(counts, device=x.device).view(-1, 1) - 1)
         for block in self.blocks:
             x = block(x, speaker)
         return x.transpose(1, 2)

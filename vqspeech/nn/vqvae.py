@@ -16,6 +16,7 @@ from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.heads import CepstralDistance, PhonemeHead, StateHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
+from vqspeech.nn.levels import Said, UpperLevels
 from vqspeech.nn.speaker_encoder import Heard, SpeakerEncoder, draw_heard, in_voice
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.nn.teacher import Teacher
@@ -30,7 +31,8 @@ class Losses(NamedTuple):
     nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
     mel: L1 of the auxiliary log-mel, in nats. cepstra: of `heads.CepstralDistance`. pitch: of
     `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
-    perceptual, states: what a teacher says (`nn.teacher`), in deviations of its states.
+    perceptual, states: what a teacher says (`nn.teacher`), in deviations of its states. left: [L]
+    mean square of what is left of z_e above each upper level; upper_usage: [L, entries].
     """
 
     nats: Tensor | None
@@ -43,6 +45,8 @@ class Losses(NamedTuple):
     usage: Tensor
     perceptual: Tensor | None = None
     states: Tensor | None = None
+    left: Tensor | None = None
+    upper_usage: Tensor | None = None
 
 
 class Batch(NamedTuple):
@@ -88,7 +92,9 @@ class VQVAE(nn.Module):
         self.quantizer = InterleavedQuantizer(config.quantizer)
         self.speakers = embedding(speakers, config.conditioning.speaker_dim, 0.3)
         mels = config.encoder.mels
-        self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop, books)
+        levels = config.quantizer.levels
+        self.levels = UpperLevels(config.quantizer) if levels > 1 else None
+        self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop, books, levels)
         self.target_mel = LogMel(mels)
         self.cepstral_distance = CepstralDistance(mels)
         self.phoneme_head = None
@@ -103,8 +109,9 @@ class VQVAE(nn.Module):
         if states:
             self.state_head = StateHead(dim, books, states, config.hop // TEACHER_HOP)
 
-    def encode(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Waveform [B, T] to code indices [B, ceil(T / hop)] (int64).
+    def encode(self, wave: Tensor, lengths: Tensor | None = None, levels: int = 1) -> Tensor:
+        """Waveform [B, T] to code indices [B, ceil(T / hop)] or, of several `levels`, [B, levels,
+        ceil(T / hop)] (int64).
 
         lengths: samples [B] of recordings that differ in them, each with zeros up to T; then of a
         row the first ceil(length / hop) count, and they are those of the recording alone.
@@ -113,17 +120,29 @@ class VQVAE(nn.Module):
         encoded beside it, whole or in chunks. Where it is as near to one code as to another, so
         that the rounding of sums would decide, it is decided from just those samples.
         """
-        indices, ties = self.quantizer.encode_with_ties(self.encoder(wave, lengths))
-        groups = ties.nonzero()
+        indices, ties = self._quantized(self.encoder(wave, lengths), levels)
+        groups = ties.any(1).nonzero()
         groups[:, 1] //= self.config.quantizer.codebooks
         for row, group in groups.unique(dim=0).tolist():
             own = wave.shape[-1] if lengths is None else int(lengths[row])
             self._decide(wave[row : row + 1, :own], indices[row], group)
-        return indices
+        return indices if levels > 1 else indices[:, 0]
+
+    def _quantized(self, z_e: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+        """z_e [B, D, F] to the indices of `levels`, and where other codes are as near: [B, levels,
+        F] both."""
+        indices, ties = self.quantizer.encode_with_ties(z_e)
+        found = [(indices[:, None], ties[:, None])]
+        if levels > 1:
+            assert self.levels is not None
+            left = self.quantizer.normalised(z_e) - self.quantizer.lookup(indices)
+            found.append(self.levels.encode_with_ties(left, levels - 1))
+        indices, ties = zip(*found, strict=True)
+        return torch.cat(indices, 1), torch.cat(ties, 1)
 
     def _decide(self, wave: Tensor, indices: Tensor, group: int) -> None:
         """Decide the codes of one turn of all codebooks from what they can see of `wave` [1, T], in
-        `indices` [F]."""
+        `indices` [levels, F]."""
         books, hop = self.config.quantizer.codebooks, self.config.hop
         frames, first = frames_for(wave.shape[-1], hop), group * books
         if first >= frames:
@@ -133,12 +152,20 @@ class VQVAE(nn.Module):
         right = min(frames, first + books + context)
         with one_thread:  # whose number moves the rounding too
             z_e = self.encoder(wave[:, left * hop : right * hop])
-            found = self.quantizer.encode(z_e)[0, first - left : first - left + books]
-        indices[first : first + len(found)] = found
+            found, _ = self._quantized(z_e, len(indices))
+        found = found[0, :, first - left : first - left + books]
+        indices[:, first : first + found.shape[1]] = found
 
     def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
-        """Code indices [B, F] and speaker vectors [B, S] to hidden frames [B, H, F]."""
-        return self.conditioning(self.quantizer.lookup(indices), speaker)
+        """Code indices [B, F] or [B, levels, F] and speaker vectors [B, S] to hidden frames [B, H,
+        F]."""
+        if indices.ndim == 2:
+            return self.conditioning(self.quantizer.lookup(indices), speaker)
+        z_q = self.quantizer.lookup(indices[:, 0])
+        if (count := indices.shape[1]) > 1:
+            assert self.levels is not None
+            z_q = z_q + self.levels.lookup(indices[:, 1:])
+        return self.conditioning(z_q, speaker, count)
 
     def voice(self, wave: Tensor) -> Tensor:
         """Speaker vectors [B, S] of waveforms [B, n * 160]; of a model with a speaker encoder."""
@@ -153,6 +180,7 @@ class VQVAE(nn.Module):
         freeze_codes: bool = False,
         with_decoder: bool = True,
         teacher: Teacher | None = None,
+        counts: Tensor | None = None,
     ) -> Losses:
         """The terms of the loss on crops of speech.
 
@@ -162,6 +190,7 @@ class VQVAE(nn.Module):
         evaluation mode. Else, in training, the encoder hears the crops as degraded
         (`nn.degradation`); what is predicted stays.
         teacher: hears the predicted and the true log-mel too.
+        counts: [B] how many levels each crop has; None: only the first.
         """
         wave = batch.wave
         if freeze_codes:
@@ -173,7 +202,14 @@ class VQVAE(nn.Module):
             heard = degraded(self.config.training.degradation, wave) if self.training else wave
             quantized = self.quantizer(self.encoder(heard))
         vectors, aims = self._told(batch, with_decoder)
-        hidden = self.conditioning(quantized.z_q, vectors)
+        z_q, said = quantized.z_q, None
+        if counts is not None:
+            assert self.levels is not None
+            if with_decoder:  # whose hearers the upper levels keep
+                self.levels.eval()
+            said = self._said(quantized.left, counts)
+            z_q = z_q + said.z
+        hidden = self.conditioning(z_q, vectors, 1 if counts is None else counts)
         nats = None
         if with_decoder:
             everything = (0, frames_for(wave.shape[-1], self.config.hop))
@@ -184,7 +220,16 @@ class VQVAE(nn.Module):
             commitment=quantized.commitment_loss,
             usage=quantized.usage,
             **self._auxiliary(aims, quantized.z_q, hidden, teacher),
+            left=None if said is None else said.error,
+            upper_usage=None if said is None else said.usage,
         )
+
+    @torch.no_grad()
+    def _said(self, left: Tensor, counts: Tensor) -> Said:
+        """What the upper levels add where the first one leaves so much of z_e."""
+        assert self.levels is not None
+        with torch.autocast(left.device.type, enabled=False):
+            return self.levels(left, counts)
 
     def _auxiliary(
         self, aims: Aims, z_q: Tensor, hidden: Tensor, teacher: Teacher | None

@@ -5,24 +5,27 @@ import torch
 from vqspeech.checkpoint.model import Checkpoint
 from vqspeech.nn.vqvae import VQVAE
 
-CODEBOOK = "quantizer."
-"""One thing: a codebook without its statistics, or with another's, would mean nothing."""
+CODEBOOKS = ("quantizer.", "levels.")
+"""Each one thing: a codebook without its statistics, or with another's, would mean nothing. The
+second says what the first leaves."""
 
 
 @torch.no_grad()
 def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     """Copy the weights of another model into `model`; returns what was copied, in words.
 
-    Tensors of the same name and shape are taken over, those of the quantizer all or none; vectors
-    of `speakers` (the names of the model's rows) are found by their names. Those of new speakers
+    Tensors of the same name and shape are taken over, those of the quantizer all or none, those of
+    upper levels all or none, and none without the quantizer's; vectors of `speakers` (the names of
+    the model's rows) are found by their names. Those of new speakers
     begin at the mean of the other model's, a voice that its layers know: to them a random vector is
     as loud as nothing they were trained with.
     """
     found, own = other.model.state_dict(), model.state_dict()
     fits = {key for key in own if key in found and found[key].shape == own[key].shape}
-    books = {key for key in own | found if key.startswith(CODEBOOK)}
-    if not books <= fits:
-        fits -= books
+    for number in range(len(CODEBOOKS)):
+        books = {key for key in own | found if key.startswith(CODEBOOKS[: number + 1])}
+        if not books <= fits:
+            fits -= {key for key in fits if key.startswith(CODEBOOKS[number:])}
     fits.discard("speakers.weight")
     for key in fits:
         own[key].copy_(found[key])

@@ -182,6 +182,16 @@ class Run:
             )
 
 
+def levels_of(run: Run, stage: StageConfig) -> int:
+    """Levels of codes that the model has in a stage: all of them once they are being learned, or
+    were."""
+    upper = run.model.levels
+    if upper is None or stage.name == "codes":
+        return 1
+    known = stage.name == "levels" or upper.initialised
+    return run.config.quantizer.levels if known else 1
+
+
 def cpu_has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 itself; where it must emulate it, it is slower."""
     try:

@@ -13,11 +13,12 @@ from vqspeech.data.crops import CropBatch
 from vqspeech.errors import InputError
 from vqspeech.files import reason
 from vqspeech.nn.distributed import sum_over_workers
+from vqspeech.nn.levels import draw_counts
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.folder import MODEL_FOLDER
 from vqspeech.training.objective import step_figures, total_loss, trained_parameters
 from vqspeech.training.optimizer import adam, set_learning_rate
-from vqspeech.training.run import Run, to_batch
+from vqspeech.training.run import Run, levels_of, to_batch
 from vqspeech.training.state import Parts, Position, load_rest, save_state
 from vqspeech.training.validation import previews, validate
 from vqspeech.training.watch import CodeUsage, collapse_warning, ignored_warning
@@ -42,8 +43,8 @@ class StageRun:
         self.run, self.stage, self.position = run, stage, position
         config, model = run.config, run.model
         self.crops = run.crops(stage, "train", run.options.seed)
-        self.with_decoder = stage.name != "codes"
-        self.frozen = stage.name == "waveform"
+        self.with_decoder = stage.name in ("waveform", "joint")
+        self.frozen = stage.name in ("levels", "waveform")
         self.window = config.decoder_window(stage)
         if self.frozen and not model.quantizer.initialised:
             raise InputError(
@@ -51,6 +52,7 @@ class StageRun:
                 "train the stage 'codes' there first"
             )
         model.to(run.accelerator.device)
+        self.levels = levels_of(run, stage)
         self.teacher = run.teacher_of(stage)
         if self.with_decoder:
             self._fit_scale()
@@ -101,13 +103,17 @@ class StageRun:
         run, stage, step = self.run, self.stage, self.position.step
         run.seed_step(stage.name, step)
         rate = set_learning_rate(self.optimizer, stage, step)
+        batch, counts = to_batch(run, crops), None
+        if self.levels > 1:
+            counts = draw_counts(self.levels, len(batch.wave), batch.wave.device)
         with run.accelerator.autocast():
             losses = self.model(
-                to_batch(run, crops),
+                batch,
                 window=self.window,
                 freeze_codes=self.frozen,
                 with_decoder=self.with_decoder,
                 teacher=self.teacher,
+                counts=counts,
             )
             loss = total_loss(run.config, stage, losses)
         run.accelerator.backward(loss)

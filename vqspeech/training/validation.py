@@ -9,7 +9,7 @@ from vqspeech.nn.quantizer import perplexity
 from vqspeech.nn.vqvae import Batch
 from vqspeech.sampling.stream import WaveNetSampler
 from vqspeech.synthesis.griffin_lim import griffin_lim
-from vqspeech.training.run import Run, to_batch
+from vqspeech.training.run import Run, levels_of, to_batch
 
 BATCHES = 4
 SEED = 20_171_102
@@ -29,8 +29,8 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
     for step in range(BATCHES):
         batch = to_batch(run, crops.batch_at(step))
         with run.accelerator.autocast():
-            with_decoder, teacher = stage.name != "codes", run.teacher_of(stage)
-            losses = model(batch, window=window, with_decoder=with_decoder, teacher=teacher)
+            how = {"with_decoder": stage.name in ("waveform", "joint")}
+            losses = model(batch, window=window, teacher=run.teacher_of(stage), **how)
             terms = ("mel", "cepstra", "pitch", "phonemes", "perceptual", "states", "nats")
             found = {name: getattr(losses, name) for name in terms}
             if losses.nats is not None:
@@ -38,6 +38,8 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
                 found["nats_per_step"] = losses.nats * bands
                 shuffled = shuffled_nats(model, batch, window)
                 found["nats_per_step_shuffled"] = shuffled * bands
+            for count in range(2, levels_of(run, stage) + 1):
+                found |= upper_levels(model, batch, count)
             if batch.reference is not None and losses.mel is not None:
                 found["mel_heard"] = heard_mel(model, batch)
         usage += losses.usage.cpu()
@@ -46,6 +48,14 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
                 totals[name] = totals.get(name, 0.0) + float(value) / BATCHES
     used = {"perplexity": float(perplexity(usage)), "codes_used": float((usage > 0).sum())}
     return totals | used
+
+
+def upper_levels(model, batch: Batch, count: int) -> dict[str, torch.Tensor]:
+    """Log-mel L1 in nats with `count` levels, and the perplexity of the codes of the last."""
+    counts = torch.full_like(batch.speaker, count)
+    losses = model(batch, with_decoder=False, counts=counts)
+    used = perplexity(losses.upper_usage[count - 2])
+    return {f"mel_of_{count}": losses.mel, f"perplexity_of_{count}": used}
 
 
 def heard_mel(model, batch: Batch) -> torch.Tensor:
@@ -83,7 +93,7 @@ def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
     if model.conditioning.log_mel_head is not None:
         log_mel = model.conditioning.log_mel(hidden)[0].cpu().numpy()
         found["preview"] = griffin_lim(log_mel, SEED)[:samples]
-    if stage.name != "codes":
+    if stage.name in ("waveform", "joint"):
         sampler = WaveNetSampler(
             model.decoder, steps_per_frame, "float32"
         )  # exactly what was trained
