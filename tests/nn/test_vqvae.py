@@ -284,6 +284,7 @@ def test_in_training_a_share_of_the_crops_is_given_the_speaker_encoders_vector(n
 def test_of_an_invented_voice_the_codes_say_nothing_and_its_pitch_follows(narrow_base):
     model = ready(with_speaker_encoder(narrow_base, share=1.0, invented=0.3)).eval()
     batch = crops(model.config)._replace(reference=0.1 * torch.randn(2, 3200))
+    batch = Batch(*(part.repeat(10, *[1] * (part.ndim - 1)) for part in batch))
     plain = model(batch, with_decoder=False)
     assert torch.equal(model._told(batch, False)[1].log_mel, model.target_mel(batch.wave))
     model.train()
