@@ -56,7 +56,25 @@ def test_the_configured_share_is_given_and_half_of_it_invented():
     assert bool(heard.given[invented].all())
     assert heard.scale.log().abs().max() <= 0.2
     assert heard.scale[invented].log().std() > 0.1
-    assert bool((draw_heard(CONFIG, 100, "cpu", invent=False).scale == 1).all())
+    assert not heard.equaliser.any(), "it is asked for none"
+    none = draw_heard(CONFIG, 100, "cpu", invent=False)
+    assert bool((none.scale == 1).all())
+
+
+def test_invented_voices_go_through_equalisers_of_the_configured_deviation():
+    config = SpeakerEncoderConfig(share=1.0, invented=0.0, invented_equaliser=0.3)
+    heard = draw_heard(config, 4000, "cpu", invent=True)
+    made = heard.equaliser.any(1)
+    assert abs(made.float().mean() - 0.5) < 0.04
+    mel, centres = speech(1, 5).expand(4000, -1, -1), torch.linspace(100, 7000, 16)
+    off = in_voice(mel, centres, heard) - mel
+    assert torch.equal(off != 0, made[:, None, None].expand_as(off))
+    assert 0.25 < float(off[made].std()) < 0.35
+    torch.testing.assert_close(off[..., :1].expand_as(off), off, msg="all frames alike")
+    reference = in_voice(speech(4000, 3), centres, heard)
+    again = in_voice(speech(4000, 3), centres, heard.of(torch.arange(4000)))
+    assert reference.shape == again.shape and heard.of(torch.tensor([7])).scale.shape == (1,)
+    assert not draw_heard(config, 100, "cpu", invent=False).equaliser.any()
 
 
 def test_an_invented_voice_moves_a_tone_by_its_scale():

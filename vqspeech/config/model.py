@@ -127,8 +127,9 @@ class SpeakerEncoderConfig(Table, table="speaker_encoder"):
 
     share: of the training crops in which its vector stands in the identity's place.
     reference_seconds: of the same speaker's speech that it then hears. invented: in half of these,
-    in the stage "codes", the frequencies of both are scaled by up to exp(+-invented), which makes
-    another voice.
+    in stages that train no decoder, the frequencies of both are scaled by up to exp(+-invented),
+    and both go through an equaliser of a deviation of invented_equaliser nats, which makes another
+    voice.
     """
 
     channels: int = within(1, 4096, 192)
@@ -136,6 +137,7 @@ class SpeakerEncoderConfig(Table, table="speaker_encoder"):
     share: float = within(0.0, 1.0, 0.5)
     reference_seconds: float = within(0.1, 60.0, 3.0)
     invented: float = within(0.0, 0.5, 0.12)
+    invented_equaliser: float = within(0.0, 2.0, 0.0)
 
 
 @dataclass(frozen=True)

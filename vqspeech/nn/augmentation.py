@@ -45,9 +45,13 @@ def draw(config: EncoderConfig, batch: int, device) -> Augmentation | None:
     share = 2 * share[rank() * batch : (rank() + 1) * batch] - 1
     vtlp = torch.exp(config.vtlp * share[:, 0])
     pitch_shift = torch.exp(config.pitch_shift * share[:, 1])
-    # Of a number within +-1 the mean square is 1/3, of a cosine 1/2: so `equaliser` is a deviation.
-    equaliser = config.equaliser * math.sqrt(6 / RIPPLES) * share[:, 2:]
-    return Augmentation(vtlp, pitch_shift, equaliser)
+    return Augmentation(vtlp, pitch_shift, ripples_of(config.equaliser, share[:, 2:]))
+
+
+def ripples_of(deviation: float, share: Tensor) -> Tensor:
+    """Shares in +-1, [B, RIPPLES], to the cosines of an equaliser of so many nats' deviation."""
+    # Of a number within +-1 the mean square is 1/3, of a cosine 1/2.
+    return deviation * math.sqrt(6 / RIPPLES) * share
 
 
 def scaled(bands: Tensor, centres: Tensor, factor: Tensor) -> Tensor:

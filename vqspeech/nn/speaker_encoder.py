@@ -7,9 +7,10 @@ use a network of another task; here there is one task). Statistics over time are
 learned weights (Okabe et al. 2018, "Attentive statistics pooling for deep speaker embedding"), so
 that what is said averages out.
 
-Some dozens of people are few to learn all voices from. So in the stage "codes" some of the crops
-that are given its vector are said by voices that do not exist: the frequencies of what is to be
-predicted, and of what the speaker encoder hears, are scaled alike.
+Some dozens of people are few to learn all voices from. So where no samples are to be said, some of
+the crops that are given its vector are said by voices that do not exist: the frequencies of what is
+to be predicted, and of what the speaker encoder hears, are scaled alike, and both go through the
+same equaliser, which makes them brighter or duller.
 """
 
 import math
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.config.model import SpeakerEncoderConfig
-from vqspeech.nn.augmentation import scaled
+from vqspeech.nn.augmentation import RIPPLES, equalised, ripples_of, scaled
 from vqspeech.nn.distributed import rank, world
 from vqspeech.nn.filter_banks import LOG_FLOOR, MEL_MEAN, MEL_SCALE
 from vqspeech.nn.timeconv import TimeConv
@@ -64,25 +65,38 @@ class SpeakerEncoder(nn.Module):
 
 
 class Heard(NamedTuple):
-    """Which crops [B] (bool) are given the speaker encoder's vector, and by how much their
-    frequencies, and those of what it hears, are scaled: [B], 1 for the others."""
+    """Which crops [B] (bool) are given the speaker encoder's vector, and what is done to them and
+    to what it hears: by how much their frequencies are scaled, [B], 1 for the others; cosines of an
+    equaliser in nats (`nn.augmentation`), [B, RIPPLES], 0 for the others."""
 
     given: Tensor
     scale: Tensor
+    equaliser: Tensor
+
+    def of(self, rows: Tensor) -> "Heard":
+        """Those of some crops."""
+        return Heard(*(part[rows] for part in self))
 
 
 def draw_heard(config: SpeakerEncoderConfig, batch: int, device, invent: bool) -> Heard:
     """A `share` of the crops; with `invent`, half of them in a voice that does not exist."""
     # Drawn for the batch of all workers, whose random numbers are the same; each has its rows.
     own = slice(rank() * batch, (rank() + 1) * batch)
-    chance, turn = torch.rand(2, batch * world(), device=device)[:, own]
+    chance, *turns = torch.rand(2 + RIPPLES, batch * world(), device=device)[:, own]
     given = chance < config.share
     invented = given & (chance < config.share / 2) & invent
-    scale = torch.exp(config.invented * (2 * turn - 1))
-    return Heard(given, torch.where(invented, scale, 1.0))
+    turn, *ripples = (2 * one - 1 for one in turns)
+    scale = torch.exp(config.invented * turn)
+    equaliser = ripples_of(config.invented_equaliser, torch.stack(ripples, 1))
+    made = torch.where(invented[:, None], equaliser, 0.0)
+    return Heard(given, torch.where(invented, scale, 1.0), made)
 
 
 def in_voice(log_mel: Tensor, centres: Tensor, heard: Heard) -> Tensor:
-    """A log-mel [B, mels, n] with the frequencies of its bands, at `centres` [mels], scaled."""
+    """A log-mel [B, mels, n], whose bands lie at `centres` [mels], as the voices of `heard` say it:
+    as it is, where they do not change it."""
     changed = scaled(log_mel, centres, heard.scale)
-    return torch.where((heard.scale == 1)[:, None, None], log_mel, changed)
+    changed = torch.where((heard.scale == 1)[:, None, None], log_mel, changed)
+    through = equalised(changed, centres, heard.equaliser, math.log(LOG_FLOOR))
+    as_it_is = (heard.equaliser == 0).all(1)[:, None, None]
+    return torch.where(as_it_is, changed, through)

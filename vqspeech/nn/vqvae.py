@@ -17,7 +17,7 @@ from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.heads import CepstralDistance, PhonemeHead, StateHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
 from vqspeech.nn.levels import Said, UpperLevels
-from vqspeech.nn.speaker_encoder import Heard, SpeakerEncoder, draw_heard, in_voice
+from vqspeech.nn.speaker_encoder import SpeakerEncoder, draw_heard, in_voice
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.nn.teacher import Teacher
 
@@ -270,8 +270,7 @@ class VQVAE(nn.Module):
         # train together wait for each other's gradients.
         rows = heard.given.nonzero()[:, 0]
         first = rows if len(rows) else rows.new_zeros(1)
-        scale = Heard(heard.given[first], heard.scale[first])
-        reference = in_voice(self.target_mel(batch.reference[first]), centres, scale)
+        reference = in_voice(self.target_mel(batch.reference[first]), centres, heard.of(first))
         own = self.speaker_encoder(reference)[: len(rows)]
         vectors = vectors.index_copy(0, rows, own.to(vectors.dtype))
         log_mel = in_voice(aims.log_mel, centres, heard)
