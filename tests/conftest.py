@@ -108,6 +108,28 @@ def pitched_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def levelled_model(tmp_path_factory):
+    """Folder of a tiny model with four levels of codes, whose upper ones were drawn from noise."""
+    import torch
+
+    from vqspeech.checkpoint.model import save_checkpoint
+    from vqspeech.nn.vqvae import VQVAE
+
+    table = TINY | {"quantizer": TINY["quantizer"] | {"codebooks": 2, "levels": 4}}
+    torch.manual_seed(0)
+    model = VQVAE(from_dict(table), 3)
+    with torch.no_grad():
+        for level, quantizer in enumerate(model.levels.quantizers):
+            for book in quantizer.books:
+                book.codebook.mul_(0.7**level)
+                book.initialised.fill_(True)
+        model.conditioning.level.weight.normal_()
+    folder = tmp_path_factory.mktemp("models") / "levelled"
+    save_checkpoint(model, SPEAKERS, folder, {"codes": 10, "levels": 10, "waveform": 10})
+    return folder
+
+
+@pytest.fixture(scope="session")
 def hearing_model(tmp_path_factory):
     """Folder of a tiny model with a speaker encoder, whose voices differ much."""
     import torch

@@ -36,7 +36,8 @@ class Codec:
 
     A `speaker` is one of `speakers`, a file of `vqspeech enroll`, a recording of the voice or a
     `Voice` (`voice_of`); with None codes are decoded in the voice that they have (`Codes.voice`).
-    `codes` are `Codes`, or whole numbers [F] in an array, list or tensor (`as_codes`). A `wave` is
+    `codes` are `Codes`, or whole numbers [F], of several levels [levels, F], in an array, list or
+    tensor (`as_codes`). A `wave` is
     an array, list or tensor of samples (`encode`). Options may be given as one object
     (`Synthesis`, `Conversion`, `Generation`), by name, or both. All methods raise InputError for
     what cannot be done; it says what to do instead. A codec can be pickled and copied.
@@ -54,6 +55,9 @@ class Codec:
         self.speaker_row, self.speaker_vector = voices.row, voices.vector
         self.speaker_f0, self.any_speaker = voices.f0, voices.any
         self.encoder, self.renderer = RecordingEncoder(loaded), Renderer(loaded)
+        self.levels, self.levels_at = loaded.levels, loaded.levels_at
+        self.bit_rates = loaded.bit_rates
+        """bit/s with one level of codes, with two, ... up to all."""
         self.converter = Converter(self.encoder, voices, self.renderer)
         self.generator, self.bitstreams = Generator(loaded, voices), Bitstreams(loaded, voices)
         self.block_coder = self.bitstreams.block_coder
@@ -90,10 +94,10 @@ class Codec:
         return self.config.quantizer.codebook_size
 
     def codebook_rows(self, codes: Any) -> np.ndarray:
-        """Each frame's row, int64 [F], in the table of all codebooks, of `config.quantizer.entries`
-        rows: its index, and which codebook's turn it is."""
+        """Each frame's row, int64 [F], in the table of all codebooks of the first level, of
+        `config.quantizer.entries` rows: its index, and which codebook's turn it is."""
         codes = self.as_codes(codes)
-        return self.config.quantizer.rows(codes.indices, np.arange(codes.frames))
+        return self.config.quantizer.rows(codes.by_level[0], np.arange(codes.frames))
 
     @property
     def frame_rate(self) -> float:
@@ -102,7 +106,8 @@ class Codec:
 
     @property
     def bit_rate(self) -> float:
-        """bit/s of the plain codes."""
+        """bit/s of the plain codes of the first level: what is encoded at where no rate is given.
+        `bit_rates` are all that the model has."""
         return self.config.bit_rate
 
     @property
@@ -123,7 +128,13 @@ class Codec:
 
     # Encoding
 
-    def encode(self, wave: Any, rate: int = SAMPLE_RATE, voice: bool = True) -> Codes:
+    def encode(
+        self,
+        wave: Any,
+        rate: int = SAMPLE_RATE,
+        voice: bool = True,
+        bitrate: float | None = None,
+    ) -> Codes:
         """Encode one recording.
 
         wave: [T] or [T, channels] (averaged), or [1, T] or [2, T] as torchaudio gives them, float
@@ -133,19 +144,27 @@ class Codec:
         refused.
 
         voice: of a model that `hears_voices`: listen for whose voice it is too (`Codes.voice`), in
-        the first 9 s of speech.
+        the first 9 s of speech. bitrate: one of `bit_rates`; None: the lowest. Codes of a higher
+        rate have more levels, of which the first are those of a lower one (`Codes.at`).
         """
-        return self.encoder.wave(wave, rate, voice)
+        return self._at(bitrate).wave(wave, rate, voice)
+
+    def _at(self, bitrate: float | None) -> RecordingEncoder:
+        return RecordingEncoder(self.loaded, self.levels_at(bitrate))
 
     def encode_file(
-        self, path: str | os.PathLike, gain: float | None = None, voice: bool = True
+        self,
+        path: str | os.PathLike,
+        gain: float | None = None,
+        voice: bool = True,
+        bitrate: float | None = None,
     ) -> Codes:
         """Encode any audio file, in memory that does not grow with its length but for the codes.
 
         gain: what the samples are multiplied by, None for what brings them to the codec's level.
-        voice: as in `encode`.
+        voice, bitrate: as in `encode`.
         """
-        return self.encoder.file(path, gain, voice)
+        return self._at(bitrate).file(path, gain, voice)
 
     def encode_stream(
         self,
@@ -153,8 +172,10 @@ class Codec:
         rate: int = SAMPLE_RATE,
         gain: float | None = None,
         voice: bool = False,
+        bitrate: float | None = None,
     ) -> CodeStream:
-        """Encode a recording while it is being made: index arrays uint16 [n] as they become known.
+        """Encode a recording while it is being made: index arrays uint16 [n], or [levels, n] of a
+        higher rate, as they become known.
 
         blocks: each as `encode`'s wave, of any size. gain: what the samples are multiplied by; None
         to take the level from the first seconds of speech and to follow it from there on, by the
@@ -166,29 +187,36 @@ class Codec:
         its `samples` say how long the recording was.
 
         voice: as in `encode`; then the first codes wait for a stretch of speech (3 s), or for 5 s
-        of anything.
+        of anything. bitrate: as in `encode`.
         """
-        return self.encoder.stream(blocks, rate, gain, voice)
+        return self._at(bitrate).stream(blocks, rate, gain, voice)
 
     def joined(self, stream: CodeStream) -> Codes:
         """The codes of a stream, read to its end."""
         return self.encoder.joined(stream)
 
     def encode_many(
-        self, waves: Sequence[Any], rates: int | Sequence[int] = SAMPLE_RATE, voice: bool = True
+        self,
+        waves: Sequence[Any],
+        rates: int | Sequence[int] = SAMPLE_RATE,
+        voice: bool = True,
+        bitrate: float | None = None,
     ) -> list[Codes]:
         """Recordings of any lengths, several in one forward pass: each as `encode` gives it alone.
 
-        waves, voice: as in `encode`. rates: of all, or one for each.
+        waves, voice, bitrate: as in `encode`. rates: in Hz, of all, or one for each.
         """
-        return self.encoder.waves(waves, rates, voice)
+        return self._at(bitrate).waves(waves, rates, voice)
 
     def encode_files(
-        self, paths: Sequence[str | os.PathLike], voice: bool = True
+        self,
+        paths: Sequence[str | os.PathLike],
+        voice: bool = True,
+        bitrate: float | None = None,
     ) -> Iterator[Codes | InputError]:
         """The codes of files, or why they cannot be read, in order; several in one forward pass,
-        in memory that does not grow with their number. voice: as in `encode`."""
-        return self.encoder.files(paths, voice)
+        in memory that does not grow with their number. voice, bitrate: as in `encode`."""
+        return self._at(bitrate).files(paths, voice)
 
     def voice_of(self, wave: Any, rate: int = SAMPLE_RATE, name: str = "") -> Voice:
         """The voice of a recording (as `encode`'s), by up to 30 s of its speech: a `speaker`

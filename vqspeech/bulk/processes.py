@@ -56,7 +56,7 @@ def encode_together(
 ) -> Iterator[float | InputError]:
     """As `encode_files`, with the `Codec` of this process and several recordings in one forward
     pass: for a GPU, which one recording does not fill."""
-    found = codec.encode_files([path for path, _ in jobs], keeping.voice)
+    found = codec.encode_files([path for path, _ in jobs], keeping.voice, keeping.bitrate)
     for (_, out), codes in zip(jobs, found, strict=True):
         try:
             if isinstance(codes, InputError):
@@ -76,7 +76,7 @@ def _start(model: str | None, device: str) -> None:
 def _encode(job: Job, keeping: Keeping) -> float | InputError:
     path, out = job
     try:
-        codes = _codec.encode_file(path, voice=keeping.voice)
+        codes = _codec.encode_file(path, voice=keeping.voice, bitrate=keeping.bitrate)
         keeping.save(_codec, codes, out)
         return codes.seconds
     except InputError as error:

@@ -69,7 +69,7 @@ class RayJob:
 
     model, device: as for `Codec.from_pretrained`. address: of a Ray cluster, None for a Ray of this
     machine's own. workers: actors, default one a core (or a GPU) of the cluster. shard_files:
-    recordings in a shard.
+    recordings in a shard. bitrate: as of `Codec.encode`.
     """
 
     out: Path
@@ -78,6 +78,7 @@ class RayJob:
     address: str | None = None
     workers: int | None = None
     shard_files: int = SHARD_FILES
+    bitrate: float | None = None
 
 
 def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any = iter) -> Summary:
@@ -98,7 +99,7 @@ def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any 
         below(out, recording.name)
     fingerprint = read_about(folder).fingerprint
     shards = [recordings[i : i + shard_files] for i in range(0, len(recordings), shard_files)]
-    _agree_on_plan(out, recordings, fingerprint, shard_files)
+    _agree_on_plan(job, recordings, fingerprint)
     total = len(shards)
     left = [i for i in range(total) if not (out / shard_name(i, total)).exists()]
     if left:
@@ -111,7 +112,8 @@ def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any 
             for i in left
         ]
         options = {"out": os.path.abspath(out), "total": total, "model": str(folder.resolve())}
-        for _ in progress(_run(tasks, options | {"device": job.device}, job)):
+        options |= {"device": job.device, "bitrate": job.bitrate}
+        for _ in progress(_run(tasks, options, job)):
             pass
     return _finish(out, total, len(left))
 
@@ -124,8 +126,8 @@ def failed_name(shard: int, total: int) -> str:
     return f"failed-{shard:05d}-of-{total:05d}.tsv"
 
 
-def _agree_on_plan(out: Path, recordings, fingerprint: str, shard_files: int) -> None:
-    digest = hashlib.blake2b(digest_size=16)
+def _agree_on_plan(job: RayJob, recordings, fingerprint: str) -> None:
+    out, digest = job.out, hashlib.blake2b(digest_size=16)
     for recording in recordings:
         row = f"{recording.name}\0{os.path.abspath(recording.path)}\n"
         digest.update(row.encode(errors="surrogateescape"))
@@ -133,8 +135,10 @@ def _agree_on_plan(out: Path, recordings, fingerprint: str, shard_files: int) ->
         "recordings": len(recordings),
         "of": digest.hexdigest(),
         "model": fingerprint,
-        "shard_files": shard_files,
+        "shard_files": job.shard_files,
     }
+    if job.bitrate is not None:  # plans of the first jobs do not say
+        plan["bitrate"] = job.bitrate
     path = out / PLAN
     make_folder(out)
     try:
@@ -143,7 +147,7 @@ def _agree_on_plan(out: Path, recordings, fingerprint: str, shard_files: int) ->
         raise InputError(f"{path}: is damaged; name another folder") from None
     if before not in (None, plan):
         raise InputError(
-            f"{out}: holds the codes of other files, of another model or in other shards; "
+            f"{out}: holds the codes of other files, of another model or rate, or in other shards; "
             "name another folder"
         )
     if before is None:
@@ -215,10 +219,10 @@ def _own_signals() -> Iterator[None]:
 class _Encoder:
     """An actor: a model, and shards through it."""
 
-    def __init__(self, out: str, total: int, model: str, device: str):
+    def __init__(self, out: str, total: int, model: str, device: str, bitrate: float | None):
         from vqspeech.bulk.processes import single_threaded_codec
 
-        self.out, self.total = Path(out), total
+        self.out, self.total, self.bitrate = Path(out), total, bitrate
         self.codec = single_threaded_codec(model, device)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -231,20 +235,22 @@ class _Encoder:
         import pyarrow
         from pyarrow import parquet
 
-        rows, failed = [], []
+        rows, failed, levels = [], [], self.codec.levels_at(self.bitrate)
         for name, path in zip(names, paths, strict=True):
             try:
-                codes = self.codec.encode_file(path, voice=False)
+                codes = self.codec.encode_file(path, voice=False, bitrate=self.bitrate)
             except InputError as error:
                 failed.append(f"{name}\t{' '.join(str(error).split())}\n")
                 continue
-            rows.append((name, path, codes.samples, codes.indices))
+            given = codes.indices if codes.levels == 1 else list(codes.indices)
+            rows.append((name, path, codes.samples, given))
+        numbers = pyarrow.list_(pyarrow.uint16())
         schema = pyarrow.schema(
             [
                 ("name", pyarrow.string()),
                 ("path", pyarrow.string()),
                 ("samples", pyarrow.int64()),
-                ("codes", pyarrow.list_(pyarrow.uint16())),
+                ("codes", numbers if levels == 1 else pyarrow.list_(numbers)),
             ],
             metadata={"model": self.codec.fingerprint, "hop": str(self.codec.hop)},
         )

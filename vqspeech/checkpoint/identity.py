@@ -51,12 +51,21 @@ def codes_identity(tensors: dict[str, Tensor]) -> str:
     """16 hex digits that name a model's codes: its encoder and codebooks, at any precision.
 
     tensors: the model's state. Models that differ in the decoder only, as after more of the stage
-    "waveform", share it, and with it their priors and their `.vqs` files.
+    "waveform", or in upper levels, share it, and with it their priors and their `.vqs` files.
     """
+    return _of_parts(tensors, ("encoder.", "quantizer."))
+
+
+def upper_identity(tensors: dict[str, Tensor]) -> str:
+    """16 hex digits that name the codebooks of a model's upper levels, at any precision."""
+    return _of_parts(tensors, ("levels.",))
+
+
+def _of_parts(tensors: dict[str, Tensor], parts: tuple[str, ...]) -> str:
     return fingerprint(
         {
             name: (value.float() if value.is_floating_point() else value).cpu()
             for name, value in tensors.items()
-            if name.startswith(("encoder.", "quantizer."))
+            if name.startswith(parts)
         }
     )

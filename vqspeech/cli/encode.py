@@ -66,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--packed", action="store_true", help="for .vqs: plain codes instead of the prior's")
     add(
+        "--bitrate",
+        type=real(0, 1e6),
+        metavar="B",
+        help="bit/s of the plain codes, one that the model has (`vqspeech info`; default: the "
+        "lowest); `vqspeech reduce` brings files down again",
+    )
+    add(
         "--voice",
         action=argparse.BooleanOptionalAction,
         help="keep whose voice it is, as the model's speaker encoder hears it, to decode with: a "
@@ -122,16 +129,16 @@ def run(args: argparse.Namespace) -> None:
     codec.voices.find(args.speaker)  # refused before the work
     keeping = kept(codec, args, vqs)
     if jobs is None:
-        codes = codec.encode_file(args.input, gain, keeping.voice)
+        codes = codec.encode_file(args.input, gain, keeping.voice, args.bitrate)
         keeping.save(codec, codes, args.output)
-        rate = _rate(codec, [args.output], codes.seconds, vqs)
+        rate = _rate(codec, [args.output], codes.seconds, vqs, args.bitrate)
         say(f"wrote {args.output} ({codes.frames} codes, {codes.seconds:.2f} s, {rate})")
         return
     found = len(jobs)
     if args.resume:
         jobs = [job for job in jobs if not is_done(args, job[1], vqs)]
     seconds = _encode_all(args, codec, jobs, keeping)
-    rate = _rate(codec, [out for _, out in jobs], seconds, vqs)
+    rate = _rate(codec, [out for _, out in jobs], seconds, vqs, args.bitrate)
     done = f", {found - len(jobs)} were done before" if args.resume else ""
     say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
 
@@ -143,10 +150,10 @@ def _refuse_folder_options(args: argparse.Namespace) -> None:
             raise InputError(f"--{name} is for folders and manifests; it does nothing in a pipe")
 
 
-def _rate(codec, outs: list, seconds: float, vqs: bool) -> str:
+def _rate(codec, outs: list, seconds: float, vqs: bool, bitrate: float | None) -> str:
     """What the codes take: in .vqs files headers and all, else the plain codes."""
     if not vqs or not seconds:
-        return f"{codec.bit_rate:g} bit/s"
+        return f"{bitrate or codec.bit_rate:g} bit/s"
     return f"{8 * sum(os.path.getsize(out) for out in outs) / seconds:.4g} bit/s"
 
 
@@ -200,7 +207,7 @@ def _encode_all(
         return total(processes.encode_together(codec, jobs, keeping), len(jobs))
 
     def encode(path: Path, out: Path) -> float:
-        codes = codec.encode_file(path, voice=keeping.voice)
+        codes = codec.encode_file(path, voice=keeping.voice, bitrate=args.bitrate)
         keeping.save(codec, codes, out)
         return codes.seconds
 
@@ -216,7 +223,7 @@ def _run_ray(args: argparse.Namespace, jobs: list[tuple[Path, Path]]) -> None:
     ]
     size = args.shard_files or SHARD_FILES
     machines = (args.device, args.address, args.workers)
-    job = RayJob(Path(args.output), args.model, *machines, size)
+    job = RayJob(Path(args.output), args.model, *machines, size, args.bitrate)
     number = -(-len(recordings) // size)
     summary = encode_with_ray(recordings, job, lambda shards: files_bar(shards, number, "shard"))
     say(f"{args.output}: {summary}" + (f", see {FAILED}" if summary.failed else ""))

@@ -49,12 +49,16 @@ def about_file(path: str, model: str | None) -> dict[str, str]:
 
 def about_model(name: str | None) -> dict[str, str]:
     """What a model is, from its folder or hub name. Raises InputError."""
+    import torch
+
     from vqspeech.audio.signal import SAMPLE_RATE
     from vqspeech.checkpoint.model import load_checkpoint
+    from vqspeech.synthesis.loaded import LoadedModel
 
     loaded = load_checkpoint(name)
     about, model = loaded.about, loaded.model
     config, books = about.config, about.config.quantizer.codebooks
+    rates = LoadedModel(model, about, loaded.folder, torch.device("cpu")).bit_rates
     parameters = sum(parameter.numel() for parameter in model.parameters())
     seen = (2 * model.encoder.context_frames + 1) * config.hop / SAMPLE_RATE
     steps = model.decoder.stack.receptive_field
@@ -66,7 +70,7 @@ def about_model(name: str | None) -> dict[str, str]:
         "hop": f"{config.hop} samples at {SAMPLE_RATE} Hz ({config.frame_rate:g} codes/s)",
         "codes": str(config.quantizer.codebook_size)
         + (f" in each of {books} codebooks, taken in turn" if books > 1 else ""),
-        "bit rate": f"{config.bit_rate:g} bit/s",
+        "bit rate": f"{', '.join(f'{rate:g}' for rate in rates)} bit/s",
         "speakers": f"{len(about.speakers)} (`vqspeech speakers` lists them)",
         "parameters": f"{parameters:,}",
         "prior": _about_prior(loaded),
@@ -103,12 +107,12 @@ def about_codes(path: str, model: str | None) -> dict[str, str]:
     codes = load_npy(path, config.hop, config.quantizer.codebook_size)
     rate = codes.bits_per_second(config.quantizer.codebook_size)
     usage = CodebookUsage(config.quantizer)
-    usage.add(codes.indices, codes.samples, rate)
+    usage.add(codes.by_level[0], codes.samples, rate)
     used = usage.summary()
     each = " each" if used["codebooks"] > 1 else ""
     return {
         "codes of": f"{config.name} (hop {codes.hop} samples)",
-        "frames": f"{codes.frames:,}",
+        "frames": f"{codes.frames:,}" + _in_levels(codes.levels),
         "seconds": f"{codes.seconds:.2f}",
         "bit rate": f"{rate:g} bit/s",
         "codes used": f"{used['used']} of {used['entries']} "
@@ -132,19 +136,24 @@ def about_vqs(path: str) -> dict[str, str]:
         "samples": f"{measured.samples:,} at {SAMPLE_RATE} Hz",
         "seconds": f"{seconds:.2f}",
         "codes": f"{frames:,} from a codebook of {header.codebook_size}, "
-        f"one every {header.hop} samples",
+        f"one every {header.hop} samples" + _in_levels(header.levels),
         "mode": MODES[header.mode] + (f" with prior {header.prior}" if header.prior else ""),
         "blocks": f"{measured.blocks}, all intact",
         "file": f"{measured.size:,} bytes, of which {measured.payload:,} are codes",
     }
     if frames:
-        plain = SAMPLE_RATE / header.hop * header.bits
-        facts["bits per code"] = f"{8 * measured.payload / frames:.3f} (plain: {header.bits})"
+        plain = SAMPLE_RATE / header.hop * header.bits * header.levels
+        each = 8 * measured.payload / frames / header.levels
+        facts["bits per code"] = f"{each:.3f} (plain: {header.bits})"
         facts["bit rate"] = (
             f"{8 * measured.payload / seconds:.1f} bit/s, {8 * measured.size / seconds:.1f} with "
             f"headers and checksums (plain codes: {plain:g})"
         )
     return facts
+
+
+def _in_levels(levels: int) -> str:
+    return f", {levels} levels" if levels > 1 else ""
 
 
 def about_audio(path: str) -> dict[str, str]:

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
 def kept(codec: "Codec", args: argparse.Namespace, vqs: bool) -> "Keeping":
     """How the codes are kept. vqs: in `.vqs` files, which keep the voice if they can. Raises
-    InputError for a voice that is asked for and cannot be heard."""
+    InputError for a voice that is asked for and cannot be heard, and for a rate that the model has
+    not."""
     from vqspeech.bulk.keeping import Keeping
 
     if args.voice and not codec.hears_voices:
         raise InputError(
             f"--voice: model {codec.name} has no speaker encoder to hear voices with; leave it out"
         )
+    codec.levels_at(args.bitrate)
     wanted = vqs if args.voice is None else args.voice
     voice = wanted and codec.hears_voices and args.speaker is None
-    return Keeping(args.speaker, args.packed, voice)
+    return Keeping(args.speaker, args.packed, voice, args.bitrate)
 
 
 def is_done(args: argparse.Namespace, out: Path, vqs: bool) -> bool:

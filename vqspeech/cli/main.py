@@ -20,6 +20,7 @@ from vqspeech.errors import InputError, warnings_told
 VERBS = {
     "encode": "speech files to codes",
     "decode": "codes back to speech, in the voice of a speaker",
+    "reduce": "codes to those of a lower rate, without decoding",
     "convert": "speech to the same words in another voice",
     "enroll": "fit a new voice to some speech of it",
     "generate": "speech from nothing, or on from the start of a recording",

@@ -93,9 +93,9 @@ def _sound(head: bytes) -> bool:
 
 
 def _npy(head: bytes) -> bool:
-    """One dimension of uint16: codes, whoever saved them."""
+    """One dimension of uint16, or two of some levels: codes, whoever saved them."""
     text = rb"\x93NUMPY[\x01\x02]\x00.{2,4}\{'descr': '[<>]u2', 'fortran_order': False, "
-    return re.match(text + rb"'shape': \(\d+,\)", head, re.DOTALL) is not None
+    return re.match(text + rb"'shape': \((\d+,|[1-8], \d+)\)", head, re.DOTALL) is not None
 
 
 def _vqs(head: bytes) -> bool:

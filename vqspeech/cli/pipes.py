@@ -143,8 +143,8 @@ def as_file(path: str) -> Iterator[str]:
 def streamed_codes(
     codec, args: argparse.Namespace, gain: float | None, voice: bool
 ) -> Iterator["CodeStream"]:
-    """The codes of IN, from a pipe or a file, as they become known; voice: as of `encode_stream`.
-    Raises InputError."""
+    """The codes of IN, from a pipe or a file, at --bitrate, as they become known; voice: as of
+    `encode_stream`. Raises InputError."""
     from vqspeech.audio import reading
     from vqspeech.audio.piped import open_piped
 
@@ -153,11 +153,13 @@ def streamed_codes(
         if is_piped_input(path):
             pipe = stack.enter_context(opened_pipe(path))
             if (sound := open_piped(pipe)) is not None:
-                yield codec.encode_stream(sound.blocks(), sound.rate, gain, voice)
+                heard = (sound.blocks(), sound.rate)
+                yield codec.encode_stream(*heard, gain, voice, args.bitrate)
                 return
             path = stack.enter_context(pipe.spooled())
         gain = reading.measure_level(path).gain() if gain is None else gain
-        yield codec.encode_stream(reading.read_blocks(path), gain=gain, voice=voice)
+        how = {"gain": gain, "voice": voice, "bitrate": args.bitrate}
+        yield codec.encode_stream(reading.read_blocks(path), **how)
 
 
 class Intact:
@@ -172,7 +174,7 @@ class Intact:
         frames = 0
         try:
             for part in self._codes:
-                frames += len(part)
+                frames += part.shape[-1]
                 yield part
         except InputError as error:
             if not frames:

@@ -7,7 +7,8 @@ import numpy as np
 
 
 class CodeStream(Iterator[np.ndarray]):
-    """An iterator of index arrays, uint16 [n] each, which all together are one recording's.
+    """An iterator of index arrays, uint16 [n] each, or [levels, n] of several levels, which all
+    together are one recording's.
 
     samples: the recording's length at 16 kHz; None until the stream has ended.
     """
@@ -16,9 +17,12 @@ class CodeStream(Iterator[np.ndarray]):
         self,
         parts: Generator[np.ndarray, None, int],
         tell: Callable[[], np.ndarray | None] | None = None,
+        levels: int = 1,
     ):
         """parts: the arrays; what it returns at its end are the samples. tell: whose voice it is,
-        once the first of them has come; None where nobody listens for it."""
+        once the first of them has come; None where nobody listens for it. levels: codes of a
+        frame."""
+        self.levels = levels
         self._parts, self._tell = parts, tell
         self._first, self._voice = None, None
         self.samples = None

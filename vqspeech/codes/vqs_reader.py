@@ -61,7 +61,10 @@ class VqsReader:
             coder = coder_for(self.header)
         except InputError as error:
             raise self._refusal(str(error)) from None
-        return CodeStream(self._codes(coder, levels))
+        has = self.header.levels
+        return CodeStream(
+            self._codes(coder, levels), levels=has if levels is None else min(has, levels)
+        )
 
     def _codes(self, coder: BlockCoder, levels: int | None) -> Generator[np.ndarray, None, int]:
         for block in self._blocks():

@@ -28,7 +28,8 @@ def nats_per_step(
 
     f0 = on_device(f0_frames(level)) if codec.loaded.config.decoder.harmonics else None
     indices = codes.indices.astype(np.int64)
-    orders = {"right": indices, "shuffled": np.random.default_rng(0).permutation(indices)}
+    shuffled = np.random.default_rng(0).permutation(indices, axis=-1)
+    orders = {"right": indices, "shuffled": shuffled}
     return {
         name: codec.loaded.model.nats_per_step(
             on_device(level), on_device(order), vector, f0

@@ -56,7 +56,7 @@ class Takers:
         decoded in that."""
         codes = self._codec.encode(recording.wave)
         size = self._codec.loaded.config.quantizer.codebook_size
-        self.usage.add(codes.indices, codes.samples, codes.bits_per_second(size))
+        self.usage.add(codes.by_level[0], codes.samples, codes.bits_per_second(size))
         speaker = recording.utterance.speaker if recording.known else None
         self.rates.add_vqs(self._codec, codes, speaker)
         return as_kept(self._codec, codes) if recording.identity is None else codes

@@ -17,7 +17,7 @@ class CodebookUsage:
         self._samples = self._bits = 0.0
 
     def add(self, indices: np.ndarray, samples: int, bits_per_second: float) -> None:
-        """One recording of `samples` samples at 16 kHz: its indices [F]."""
+        """One recording of `samples` samples at 16 kHz: its indices [F] of the first level."""
         rows = self._quantizer.rows(indices, np.arange(len(indices)))
         self._counts += np.bincount(rows, minlength=len(self._counts))
         self._samples += samples

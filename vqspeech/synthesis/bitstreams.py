@@ -43,7 +43,7 @@ class Bitstreams:
         for a model without a prior. Raises InputError.
         """
         codes = self._loaded.as_codes(codes)
-        header = self._header(codes.samples, speaker, packed)
+        header = self._header(codes.samples, speaker, packed, codes.levels)
         if speaker is None and codes.voice is not None:
             header = replace(header, voice=self._kept(self._voices.own(codes).vector))
         return save_vqs(path, header, codes.indices, self.block_coder(header))
@@ -64,7 +64,7 @@ class Bitstreams:
         if not 0 < block_seconds <= MAX_BLOCK_SECONDS:  # nor NaN
             raise InputError(f"blocks of {block_seconds} s must be above 0, up to 20 s")
         size = min(round(block_seconds * rate), BLOCK_CODES) // books * books
-        header = self._header(None, speaker, packed)
+        header = self._header(None, speaker, packed, codes.levels)
         coder = self.block_coder(header)
 
         def blocks() -> Iterator[bytes]:
@@ -74,7 +74,7 @@ class Bitstreams:
 
         return blocks()
 
-    def _header(self, samples: int | None, speaker: VoiceName, packed: bool) -> Header:
+    def _header(self, samples: int | None, speaker: VoiceName, packed: bool, levels: int) -> Header:
         loaded, config = self._loaded, self._loaded.config
         found = self._voices.find(speaker)
         if isinstance(found, Voice):
@@ -83,7 +83,8 @@ class Bitstreams:
             name, voice = found or "", b""
         prior = "" if packed or not loaded.has_prior else loaded.prior.fingerprint[:SHORT_PRIOR]
         sizes = (config.hop, config.quantizer.codebook_size, samples)
-        return Header(loaded.codes_identity, prior, *sizes, config.name, name, voice)
+        upper = loaded.upper_identity if levels > 1 else ""
+        return Header(loaded.codes_identity, prior, *sizes, config.name, name, voice, levels, upper)
 
     def _kept(self, vector: np.ndarray) -> bytes:
         return voice_bytes(self._loaded.fingerprint, vector)
@@ -97,11 +98,10 @@ class Bitstreams:
         contents = load_vqs(path, self.block_coder, salvage)
         if not len(contents.codes):
             raise InputError(f"{path}: holds no codes; encode the recording again")
-        config = self._loaded.config
-        books = config.quantizer.codebooks
-        about = (contents.samples, config.hop, self._loaded.fingerprint, books)
+        about = (contents.samples, self._loaded.config.hop, self._loaded.fingerprint)
         voice = self.voice_in(contents.header)
-        return Codes(contents.codes, *about, voice), contents.header.speaker or None, contents
+        codes = Codes(contents.codes, *about, voice=voice, **self._loaded.shape)
+        return codes, contents.header.speaker or None, contents
 
     def voice_in(self, header: Header) -> np.ndarray | None:
         """The speaker vector that a header keeps; None for none, and for one of another model,
@@ -120,6 +120,12 @@ class Bitstreams:
             raise InputError(
                 f"was made by model {header.model} (codes {header.codes}), this is {config.name} "
                 f"(codes {loaded.codes_identity}); name the model that made it with --model"
+            )
+        if header.levels > 1 and header.upper != loaded.upper_identity:
+            raise InputError(
+                f"has upper levels of another model ({header.upper}, not "
+                f"{loaded.upper_identity or 'any'}), whose first level is this one's: cut it to "
+                "that with `vqspeech reduce`, or name the model that made it with --model"
             )
         if not header.prior:
             return PackedCoder(header.bits)

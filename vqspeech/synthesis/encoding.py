@@ -34,10 +34,13 @@ READERS = 4
 
 
 class RecordingEncoder:
-    """The encoder's side of a codec."""
+    """The encoder's side of a codec.
 
-    def __init__(self, loaded: LoadedModel):
-        self.loaded = loaded
+    levels: codes of a frame.
+    """
+
+    def __init__(self, loaded: LoadedModel, levels: int = 1):
+        self.loaded, self.levels = loaded, levels
 
     def wave(self, wave: Any, rate: int = SAMPLE_RATE, voice: bool = True) -> Codes:
         """`Codec.encode`."""
@@ -65,11 +68,12 @@ class RecordingEncoder:
         if voice and self.loaded.hears_voices:
             listener = Listener(self.loaded, STREAM_SPEECH)
             levelled, tell = held_back(levelled, listener), listener.vector
-        return CodeStream(in_own_surroundings(self._streamed)(levelled), tell)
+        return CodeStream(in_own_surroundings(self._streamed)(levelled), tell, self.levels)
 
     def _streamed(self, blocks: Iterable[np.ndarray]) -> Generator[np.ndarray, None, int]:
         """The codes of levelled blocks as they become known; returns the samples."""
-        chunks, samples = ChunkEncoder(self.loaded.model, STREAM_SECONDS), 0
+        chunks = ChunkEncoder(self.loaded.model, STREAM_SECONDS, self.levels)
+        samples = 0
         for block in blocks:
             samples += len(block)
             for indices in chunks.add(block):
@@ -82,7 +86,7 @@ class RecordingEncoder:
 
     def joined(self, stream: CodeStream) -> Codes:
         """`Codec.joined`."""
-        indices = np.concatenate(list(stream))
+        indices = np.concatenate(list(stream), -1)
         assert stream.samples is not None
         return replace(self._codes(indices, stream.samples), voice=stream.voice)
 
@@ -91,7 +95,7 @@ class RecordingEncoder:
 
         voice: listen for whose they are, too, where the model has a speaker encoder.
         """
-        chunks, samples, indices = ChunkEncoder(self.loaded.model), 0, []
+        chunks, samples, indices = ChunkEncoder(self.loaded.model, levels=self.levels), 0, []
         listener = self._listener(voice)
         for block in levelled_blocks(blocks, gain):
             samples += len(block)
@@ -100,7 +104,7 @@ class RecordingEncoder:
                 listener.add(block)
         if not samples:
             raise InputError("the recording has no samples; give at least one")
-        return self._codes(np.concatenate(indices + chunks.finish()), samples, listener)
+        return self._codes(np.concatenate(indices + chunks.finish(), -1), samples, listener)
 
     def waves(
         self, waves: Sequence[Any], rates: Any = SAMPLE_RATE, voice: bool = True
@@ -170,7 +174,8 @@ class RecordingEncoder:
         for row, wave in zip(padded, waves, strict=True):
             row[: len(wave)] = wave
         device = self.loaded.device
-        indices = self.loaded.model.encode(torch.from_numpy(padded).to(device), lengths.to(device))
+        padded, lengths = torch.from_numpy(padded).to(device), lengths.to(device)
+        indices = self.loaded.model.encode(padded, lengths, self.levels)
         rows = iter(indices.cpu().numpy())
         return [
             self._codes(next(rows), len(item), self._heard(item, voice))
@@ -188,10 +193,11 @@ class RecordingEncoder:
         return listener
 
     def _codes(self, indices: np.ndarray, samples: int, listener: Listener | None = None) -> Codes:
-        hop, books = self.loaded.config.hop, self.loaded.config.quantizer.codebooks
-        own = indices[: frames_for(samples, hop)].astype(np.uint16)
+        hop = self.loaded.config.hop
+        own = indices[..., : frames_for(samples, hop)].astype(np.uint16)
         voice = None if listener is None else listener.vector()
-        return Codes(own, samples, hop, self.loaded.fingerprint, books, voice)
+        known = (samples, hop, self.loaded.fingerprint)
+        return Codes(own, *known, voice=voice, **self.loaded.shape)
 
 
 class Recording(NamedTuple):

@@ -82,6 +82,7 @@ class HiddenFrames:
             indices = source.window(left, start + frames + context)
             if source.frames <= start:
                 return
+            self._loaded.check_levels(source.levels or 1)
             part = torch.from_numpy(indices.astype(np.int64))[None].to(self._loaded.device)
             with one_thread:
                 hidden = model.hidden(part, voices)

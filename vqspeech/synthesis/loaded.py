@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from vqspeech.arguments import is_path, plain_array, shown
+from vqspeech.arguments import is_path, plain_array, real, shown
 from vqspeech.checkpoint.about import About
-from vqspeech.checkpoint.identity import codes_identity
+from vqspeech.checkpoint.identity import codes_identity, upper_identity
 from vqspeech.checkpoint.location import PRIOR_FILE
 from vqspeech.checkpoint.model import Checkpoint
 from vqspeech.checkpoint.prior import StoredPrior, load_prior
@@ -85,8 +85,36 @@ class LoadedModel:
 
     @cached_property
     def codes_identity(self) -> str:
-        """16 hex digits that name the codes; models that differ in the decoder only share them."""
+        """16 hex digits that name the codes of the first level; models that differ in the decoder
+        only share them."""
         return codes_identity(self.model.state_dict())
+
+    @cached_property
+    def upper_identity(self) -> str:
+        """Those of the levels above; "" where there are none."""
+        return upper_identity(self.model.state_dict()) if self.levels > 1 else ""
+
+    @property
+    def levels(self) -> int:
+        """Codes of a frame, at most: those of the upper levels are there once they are trained."""
+        upper = self.model.levels
+        return self.config.quantizer.levels if upper is not None and upper.initialised else 1
+
+    @property
+    def bit_rates(self) -> tuple[float, ...]:
+        """bit/s with one level, with two, ... up to all."""
+        return self.config.bit_rates[: self.levels]
+
+    def levels_at(self, bitrate: float | None) -> int:
+        """Levels that take `bitrate` bit/s as plain indices; None: the first alone. Raises
+        InputError for a rate that the model has not."""
+        if bitrate is None:
+            return 1
+        rate = real("bitrate", bitrate, 0, float("inf"))
+        if rate not in self.bit_rates:
+            known = ", ".join(f"{one:g}" for one in self.bit_rates)
+            raise InputError(f"bitrate {rate:g} is none that this model has: {known} bit/s")
+        return self.bit_rates.index(rate) + 1
 
     def frames(self, seconds: float) -> int:
         """Code frames nearest to `seconds`, at least one."""
@@ -105,8 +133,8 @@ class LoadedModel:
             )
 
     def as_codes(self, codes: Any, name: str = "") -> Codes:
-        """Anything that can only be meant as codes of this model: `Codes`, or whole numbers [F] or
-        [1, F] in an array, list or tensor, which decode to F * hop samples.
+        """Anything that can only be meant as codes of this model: `Codes`, or whole numbers [F], or
+        [levels, F], in an array, list or tensor, which decode to F * hop samples.
 
         name: what messages begin with. Warns where codes that do not say who made them seem to be
         cut at an odd place. Raises InputError.
@@ -116,9 +144,14 @@ class LoadedModel:
             self.check_codes(codes)
         if codes.model is None:
             self._check_turns(codes, name)
-            books = self.config.quantizer.codebooks
-            codes = replace(codes, model=self.fingerprint, codebooks=books)
-        return codes
+            codes = replace(codes, model=self.fingerprint, **self.shape)
+        return codes if codes.size else replace(codes, size=self.shape["size"])
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """What `Codes` know of the codebooks."""
+        quantizer = self.config.quantizer
+        return {"codebooks": quantizer.codebooks, "size": quantizer.codebook_size}
 
     def _counted(self, given: Any) -> Codes:
         if is_path(given):
@@ -126,13 +159,10 @@ class LoadedModel:
                 f"codes are wanted, not the name {shown(given)}; give numpy.load(name), or "
                 "load_vqs(name)[0]"
             )
-        indices = plain_array("codes", given)
-        if indices.ndim == 2 and len(indices) == 1:
-            indices = indices[0]
-        config = self.config
-        books, size = config.quantizer.codebooks, config.quantizer.codebook_size
-        codes = Codes(indices, indices.size * config.hop, config.hop, None, books)
-        check_range("codes", codes.indices, size)
+        indices, hop = plain_array("codes", given), self.config.hop
+        frames = indices.shape[-1] if indices.ndim else 0
+        codes = Codes(indices, frames * hop, hop, None, **self.shape)
+        check_range("codes", codes.indices, self.shape["size"])
         return codes
 
     def _check_turns(self, codes: Codes, name: str) -> None:
@@ -161,6 +191,15 @@ class LoadedModel:
             raise InputError(
                 f"the codes do not fit this model (hop {hop}, {size} codes); "
                 "decode them with the model that made them"
+            )
+        self.check_levels(codes.levels)
+
+    def check_levels(self, levels: int) -> None:
+        """Raise InputError where codes of so many levels are none of this model."""
+        if levels > self.levels:
+            raise InputError(
+                f"the codes have {levels} levels, this model has {self.levels}; decode them with "
+                f"the model that made them, or cut them with codes.first({self.levels})"
             )
 
 

@@ -33,8 +33,9 @@ def out_of_turn(prior: Prior, codes: Codes) -> int | None:
     length = min(WINDOW, codes.frames - 1)
     if length < LEAST:
         return None
-    own = _bits(prior, codes.indices, starts, length)
-    others = _bits(prior, codes.indices, [start + 1 for start in starts], length)
+    first = codes.by_level[0]
+    own = _bits(prior, first, starts, length)
+    others = _bits(prior, first, [start + 1 for start in starts], length)
     wrong = np.flatnonzero(own - others > MARGIN_BITS)
     return starts[wrong[0]] if len(wrong) else None
 

@@ -13,7 +13,8 @@ from vqspeech.errors import InputError
 class CodeSource:
     """Codes read once from front to back, and no further than they are asked for.
 
-    frames: how many have come. samples: of the recording at 16 kHz, once all have come, else None.
+    levels: codes of a frame; None before the first has come. frames: how many have come. samples:
+    of the recording at 16 kHz, once all have come, else None.
     """
 
     def __init__(self, parts: Iterable, hop: int, codebook_size: int):
@@ -30,9 +31,10 @@ class CodeSource:
         self._hop, self._size = hop, codebook_size
         self._stream = parts if isinstance(parts, CodeStream) else None
         self._held, self._first = np.zeros(0, np.uint16), 0
-        self.frames, self.samples = 0, None
+        self.frames, self.samples, self.levels = 0, None, None
 
     samples: int | None
+    levels: int | None
 
     @classmethod
     def of(cls, codes: "Codes | CodeSource") -> "CodeSource":
@@ -41,24 +43,27 @@ class CodeSource:
             return codes
         source = cls((), codes.hop, 0)
         source._held, source.frames, source.samples = codes.indices, codes.frames, codes.samples
+        source.levels = codes.levels
         return source
 
     def window(self, left: int, end: int) -> np.ndarray:
-        """Codes uint16 of frames left to `end`, or to the last. What is before them is forgotten.
+        """Codes uint16, [n] or [levels, n], of frames left to `end`, or to the last. What is before
+        them is forgotten.
 
         Waits for the frames that have not come. Raises InputError for what is no code.
         """
-        self._held, self._first = self._held[left - self._first :], left
+        self._held, self._first = self._held[..., left - self._first :], left
         new = []
         while self.samples is None and self.frames < end:
             if (part := next(self._parts, None)) is None:
                 self._end()
             else:
                 new.append(self._checked(part))
-                self.frames += len(new[-1])
+                self.frames += new[-1].shape[-1]
         if new:
-            self._held = np.concatenate([self._held, *new])
-        return self._held[: end - left]
+            held = [self._held] if self._held.shape[-1] else []
+            self._held = np.concatenate([*held, *new], -1)
+        return self._held[..., : end - left]
 
     def _end(self) -> None:
         if not self.frames:
@@ -69,11 +74,19 @@ class CodeSource:
 
     def _checked(self, part) -> np.ndarray:
         indices = np.atleast_1d(np.asarray(part))
-        if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+        levels = len(indices) if indices.ndim == 2 else 1
+        numbers = not indices.size or indices.dtype.kind in "iu"
+        if indices.ndim > 2 or not levels or not numbers:
             raise InputError(
-                f"a stream of codes must be whole numbers or arrays [n] of them, not "
-                f"{indices.dtype} {list(indices.shape)}"
+                f"a stream of codes must be whole numbers or arrays [n] or [levels, n] of them, "
+                f"not {indices.dtype} {list(indices.shape)}"
             )
-        if len(indices):
+        if self.levels not in (None, levels):
+            raise InputError(
+                f"a stream of codes of {self.levels} levels goes on with {levels}; give as many in "
+                "every part"
+            )
+        self.levels = levels
+        if indices.size:
             check_range("the stream", indices, self._size, self.frames)
-        return indices.astype(np.uint16)
+        return (indices[0] if indices.ndim == 2 and levels == 1 else indices).astype(np.uint16)

@@ -16,9 +16,10 @@ class ChunkEncoder:
     Every chunk is encoded with as much real context as its frames can depend on.
     """
 
-    def __init__(self, model: VQVAE, least_seconds: float = CHUNK_SECONDS):
-        """least_seconds: of speech that is worth a chunk; what comes faster makes longer ones."""
-        self._model, self._hop = model, model.config.hop
+    def __init__(self, model: VQVAE, least_seconds: float = CHUNK_SECONDS, levels: int = 1):
+        """least_seconds: of speech that is worth a chunk; what comes faster makes longer ones.
+        levels: codes of a frame."""
+        self._model, self._hop, self._levels = model, model.config.hop, levels
         # Chunks begin, as the whole does, with the first codebook's turn.
         self._books = books = model.config.quantizer.codebooks
         self._context = frames_for(model.encoder.context_frames, books) * books
@@ -30,7 +31,8 @@ class ChunkEncoder:
         self._done = 0  # frames at the front of `held` that are encoded and only context now
 
     def add(self, block: np.ndarray) -> list[np.ndarray]:
-        """The next samples [N]; returns the indices, [F] each, that are now known."""
+        """The next samples [N]; returns the indices that are now known: [F] each, or [levels, F] of
+        several."""
         self._new.append(block)
         self._samples += len(block)
         out = []
@@ -38,7 +40,7 @@ class ChunkEncoder:
             self._gather()
             size = min(known // self._books * self._books, self._most)
             end = (self._done + size + self._context) * self._hop
-            out.append(self._encode(self._held[:end])[self._done : self._done + size])
+            out.append(self._encode(self._held[:end])[..., self._done : self._done + size])
             drop = max(0, self._done + size - self._context)
             self._held = self._held[drop * self._hop :]
             self._samples = len(self._held)
@@ -50,7 +52,7 @@ class ChunkEncoder:
         self._gather()
         if frames_for(len(self._held), self._hop) <= self._done:
             return []
-        return [self._encode(self._held)[self._done :]]
+        return [self._encode(self._held)[..., self._done :]]
 
     def _gather(self) -> None:
         self._held, self._new = np.concatenate([self._held, *self._new]), []
@@ -58,4 +60,5 @@ class ChunkEncoder:
     @torch.inference_mode()
     def _encode(self, wave: np.ndarray) -> np.ndarray:
         device = self._model.speakers.weight.device
-        return self._model.encode(torch.from_numpy(wave)[None].to(device))[0].cpu().numpy()
+        wave = torch.from_numpy(wave)[None].to(device)
+        return self._model.encode(wave, levels=self._levels)[0].cpu().numpy()

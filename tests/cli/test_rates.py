@@ -1,0 +1,132 @@
+"""`encode --bitrate` and `reduce`: several rates from one model on the command line."""
+
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqspeech import Codec
+from vqspeech.codes.vqs import load_vqs, measure_vqs
+
+
+@pytest.fixture
+def model(levelled_model):
+    return ["--model", levelled_model]
+
+
+@pytest.fixture
+def codec(levelled_model):
+    return Codec.from_pretrained(levelled_model, "cpu")
+
+
+@pytest.fixture
+def high(cli, model, tmp_path, make_audio):
+    """A recording of 2 s at 400 bit/s, as x.vqs and x.npy."""
+    source = make_audio(seconds=2)
+    for name in ("x.vqs", "x.npy"):
+        result = cli("encode", source, tmp_path / name, "--bitrate", 400, *model)
+        assert result.status == 0, result.err
+    assert "400 bit/s" in result.err[0]
+    return tmp_path
+
+
+def test_info_says_rates_and_levels(cli, model, high):
+    assert "100, 200, 300, 400 bit/s" in cli("info", *model).out
+    codes = cli("info", high / "x.npy", *model).out
+    assert "100, 4 levels" in codes and "400 bit/s" in codes
+    packed = cli("info", high / "x.vqs").out
+    assert "one every 320 samples, 4 levels" in packed and "(plain codes: 400)" in packed
+
+
+@pytest.mark.parametrize("rate", [100, 199, 300, 5000])
+def test_what_is_reduced_is_what_would_have_been_encoded(cli, model, codec, high, rate):
+    levels = min(4, rate // 100)
+    for name in ("low.vqs", "low.npy"):
+        kind = name[-4:]
+        result = cli("reduce", high / f"x{kind}", high / name, "--bitrate", rate, *model)
+        assert result.status == 0 and "(2.00 s)" in result.err[0]
+        direct = high / f"direct{kind}"
+        cli("encode", high / "in.wav", direct, "--bitrate", 100 * levels, *model)
+        assert (high / name).read_bytes() == direct.read_bytes()
+    assert np.load(high / "low.npy").shape == ((levels, 100) if levels > 1 else (100,))
+    assert measure_vqs(high / "low.vqs").header.levels == levels
+
+
+def test_a_file_needs_no_model(cli, high, monkeypatch):
+    monkeypatch.setattr("vqspeech.checkpoint.location.resolve", None)
+    assert cli("reduce", high / "x.vqs", high / "low.vqs", "--bitrate", 100).status == 0
+
+
+def test_higher_rates_decode(cli, model, high):
+    for kind in ("vqs", "npy"):
+        speaker = ["--speaker", "anna"]
+        out = high / f"{kind}.wav"
+        assert cli("decode", high / f"x.{kind}", out, *speaker, "--preview", *model).status == 0
+    one, two = (soundfile.read(high / f"{kind}.wav")[0] for kind in ("vqs", "npy"))
+    assert np.array_equal(one, two)
+
+
+def test_folders(cli, model, high, tmp_path):
+    source = tmp_path / "speech"
+    source.mkdir()
+    for name in ("a", "b"):
+        os.link(high / "in.wav", source / f"{name}.wav")
+    for kind in ("npy", "vqs"):
+        out, low = tmp_path / f"out-{kind}", tmp_path / f"low-{kind}"
+        format = ["--format", kind]
+        result = cli("encode", source, out, *format, "--bitrate", 300, "--workers", 2, *model)
+        assert result.status == 0, result.err
+        assert cli("reduce", out, low, "--bitrate", 200, *model).status == 0
+        assert sorted(path.name for path in low.iterdir()) == [f"a.{kind}", f"b.{kind}"]
+    assert np.load(tmp_path / "out-npy" / "a.npy").shape == (3, 100)
+    assert np.load(tmp_path / "low-npy" / "b.npy").shape == (2, 100)
+    assert measure_vqs(tmp_path / "low-vqs" / "b.vqs").header.levels == 2
+
+
+def test_a_folder_names_what_cannot_be_reduced(cli, model, high, tmp_path):
+    (folder := tmp_path / "codes").mkdir()
+    os.link(high / "x.vqs", folder / "good.vqs")
+    (folder / "bad.vqs").write_bytes((high / "x.vqs").read_bytes()[:-3])
+    result = cli("reduce", folder, tmp_path / "low", "--bitrate", 100, *model)
+    assert result.status == 2 and any("bad.vqs" in line for line in result.err)
+    assert [path.name for path in (tmp_path / "low").iterdir()] == ["good.vqs"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x.vqs", "y.npy", "--bitrate", "100"], "must be a .vqs file"),
+        (["x.npy", "y.vqs", "--bitrate", "100"], "must be a .npy file"),
+        (["x.vqs", "y.vqs", "--bitrate", "99"], "less than the first level alone takes: 100"),
+        (["x.npy", "y.npy", "--bitrate", "99"], "less than the first level alone takes: 100"),
+        (["x.vqs", "y.vqs"], "--bitrate"),
+        (["x.vqs", "x.vqs", "--bitrate", "100"], "is the source itself"),
+        (["none.vqs", "y.vqs", "--bitrate", "100"], "no such file"),
+        (["in.wav", "y.npy", "--bitrate", "100"], "not a .npy file"),
+    ],
+)
+def test_what_cannot_be_reduced(refused, model, high, arguments, words):
+    source, out = (high / name if "." in name else name for name in arguments[:2])
+    refused(["reduce", source, out, *arguments[2:], *model], words)
+
+
+@pytest.mark.parametrize("rate", [50, 250, 500])
+def test_rates_that_the_model_has_not(refused, model, make_audio, tmp_path, rate):
+    source = make_audio()
+    arguments = ["encode", source, tmp_path / "y.vqs", "--bitrate", rate, *model]
+    refused(arguments, f"bitrate {rate} is none that this model has: 100, 200, 300, 400 bit/s")
+
+
+def test_streams(cli, model, high):
+    """A stream of 400 bit/s, reduced on its way to 200."""
+    cli("encode", high / "in.wav", high / "s", "--bitrate", 400, *model)
+    os.mkfifo(fifo := high / "fifo")
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    assert cli("encode", high / "in.wav", fifo, "--bitrate", 400, *model).status == 0
+    data = os.read(reader, 1 << 20)
+    os.close(reader)
+    (high / "stream.vqs").write_bytes(data)
+    assert cli("reduce", high / "stream.vqs", high / "low.vqs", "--bitrate", 200).status == 0
+    found = load_vqs(high / "low.vqs", Codec.from_pretrained(model[1], "cpu").block_coder)
+    assert found.codes.shape == (2, 100) and found.header.samples is None

@@ -1,0 +1,111 @@
+"""Bring codes down to a lower rate: what the upper levels say is left out, nothing is decoded.
+
+IN is a .vqs file, a stream of one (-), a .npy file, or a folder of them. What comes out is what
+encoding at that rate would have given. A .vqs file needs no model; of a .npy file the model says
+how many codes a codebook has.
+"""
+
+import argparse
+from pathlib import Path
+
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.cli import pipes, streams
+from vqspeech.cli.folders import check_overwriting, plan_of, work_through
+from vqspeech.cli.options import add_model, real
+from vqspeech.cli.output import say
+from vqspeech.cli.overwriting import add_force
+from vqspeech.codes.codes import check_npy_target
+from vqspeech.codes.header import Header
+from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs, measure_vqs, reduce_vqs
+from vqspeech.codes.vqs_reader import VqsReader
+from vqspeech.errors import InputError
+from vqspeech.files import written
+
+NPY = ".npy"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("input", metavar="IN", help="codes file (.vqs or .npy), a folder of them, or -")
+    add("output", metavar="OUT", help="file of the same kind, the folder for them, or -")
+    add(
+        "--bitrate",
+        type=real(0, 1e6),
+        required=True,
+        metavar="B",
+        help="bit/s of plain codes, at most; as many levels are kept as it takes",
+    )
+    add("--format", help=argparse.SUPPRESS)
+    add_force(parser)
+    add_model(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    if streams.piped(args, SUFFIX):
+        check_overwriting(args, None)
+        _reduce_stream(args)
+        return
+    jobs = plan_of(args, (SUFFIX, NPY), (SUFFIX[1:],))
+    if jobs is None:
+        vqs = is_vqs(args.input)
+        if vqs != is_vqs(args.output):
+            raise InputError(
+                f"{args.output}: must be a {SUFFIX if vqs else NPY} file, as {args.input} is one"
+            )
+        (check_vqs_target if vqs else check_npy_target)(args.output)
+    else:
+        jobs = [(path, out.with_suffix(path.suffix.lower())) for path, out in jobs]
+    check_overwriting(args, jobs)
+
+    def reduce(path: Path, out: Path) -> float:
+        return _reduce_file(args, path, out)
+
+    if jobs is None:
+        seconds, what = reduce(Path(args.input), Path(args.output)), args.output
+    else:
+        seconds, what = work_through(jobs, reduce), f"{len(jobs)} files to {args.output}"
+    say(f"wrote {what} ({seconds:.2f} s)")
+
+
+def _reduce_file(args: argparse.Namespace, path: Path, out: Path) -> float:
+    """Seconds of audio that the codes stand for."""
+    if is_vqs(path):
+        measured = measure_vqs(path)
+        reduce_vqs(path, out, _levels(measured.header, args.bitrate, str(path)))
+        return measured.samples / SAMPLE_RATE
+    from vqspeech.checkpoint.about import read_about
+    from vqspeech.checkpoint.location import resolve
+    from vqspeech.codes.npy import load_npy
+
+    config = read_about(resolve(args.model)).config
+    codes = load_npy(path, config.hop, config.quantizer.codebook_size)
+    try:
+        codes.at(args.bitrate).save_npy(out)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return codes.seconds
+
+
+def _levels(header: Header, bitrate: float, name: str) -> int:
+    """How many levels of a file fit into `bitrate` bit/s. Raises InputError where not one does."""
+    one = SAMPLE_RATE / header.hop * header.bits
+    if bitrate < one:
+        raise InputError(
+            f"{name}: {bitrate:g} bit/s is less than the first level alone takes: {one:g}"
+        )
+    return min(header.levels, int(bitrate / one + 1e-9))
+
+
+def _reduce_stream(args: argparse.Namespace) -> None:
+    with pipes.opened_pipe(args.input) as pipe:
+        reader = VqsReader(pipe.name, pipe.read)
+        parts = reader.reduced(_levels(reader.header, args.bitrate, pipe.name))
+        if pipes.is_piped_output(args.output):
+            with pipes.writing(args.output) as write:
+                for part in parts:
+                    write(part)
+            return
+        with written(args.output, check_vqs_target) as file:
+            for part in parts:
+                file.write(part)
+    say(f"wrote {args.output} ({reader.samples / SAMPLE_RATE:.2f} s)")
