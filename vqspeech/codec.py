@@ -23,7 +23,15 @@ from vqspeech.synthesis.encoding import RecordingEncoder, recordings
 from vqspeech.synthesis.generation import Generator
 from vqspeech.synthesis.hidden import Spoken
 from vqspeech.synthesis.loaded import LoadedModel
-from vqspeech.synthesis.options import NO_CHANGE, Change, Conversion, Generation, Synthesis, chosen
+from vqspeech.synthesis.options import (
+    NO_CHANGE,
+    Change,
+    Conversion,
+    Generation,
+    Listening,
+    Synthesis,
+    chosen,
+)
 from vqspeech.synthesis.rendering import STREAMS, Renderer
 from vqspeech.synthesis.source import CodeSource
 from vqspeech.synthesis.voices import VoiceName, Voices
@@ -132,7 +140,7 @@ class Codec:
         self,
         wave: Any,
         rate: int = SAMPLE_RATE,
-        voice: bool = True,
+        voice: Listening = True,
         bitrate: float | None = None,
     ) -> Codes:
         """Encode one recording.
@@ -144,8 +152,9 @@ class Codec:
         refused.
 
         voice: of a model that `hears_voices`: listen for whose voice it is too (`Codes.voice`), in
-        the first 9 s of speech. bitrate: one of `bit_rates`; None: the lowest. Codes of a higher
-        rate have more levels, of which the first are those of a lower one (`Codes.at`).
+        the first 9 s of speech; "refined": better, in a second or two more. bitrate: one of
+        `bit_rates`; None: the lowest. Codes of a higher rate have more levels, of which the first
+        are those of a lower one (`Codes.at`).
         """
         return self._at(bitrate).wave(wave, rate, voice)
 
@@ -156,7 +165,7 @@ class Codec:
         self,
         path: str | os.PathLike,
         gain: float | None = None,
-        voice: bool = True,
+        voice: Listening = True,
         bitrate: float | None = None,
     ) -> Codes:
         """Encode any audio file, in memory that does not grow with its length but for the codes.
@@ -199,7 +208,7 @@ class Codec:
         self,
         waves: Sequence[Any],
         rates: int | Sequence[int] = SAMPLE_RATE,
-        voice: bool = True,
+        voice: Listening = True,
         bitrate: float | None = None,
     ) -> list[Codes]:
         """Recordings of any lengths, several in one forward pass: each as `encode` gives it alone.
@@ -211,7 +220,7 @@ class Codec:
     def encode_files(
         self,
         paths: Sequence[str | os.PathLike],
-        voice: bool = True,
+        voice: Listening = True,
         bitrate: float | None = None,
     ) -> Iterator[Codes | InputError]:
         """The codes of files, or why they cannot be read, in order; several in one forward pass,

@@ -15,6 +15,7 @@
 #   --recogniser A,B who hears the words: pocketsphinx, whisper (default: pocketsphinx)
 #   --whisper DIR    Whisper's model, in CTranslate2's format; both recognisers then
 #   --speaker other  decode unknown speakers as `other`: what their own voices are measured by
+#   --refine         decode them in their own voices refined (`vqspeech encode --refine`)
 #   --unseen-targets N  to convert to from 5 s of each (default: 12, and 0 without a speaker encoder)
 #   --seeds N        that the WaveNet samples with     (default: 3)
 #   --temperature T  of its sampling                   (default: the model's own)
@@ -29,7 +30,8 @@ speech="" out="exp/report"
 options=(--seeds 3)
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h|--help) sed -n '2,23s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '2,24s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --refine) options+=(--refine); shift ;;
     --speech|--out|--model|--methods|--metrics|--recogniser|--whisper|--speaker|\
     --unseen-targets|--seeds|--temperature|--limit|--jobs)
       [ $# -ge 2 ] || { echo "evaluate.sh: error: $1 needs a value" >&2; exit 2; } ;;&

@@ -25,7 +25,7 @@ def model(hearing_model):
 
 def test_a_vqs_file_gives_its_owner_back(cli, recordings, tmp_path, model):
     her, vqs, out = recordings / "her.wav", tmp_path / "her.vqs", tmp_path / "out.wav"
-    assert cli("encode", her, vqs, *model).status == 0
+    assert cli("encode", her, vqs, "--refine", *model).status == 0
     assert "their own voice" in cli("info", vqs).out
     assert cli("decode", vqs, out, "--preview", *model).status == 0
     own, _ = soundfile.read(out)
@@ -130,3 +130,18 @@ def test_a_voice_of_another_model_is_refused_when_decoding(
     decode = ["decode", vqs, tmp_path / "x.wav", "--preview", "--model", other]
     refused(decode, "a.vqs: keeps a voice that only another model knows", "--speaker")
     assert cli(*decode, "--speaker", "anna").status == 0
+
+
+def test_refine_hears_the_kept_voice_better(cli, refused, recordings, tmp_path, model):
+    her, plain, better = recordings / "her.wav", tmp_path / "plain.vqs", tmp_path / "better.vqs"
+    assert cli("encode", her, plain, *model).status == 0
+    assert cli("encode", her, better, "--refine", *model).status == 0
+    one, two = plain.read_bytes(), better.read_bytes()
+    assert len(one) == len(two) and one != two
+    assert cli("encode", her, tmp_path / "x.npy", "--voice", "--refine", *model).status == 0
+    nothing = ["encode", her, tmp_path / "y.npy", "--refine", *model]
+    refused(nothing, "--refine hears the voice that is kept better, and none is")
+    refused(["encode", her, "-", "--refine", *model], "--refine is for files")
+    out = tmp_path / "many"
+    assert cli("encode", recordings, out, "--format", "vqs", "--refine", *model).status == 0
+    assert (out / "her.vqs").read_bytes() == two

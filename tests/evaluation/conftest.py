@@ -59,10 +59,11 @@ class FakeCodec:
         if preview and not self.has_preview:
             raise InputError("model fake has no head")
 
-    def encode(self, wave):
+    def encode(self, wave, *, voice=True):
         codes = Codes(np.arange(frames_for(len(wave), HOP)) % 8, len(wave), HOP, self.fingerprint)
         if self.hears_voices:
-            codes = replace(codes, voice=np.array([0.25, 0.75]))
+            own = [0.75, 0.25] if voice == "refined" else [0.25, 0.75]
+            codes = replace(codes, voice=np.array(own))
         self._waves[id(codes)] = (codes, wave)
         return codes
 

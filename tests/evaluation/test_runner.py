@@ -61,10 +61,15 @@ def test_unknown_speakers_are_decoded_in_their_own_voices_where_the_model_hears_
     assert codec.vectors == [[[0, 0]]] * 4 + [[[0, 1]]] * 2, "as a .vqs file keeps it"
     fact = "2 utterances decoded by the speaker's name, 1 of speakers whom the model does not know "
     assert fact + "decoded in their own voices" in markdown(report)
+    refined = evaluate(codec, corpus, ("wavenet",), refine=True)
+    assert codec.vectors[-1] == [[1, 0]]
+    assert "as the speaker encoder hears them, refined, and" in markdown(refined)
     # The yardstick.
     report = evaluate(codec, corpus, ("preview",), speaker="other")
     assert codec.calls[-1].speaker == "other" and report.rows[-1]["identity"] == "other"
     assert fact + "decoded as `other`" in markdown(report)
+    with pytest.raises(InputError, match="--refine is for own voices"):
+        evaluate(codec, corpus, ("preview",), speaker="other", refine=True)
 
 
 def test_codes_are_counted_over_all_files(codec, corpus):

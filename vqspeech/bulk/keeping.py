@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Keeping:
     """speaker, packed: for `.vqs` files, as of `Codec.save_vqs`. voice: listen for whose voice it
-    is, and keep that too: a `.vqs` file within, a `.npy` file beside it (`voice_path`). bitrate:
-    to encode at, as of `Codec.encode`."""
+    is, and keep that too: a `.vqs` file within, a `.npy` file beside it (`voice_path`); "refined":
+    better, in more time. bitrate: to encode at. Both as of `Codec.encode`."""
 
     speaker: str | None = None
     packed: bool = False
-    voice: bool = False
+    voice: bool | str = False
     bitrate: float | None = None
 
     def save(self, codec: "Codec", codes: "Codes", out: str | os.PathLike) -> None:

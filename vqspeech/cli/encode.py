@@ -80,6 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--speaker",
     )
     add(
+        "--refine",
+        action="store_true",
+        help="hear the voice that is kept better, in a second or two more a recording",
+    )
+    add(
         "--manifest",
         metavar="FILE",
         help="encode its rows (columns speaker, file, ...) to OUT/<speaker>/<utterance>.npy",
@@ -103,6 +108,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     gain = None if args.gain is None else 10 ** (args.gain / 20)
     if streams.piped(args, SUFFIX):
+        if args.refine:
+            raise InputError("--refine is for files: it hears more of them than a pipe waits for")
         _refuse_folder_options(args)
         check_overwriting(args, None)
         streams.encode(args, gain)
@@ -161,8 +168,11 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The recordings of a folder or manifest and their codes files; None for a single file."""
     if not args.ray and (args.address or args.shard_files):
         raise InputError("--address and --shard-files are for the Ray job: add --ray")
-    if args.ray and args.voice:
-        raise InputError("--voice is not for the Ray job, whose shards hold codes; leave it out")
+    for option in ("voice", "refine"):
+        if args.ray and getattr(args, option):
+            raise InputError(
+                f"--{option} is not for the Ray job, whose shards hold codes; leave it out"
+            )
     if args.ray and args.format:
         raise InputError("--format is not for the Ray job, which writes shards; leave it out")
     suffix = f".{args.format or FORMATS[0]}"

@@ -58,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file keeps it; without a speaker encoder `other`, else the model's first voice)",
     )
     add(
+        "--refine",
+        action="store_true",
+        help="refine these own voices, as `vqspeech encode --refine` does",
+    )
+    add(
         "--targets",
         type=options.names,
         metavar="A,B",
@@ -124,6 +129,7 @@ def run(args: argparse.Namespace) -> None:
         synthesis=Synthesis(args.seed, args.temperature),
         seeds=args.seeds,
         recognisers=hearing,
+        refine=args.refine,
     )
     if args.out is not None:
         folder = make_folder(args.out)  # refused before the work, not after it

@@ -18,6 +18,7 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool) -> "Keeping":
     InputError for a voice that is asked for and cannot be heard, and for a rate that the model has
     not."""
     from vqspeech.bulk.keeping import Keeping
+    from vqspeech.synthesis.options import REFINED
 
     if args.voice and not codec.hears_voices:
         raise InputError(
@@ -26,6 +27,13 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool) -> "Keeping":
     codec.levels_at(args.bitrate)
     wanted = vqs if args.voice is None else args.voice
     voice = wanted and codec.hears_voices and args.speaker is None
+    if args.refine:
+        if not voice:
+            raise InputError(
+                "--refine hears the voice that is kept better, and none is: leave it out, or have "
+                "one kept (in a .vqs file without --speaker, or with --voice)"
+            )
+        voice = REFINED
     return Keeping(args.speaker, args.packed, voice, args.bitrate)
 
 

@@ -49,7 +49,7 @@ class Plan:
     are converted to likewise; None for `strangers.STRANGERS` if the model hears voices, else none.
     synthesis: how decoders draw, with the first of `seeds` seeds that follow one another, each of
     which the WaveNet samples everything with; preview and post-filter are the methods'.
-    recognisers: who hears the words.
+    recognisers: who hears the words. refine: own voices are refined first.
     """
 
     methods: Sequence[str] | None = None
@@ -60,6 +60,7 @@ class Plan:
     synthesis: Synthesis = field(default_factory=Synthesis)
     seeds: int = 1
     recognisers: Sequence[Recogniser] = POCKETSPHINX
+    refine: bool = False
 
     def __post_init__(self):
         if self.methods is not None:
@@ -84,6 +85,7 @@ class Work(NamedTuple):
     seeds: int
     notes: list[str]
     recognisers: tuple[Recogniser, ...]
+    refine: bool
 
 
 def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
@@ -106,8 +108,14 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
     notes = [reason for reason in reasons.values() if reason is not None]
     if not methods:
         raise InputError(f"no method is left: {'; '.join(notes)}")
+    if plan.refine and identity is not None:
+        raise InputError(
+            f"--refine is for own voices, and unknown speakers are decoded as `{identity}`; leave "
+            "it out"
+        )
     drawn = plan.synthesis, plan.seeds
-    return Work(methods, groups, identity, targets, unseen, *drawn, notes, recognisers)
+    heard = notes, recognisers, plan.refine
+    return Work(methods, groups, identity, targets, unseen, *drawn, *heard)
 
 
 def names_of(codec: Codec) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from vqspeech.checkpoint.voices import Voice
 from vqspeech.codes.codes import Codes
 from vqspeech.synthesis.loaded import LoadedModel
-from vqspeech.synthesis.options import Synthesis
+from vqspeech.synthesis.options import Listening, Synthesis
 from vqspeech.synthesis.voices import Voices
 
 
@@ -22,7 +22,7 @@ class Codec(Protocol):
 
     def speaker_vector(self, speaker: str | None) -> torch.Tensor: ...
 
-    def encode(self, wave: np.ndarray) -> Codes: ...
+    def encode(self, wave: np.ndarray, *, voice: Listening = True) -> Codes: ...
 
     def encode_file(self, path: Path) -> Codes: ...
 

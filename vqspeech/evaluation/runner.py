@@ -178,6 +178,7 @@ class _Run:
             "speakers": len({row["speaker"] for row in self.rows}),
             "unknown_speaker_utterances": sum(r["speaker"] not in self._known for r in self.rows),
             "unknown_speakers_decoded_as": OWN_VOICE if work.stand_in is None else work.stand_in,
+            "refined": work.refine,
             "targets": [target.name for target in work.targets],
             "unseen_targets": [target.name for target in work.unseen],
             "recognisers": [recogniser.name for recogniser in work.recognisers],

@@ -17,6 +17,7 @@ from vqspeech.evaluation.plan import Work
 from vqspeech.evaluation.protocol import Codec
 from vqspeech.evaluation.rates import RateMeter
 from vqspeech.evaluation.usage import CodebookUsage
+from vqspeech.synthesis.options import REFINED
 
 Takes = dict[Take, np.ndarray | None]
 """Waveforms float32 [T] at 16 kHz; None: the original itself."""
@@ -54,7 +55,7 @@ class Takers:
     def encode(self, recording: Recording) -> Codes:
         """The model's codes of a recording, which are counted; with its own voice, if it is to be
         decoded in that."""
-        codes = self._codec.encode(recording.wave)
+        codes = self._codec.encode(recording.wave, voice=REFINED if self._work.refine else True)
         size = self._codec.loaded.config.quantizer.codebook_size
         self.usage.add(codes.by_level[0], codes.samples, codes.bits_per_second(size))
         speaker = recording.utterance.speaker if recording.known else None

@@ -18,8 +18,9 @@ from vqspeech.errors import InputError, named
 from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.parallel import mapped_ahead
 from vqspeech.synthesis.levelling import checked_gain, gain_of, levelled_blocks
-from vqspeech.synthesis.listening import STREAM_SPEECH, Listener, held_back
+from vqspeech.synthesis.listening import STREAM_SPEECH, Listener, RefinedListener, held_back
 from vqspeech.synthesis.loaded import LoadedModel
+from vqspeech.synthesis.options import REFINED, Listening, check_listening
 from vqspeech.synthesis.streaming import ChunkEncoder
 from vqspeech.synthesis.waves import as_mono, as_rate
 
@@ -42,13 +43,15 @@ class RecordingEncoder:
     def __init__(self, loaded: LoadedModel, levels: int = 1):
         self.loaded, self.levels = loaded, levels
 
-    def wave(self, wave: Any, rate: int = SAMPLE_RATE, voice: bool = True) -> Codes:
+    def wave(self, wave: Any, rate: int = SAMPLE_RATE, voice: Listening = True) -> Codes:
         """`Codec.encode`."""
         wave, rate = as_mono(wave), as_rate(rate)
         gain = gain_of(heard(wave, rate), "the recording")
         return self.blocks(audio.resample_blocks([wave], rate), gain, voice)
 
-    def file(self, path: str | os.PathLike, gain: float | None = None, voice: bool = True) -> Codes:
+    def file(
+        self, path: str | os.PathLike, gain: float | None = None, voice: Listening = True
+    ) -> Codes:
         """`Codec.encode_file`; gain: linear, instead of the one that its level asks for."""
         gain = gain_of(audio.measure_level(path), path) if gain is None else checked_gain(gain)
         return self.blocks(audio.read_blocks(path), gain, voice)
@@ -90,7 +93,7 @@ class RecordingEncoder:
         assert stream.samples is not None
         return replace(self._codes(indices, stream.samples), voice=stream.voice)
 
-    def blocks(self, blocks: Iterable[np.ndarray], gain: float, voice: bool = False) -> Codes:
+    def blocks(self, blocks: Iterable[np.ndarray], gain: float, voice: Listening = False) -> Codes:
         """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`.
 
         voice: listen for whose they are, too, where the model has a speaker encoder.
@@ -107,7 +110,7 @@ class RecordingEncoder:
         return self._codes(np.concatenate(indices + chunks.finish(), -1), samples, listener)
 
     def waves(
-        self, waves: Sequence[Any], rates: Any = SAMPLE_RATE, voice: bool = True
+        self, waves: Sequence[Any], rates: Any = SAMPLE_RATE, voice: Listening = True
     ) -> list[Codes]:
         """Recordings of any lengths, several in one forward pass: each as `wave` gives it alone.
 
@@ -127,7 +130,7 @@ class RecordingEncoder:
         ]
 
     def files(
-        self, paths: Sequence[str | os.PathLike], voice: bool = True
+        self, paths: Sequence[str | os.PathLike], voice: Listening = True
     ) -> Iterator[Codes | InputError]:
         """The codes of files, or why they cannot be read, in order; several in one forward pass, in
         memory that does not grow with their number."""
@@ -145,13 +148,13 @@ class RecordingEncoder:
         ):
             yield self._alone(path, voice) if one is None else one
 
-    def _alone(self, path: str | os.PathLike, voice: bool) -> Codes | InputError:
+    def _alone(self, path: str | os.PathLike, voice: Listening) -> Codes | InputError:
         try:
             return self.file(path, voice=voice)
         except InputError as error:
             return error
 
-    def _batched(self, items: Iterable, voice: bool) -> Iterator:
+    def _batched(self, items: Iterable, voice: Listening) -> Iterator:
         """Levelled waves [T] to their codes, in order; whatever else comes is passed on."""
         batch, longest = [], 0
         for item in items:
@@ -164,7 +167,7 @@ class RecordingEncoder:
         yield from self._together(batch, voice)
 
     @torch.inference_mode()
-    def _together(self, batch: list, voice: bool) -> list:
+    def _together(self, batch: list, voice: Listening) -> list:
         """One forward pass over the waves among `batch`, padded to the longest of them."""
         waves = [item for item in batch if isinstance(item, np.ndarray)]
         if not waves:
@@ -184,10 +187,12 @@ class RecordingEncoder:
             for item in batch
         ]
 
-    def _listener(self, voice: bool) -> Listener | None:
-        return Listener(self.loaded) if voice and self.loaded.hears_voices else None
+    def _listener(self, voice: Listening) -> Listener | None:
+        if not check_listening(voice) or not self.loaded.hears_voices:
+            return None
+        return RefinedListener(self.loaded) if voice == REFINED else Listener(self.loaded)
 
-    def _heard(self, wave: np.ndarray, voice: bool) -> Listener | None:
+    def _heard(self, wave: np.ndarray, voice: Listening) -> Listener | None:
         if (listener := self._listener(voice)) is not None:
             listener.add(wave)
         return listener

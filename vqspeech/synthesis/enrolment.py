@@ -7,22 +7,21 @@ kept out of the fit and tells how well it went; then the fit goes on with all of
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from vqspeech.audio.level import level_gain
-from vqspeech.audio.pitch import f0_frames, median_f0
+from vqspeech.audio.pitch import median_f0
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
 from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.synthesis.encoding import RecordingEncoder
+from vqspeech.synthesis.fitting import Pieces, frozen, hidden, mel_and_pitch, pieces_of
 from vqspeech.synthesis.hidden import PITCH_SECONDS
 from vqspeech.synthesis.levelling import levelled_blocks
 from vqspeech.synthesis.listening import VOICE_SECONDS, Listener
@@ -151,18 +150,6 @@ def levelled(wave: np.ndarray) -> np.ndarray:
     return np.concatenate(list(levelled_blocks([wave], level_gain(wave))))
 
 
-@contextmanager
-def frozen(model: torch.nn.Module) -> Iterator[None]:
-    """No gradient to the weights of `model`."""
-    before = [parameter.requires_grad for parameter in model.parameters()]
-    model.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter, needs in zip(model.parameters(), before, strict=True):
-            parameter.requires_grad_(needs)
-
-
 class _Fit:
     """Pieces of speech, their codes, and the vector that is fitted to them."""
 
@@ -173,46 +160,24 @@ class _Fit:
         pieces = cut(speech, self.config.hop)
         held = [i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 for i in range(len(pieces))]
         held[-1] = held[-1] or not any(held)
-        wave = torch.from_numpy(pieces).to(loaded.device)
-        with torch.no_grad():
-            z_q = torch.cat([self._lookup(part[None]) for part in wave])
-            truth = self.model.target_mel(wave)
         held = torch.tensor(held, device=loaded.device)
-        parts = (wave, z_q, truth)
-        if loaded.predicts_pitch:
-            f0 = np.stack([f0_frames(piece) for piece in pieces])
-            parts += (torch.from_numpy(f0).to(loaded.device),)
-        self.fitted = tuple(part[~held] for part in parts)
-        self.held = tuple(part[held] for part in parts)
-        self.seconds = len(self.fitted[0]) * wave.shape[1] / SAMPLE_RATE
+        whole = pieces_of(loaded, pieces)
+        self.fitted, self.held = whole.of(~held), whole.of(held)
+        self.seconds = self.fitted.wave.numel() / SAMPLE_RATE
 
-    def _lookup(self, wave: torch.Tensor) -> torch.Tensor:
-        return self.model.quantizer.lookup(self.model.encode(wave))
+    def _mel_and_pitch(self, part: Pieces, vector: torch.Tensor) -> torch.Tensor:
+        return mel_and_pitch(self.loaded, part, vector)
 
-    def _hidden(self, z_q: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        return self.model.conditioning(z_q, vector.expand(len(z_q), -1))
-
-    def _mel_and_pitch(self, part, vector: torch.Tensor) -> torch.Tensor:
-        _, z_q, truth, *f0 = part
-        hidden = self._hidden(z_q, vector)
-        error = F.l1_loss(self.model.conditioning.log_mel(hidden), truth)
-        if f0:  # the voice's range of pitch is part of who it is
-            weight = self.config.training.pitch_weight
-            error = error + weight * self.model.conditioning.pitch(hidden).loss(f0[0])
-        return error
-
-    def _nats(self, part, vector: torch.Tensor) -> torch.Tensor:
-        wave, z_q, _, *f0 = part
-        frames = min(z_q.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.config.hop))
-        first = (z_q.shape[-1] - frames) // 2  # the middle, with real context around it
+    def _nats(self, part: Pieces, vector: torch.Tensor) -> torch.Tensor:
+        frames = min(part.z_q.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.config.hop))
+        first = (part.z_q.shape[-1] - frames) // 2  # the middle, with real context around it
         window = (first, first + frames)
-        return self.model.nats(wave, self._hidden(z_q, vector), window, *f0)
+        return self.model.nats(part.wave, hidden(self.loaded, part, vector), window, part.f0)
 
     @torch.no_grad()
     def _nearest(self) -> list[int]:
         """Rows of the trained speakers, the one that explains the speech best first."""
-        part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
-        part = part if self.has_mel else tuple(tensor[:NATS_BATCH] for tensor in part)
+        part = self.fitted.of(slice(RANKING_PIECES if self.has_mel else NATS_BATCH))
         error = self._mel_and_pitch if self.has_mel else self._nats
         rows = self.model.speakers.weight
         errors = []
@@ -232,7 +197,7 @@ class _Fit:
             starts.insert(0, self._heard())
         vector = starts[0]
         if self.has_mel:
-            part = tuple(tensor[:RANKING_PIECES] for tensor in self.fitted)
+            part = self.fitted.of(slice(RANKING_PIECES))
             with torch.no_grad():
                 vector = min(starts, key=lambda v: float(self._mel_and_pitch(part, v)))
         return self._fit(vector, 1.0, (0.3, 0.75))
@@ -240,14 +205,14 @@ class _Fit:
     def _heard(self) -> torch.Tensor:
         """The vector [1, S] that the speaker encoder gives the pieces that are fitted."""
         listener = Listener(self.loaded, VOICE_SECONDS)
-        for piece in self.fitted[0].cpu().numpy():
+        for piece in self.fitted.wave.cpu().numpy():
             listener.add(piece)
         return torch.from_numpy(listener.vector())[None].to(self.loaded.device)
 
     def go_on(self, vector: torch.Tensor) -> torch.Tensor:
         """`vector` [S] of `run` fitted to every piece, held out or not."""
-        self.fitted = tuple(map(torch.cat, zip(self.fitted, self.held, strict=True)))
-        self.seconds = self.fitted[0].numel() / SAMPLE_RATE
+        self.fitted = self.fitted.and_also(self.held)
+        self.seconds = self.fitted.wave.numel() / SAMPLE_RATE
         return self._fit(vector[None].to(self.loaded.device), AGAIN, (0.75, 1.0))
 
     def _fit(self, vector, scale: float, shares: tuple[float, float]) -> torch.Tensor:
@@ -278,11 +243,11 @@ class _Fit:
         vector.requires_grad_(True)
         optimizer = torch.optim.Adam([vector], rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        count = len(self.fitted[0])
+        count = len(self.fitted.wave)
         for step in range(steps):
             chosen = self.random.choice(count, min(batch, count), replace=False)
             chosen = torch.from_numpy(chosen).to(vector.device)
-            error(tuple(tensor[chosen] for tensor in self.fitted), vector).backward()
+            error(self.fitted.of(chosen), vector).backward()
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()
@@ -296,10 +261,10 @@ class _Fit:
         voices = (vector[None].to(rows), rows[self.nearest][None])
         mel = nats = (float("nan"), float("nan"))
         if self.has_mel:
-            mel = [float(self._mel_and_pitch(self.held[:3], voice)) for voice in voices]
+            held = self.held._replace(f0=None)
+            mel = [float(self._mel_and_pitch(held, voice)) for voice in voices]
         if self.has_nats:
-            part = tuple(tensor[:CHECK_PIECES] for tensor in self.held)
+            part = self.held.of(slice(CHECK_PIECES))
             nats = [float(self._nats(part, voice)) for voice in voices]
-        wave = self.held[0]
-        seconds = wave.numel() / SAMPLE_RATE
+        seconds = self.held.wave.numel() / SAMPLE_RATE
         return HeldOut(seconds, self.loaded.about.speakers[self.nearest].name, *mel, *nats)

@@ -1,5 +1,7 @@
 """Whose voice it is: the speaker encoder over the first seconds of speech of a recording.
 
+What is asked for as a voice, and a recording that is worth it, is refined then (`RefinedListener`).
+
 It hears stretches as long as those that it was trained on, and their vectors are averaged, each by
 how much speech it has: so neither pauses nor the length of a recording matter.
 """
@@ -21,6 +23,7 @@ from vqspeech.nn.surroundings import in_own_surroundings, one_thread
 from vqspeech.synthesis.hidden import PITCH_SECONDS
 from vqspeech.synthesis.levelling import levelled_blocks
 from vqspeech.synthesis.loaded import LoadedModel
+from vqspeech.synthesis.refining import refined
 
 SECONDS = 9.0
 """Of speech that are enough where a recording is encoded: listening takes time."""
@@ -109,6 +112,24 @@ class Listener:
         return new if self._heard is None else self._heard.mean(new)
 
 
+class RefinedListener(Listener):
+    """A listener that takes some seconds more: its vector is moved on to explain what it was heard
+    in (`synthesis.refining`)."""
+
+    def __init__(self, loaded: LoadedModel, seconds: float = VOICE_SECONDS):
+        super().__init__(loaded, seconds)
+        self._loaded, self._speech = loaded, np.zeros(0, np.float32)
+
+    def add(self, block: np.ndarray) -> None:
+        if not self.enough:
+            self._speech = np.concatenate([self._speech, block])
+        super().add(block)
+
+    def heard(self) -> Heard:
+        found = super().heard()
+        return found._replace(vector=refined(self._loaded, self._speech, found.vector))
+
+
 def held_back(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:
     """`blocks` as they come, the first of them once `listener` has heard enough."""
     held, samples, blocks = [], 0, iter(blocks)
@@ -140,7 +161,7 @@ def voice_of_blocks(
 
     Warns where there is little speech. Raises InputError where there is none.
     """
-    listener, start = Listener(loaded, VOICE_SECONDS), np.zeros(0, np.float32)
+    listener, start = RefinedListener(loaded), np.zeros(0, np.float32)
     for block in levelled_blocks(blocks, gain):
         listener.add(block)
         if len(start) < PITCH_SECONDS * SAMPLE_RATE:

@@ -13,6 +13,15 @@ GUIDANCE, MOST_GUIDANCE = 0.5, 2.0
 LARGEST_SEMITONES = 14.0
 """Pitch is moved no further: a low man to a high woman."""
 LARGEST_SEED = 2**63 - 1
+REFINED = "refined"
+Listening = bool | str
+"""Whether a recording that is encoded is listened to for whose voice it is: no, yes, or REFINED, in
+a second or two more and better (`synthesis.refining`)."""
+
+
+def check_listening(voice: Listening) -> Listening:
+    """`voice`, if it is one of these. Raises InputError."""
+    return voice if isinstance(voice, str) and voice == REFINED else switch("voice", voice)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""A heard voice is moved towards the speech that it was heard in, and to nothing else."""
+
+import numpy as np
+import pytest
+import torch
+from synthetic_voice import sung
+
+from vqspeech import Codec, InputError
+from vqspeech.synthesis import refining
+from vqspeech.synthesis.fitting import mel_and_pitch, pieces_of
+from vqspeech.synthesis.listening import Listener, RefinedListener
+from vqspeech.synthesis.refining import refined
+
+
+@pytest.fixture(scope="module")
+def codec(hearing_model):
+    return Codec.from_pretrained(hearing_model, "cpu")
+
+
+@pytest.fixture(scope="module")
+def her():
+    return sung(6.3, 200.0, 220.0, pauses=False)[0]
+
+
+def error(codec, wave, vector):
+    size = len(wave) // 640 * 640
+    pieces = pieces_of(codec.loaded, wave[None, :size])
+    with torch.no_grad():
+        return float(mel_and_pitch(codec.loaded, pieces, torch.from_numpy(vector)[None]))
+
+
+def heard(codec, wave, kind=Listener):
+    listener = kind(codec.loaded)
+    listener.add(wave)
+    return listener.vector()
+
+
+def test_it_explains_the_speech_better_and_other_speech_of_the_voice_too(codec, her):
+    first, rest = np.split(her, [len(her) // 2])
+    plain, better = heard(codec, first), heard(codec, first, RefinedListener)
+    assert better.dtype == np.float32 and better.shape == plain.shape
+    assert error(codec, first, better) < error(codec, first, plain)
+    assert error(codec, rest, better) < error(codec, rest, plain)
+
+
+def test_the_model_stays_as_it_is(codec, her):
+    before = {k: v.clone() for k, v in codec.model.state_dict().items()}
+    needs = [p.requires_grad for p in codec.model.parameters()]
+    with torch.inference_mode():
+        heard(codec, her, RefinedListener)
+    assert all(torch.equal(v, before[k]) for k, v in codec.model.state_dict().items())
+    assert [p.requires_grad for p in codec.model.parameters()] == needs
+    assert all(p.grad is None for p in codec.model.parameters())
+
+
+def test_how_the_recording_is_cut_into_blocks_does_not_matter(codec, her):
+    whole, blocks = RefinedListener(codec.loaded), RefinedListener(codec.loaded)
+    whole.add(her)
+    for at in range(0, len(her), 777):
+        blocks.add(her[at : at + 777])
+    np.testing.assert_array_equal(whole.vector(), blocks.vector())
+
+
+def test_speech_is_what_counts(codec, her, monkeypatch):
+    """Of a long recording the pieces with most speech are taken; a pause says nothing."""
+    monkeypatch.setattr(refining, "MOST_PIECES", 2)
+    speech, plain = her[: 4 * 16_000], heard(codec, her)
+    pause = np.zeros(10 * 16_000, np.float32)
+    alone = refined(codec.loaded, speech, plain)
+    np.testing.assert_allclose(
+        refined(codec.loaded, np.concatenate([pause, speech, pause]), plain), alone, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("samples", [1, 639, 641, 9_000])
+def test_short_recordings(codec, her, samples):
+    plain, found = heard(codec, her), refined(codec.loaded, her[:samples], heard(codec, her))
+    assert np.isfinite(found).all() and np.array_equal(found, plain) == (samples < 640)
+
+
+def test_a_voice_that_is_asked_for_is_refined(codec, her):
+    voice = codec.voice_of(her, name="her")
+    plain = heard(codec, her)
+    assert not np.allclose(voice.vector, plain, atol=1e-4)
+    assert codec.decode(codec.encode(her), voice, preview=True).shape == her.shape
+
+
+def test_a_recording_that_is_encoded_is_refined_where_it_is_wanted(codec, her, tmp_path):
+    import soundfile
+
+    soundfile.write(path := tmp_path / "her.wav", her, 16_000, "FLOAT")
+    plain, better = codec.encode(her), codec.encode(her, voice="refined")
+    assert np.array_equal(plain.indices, better.indices)
+    assert not np.allclose(plain.voice, better.voice, atol=1e-4)
+    np.testing.assert_array_equal(codec.encode_file(path, voice="refined").voice, better.voice)
+    (many,) = codec.encode_many([her], voice="refined")
+    np.testing.assert_allclose(many.voice, better.voice, atol=1e-5)
+    codec.save_vqs(better, tmp_path / "her.vqs")
+    kept = codec.load_vqs(tmp_path / "her.vqs")[0].voice
+    np.testing.assert_allclose(kept, better.voice, atol=np.abs(better.voice).max() / 200)
+
+
+@pytest.mark.parametrize("voice", ["best", 2, None, 1.0])
+def test_other_wishes_are_refused(codec, her, voice):
+    with pytest.raises(InputError, match="voice"):
+        codec.encode(her, voice=voice)

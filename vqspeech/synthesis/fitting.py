@@ -1,0 +1,70 @@
+"""Fitting a speaker vector to speech, all else of the model frozen: what every fit minimises."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from vqspeech.audio.pitch import f0_frames
+from vqspeech.synthesis.loaded import LoadedModel
+
+
+class Pieces(NamedTuple):
+    """Equal pieces of speech: wave [P, N] as the encoder is given it, z_q [P, D, F] of their codes,
+    log_mel [P, mels, n], f0 [P, n] in Hz or, of a model that predicts no pitch, None."""
+
+    wave: torch.Tensor
+    z_q: torch.Tensor
+    log_mel: torch.Tensor
+    f0: torch.Tensor | None
+
+    def of(self, rows: torch.Tensor | slice) -> "Pieces":
+        """Some of them: rows [n], whole numbers or bool."""
+        return Pieces(*(None if part is None else part[rows] for part in self))
+
+    def and_also(self, others: "Pieces") -> "Pieces":
+        """Both."""
+        pairs = zip(self, others, strict=True)
+        return Pieces(*(None if a is None or b is None else torch.cat([a, b]) for a, b in pairs))
+
+
+@torch.no_grad()
+def pieces_of(loaded: LoadedModel, waves: np.ndarray) -> Pieces:
+    """Levelled pieces float32 [P, N], N a multiple of the hop, with what a fit wants of them."""
+    model, wave = loaded.model, torch.from_numpy(waves).to(loaded.device)
+    z_q = torch.cat([model.quantizer.lookup(model.encode(part[None])) for part in wave])
+    f0 = None
+    if loaded.predicts_pitch:
+        f0 = torch.from_numpy(np.stack([f0_frames(piece) for piece in waves])).to(loaded.device)
+    return Pieces(wave, z_q, model.target_mel(wave), f0)
+
+
+def hidden(loaded: LoadedModel, pieces: Pieces, vector: torch.Tensor) -> torch.Tensor:
+    """What a vector [1, S] makes of the pieces' codes: [P, H, F]."""
+    return loaded.model.conditioning(pieces.z_q, vector.expand(len(pieces.z_q), -1))
+
+
+def mel_and_pitch(loaded: LoadedModel, pieces: Pieces, vector: torch.Tensor) -> torch.Tensor:
+    """The error of what a vector [1, S] says: L1 of the log-mel, and the voice's pitch, whose range
+    is part of who it is."""
+    conditioning, said = loaded.model.conditioning, hidden(loaded, pieces, vector)
+    error = F.l1_loss(conditioning.log_mel(said), pieces.log_mel)
+    if pieces.f0 is None:
+        return error
+    weight = loaded.config.training.pitch_weight
+    return error + weight * conditioning.pitch(said).loss(pieces.f0)
+
+
+@contextmanager
+def frozen(model: torch.nn.Module) -> Iterator[None]:
+    """No gradient to the weights of `model`."""
+    before = [parameter.requires_grad for parameter in model.parameters()]
+    model.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, needs in zip(model.parameters(), before, strict=True):
+            parameter.requires_grad_(needs)
