@@ -3,7 +3,7 @@ gradient descent until it explains the speech that it was heard in.
 
 The speaker encoder has learned from some hundreds of people; what is new in a voice it only comes
 near to. The vector has few values, so some seconds of speech tell them without being learned by
-heart (`docs/voices.md` has what it gains on other speech of the same person).
+heart.
 """
 
 import numpy as np
