@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,20 +33,22 @@ def test_without_ray(recordings, tmp_path, monkeypatch):
 def test_another_job_in_the_folder(recordings, tiny_model, tmp_path):
     pytest.importorskip("ray")
     out = tmp_path / "out"
-    ray_job._agree_on_plan(out, recordings, "a model", 4)
-    ray_job._agree_on_plan(out, recordings, "a model", 4)
+    job = RayJob(out, shard_files=4)
+    ray_job._agree_on_plan(job, recordings, "a model")
+    ray_job._agree_on_plan(job, recordings, "a model")
     for other in (
-        (recordings[:-1], "a model", 4),
-        (recordings, "another", 4),
-        (recordings, "a model", 5),
+        (job, recordings[:-1], "a model"),
+        (job, recordings, "another"),
+        (replace(job, shard_files=5), recordings, "a model"),
+        (replace(job, bitrate=500), recordings, "a model"),
     ):
         with pytest.raises(InputError, match="holds the codes of other files, of another model"):
-            ray_job._agree_on_plan(out, *other)
+            ray_job._agree_on_plan(*other)
     (out / PLAN).write_text("{")
     with pytest.raises(InputError, match="plan.json: is damaged"):
-        ray_job._agree_on_plan(out, recordings, "a model", 4)
+        ray_job._agree_on_plan(job, recordings, "a model")
     with pytest.raises(InputError, match="cannot be made"):
-        ray_job._agree_on_plan(recordings[0].path, recordings, "a model", 4)
+        ray_job._agree_on_plan(replace(job, out=recordings[0].path), recordings, "a model")
 
 
 def workers_of(parent):
@@ -142,5 +145,5 @@ def test_shards_of_others_are_neither_taken_nor_replaced(recordings, tmp_path, n
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("mine")
     with pytest.raises(InputError, match="stands there without a plan.json"):
-        ray_job._agree_on_plan(tmp_path / "out", recordings, "a model", 4)
+        ray_job._agree_on_plan(RayJob(tmp_path / "out"), recordings, "a model")
     assert [path.name for path in (tmp_path / "out").iterdir()] == [name]

@@ -185,7 +185,7 @@ def huge_header() -> bytes:
 BAD_CODES = {
     "pickle": (pickle.dumps([1, 2]), "never loaded"),
     "objects": (npy(np.array([{}], object)), "never loaded"),
-    "2-D": (npy(np.zeros((2, 2), np.uint16)), "2 dimensions"),
+    "2-D": (npy(np.zeros((2, 2), np.uint16)), "2 levels"),
     "float": (npy(np.zeros(3)), "float64"),
     "negative": (npy(np.array([0, -7])), "-7"),
     "out of range": (npy(np.array([0, 4])), "code 4, the model's codes are 0 to 3"),

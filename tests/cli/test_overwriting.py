@@ -70,7 +70,8 @@ def test_what_is_told_from_codes(tmp_path):
         "codes": (np.zeros(4, np.uint16), True),
         "big-endian": (np.zeros(4, ">u2"), True),
         "samples": (np.zeros(4, np.int16), False),
-        "features": (np.zeros((4, 2), np.uint16), False),
+        "levels": (np.zeros((4, 2), np.uint16), True),
+        "features": (np.zeros((40, 2), np.uint16), False),
         "floats": (np.zeros(4), False),
         "bytes": (np.zeros(4, np.uint8), False),
     }

@@ -153,7 +153,7 @@ def test_samples_come_before_the_end(codec, options, seconds):
         ([[0, 1], [4]], "frame 2 has code 4"),
         ([[0, -1]], "code -1"),
         ([0.5], "whole numbers"),
-        ([[[0]]], "whole numbers"),
+        ([[[[0]]]], "whole numbers"),
         (["x"], "whole numbers"),
         (7, "iterator"),
     ],

@@ -57,7 +57,7 @@ def encode(args: argparse.Namespace, gain: float | None) -> None:
     codec = Codec.from_pretrained(args.model, device=args.device)
     codec.voices.find(args.speaker)  # refused before anything is read
     keeping = kept(codec, args, vqs)
-    with pipes.streamed_codes(codec, args, gain, keeping.voice) as stream:
+    with pipes.streamed_codes(codec, args, gain, bool(keeping.voice)) as stream:
         if to_pipe:
             seconds = args.block_seconds or BLOCK_SECONDS
             about = (args.speaker, args.packed, seconds)

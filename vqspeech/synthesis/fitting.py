@@ -23,12 +23,16 @@ class Pieces(NamedTuple):
 
     def of(self, rows: torch.Tensor | slice) -> "Pieces":
         """Some of them: rows [n], whole numbers or bool."""
-        return Pieces(*(None if part is None else part[rows] for part in self))
+        f0 = None if self.f0 is None else self.f0[rows]
+        return Pieces(self.wave[rows], self.z_q[rows], self.log_mel[rows], f0)
 
     def and_also(self, others: "Pieces") -> "Pieces":
         """Both."""
-        pairs = zip(self, others, strict=True)
-        return Pieces(*(None if a is None or b is None else torch.cat([a, b]) for a, b in pairs))
+        f0 = None
+        if self.f0 is not None and others.f0 is not None:
+            f0 = torch.cat([self.f0, others.f0])
+        both = zip(self[:3], others[:3], strict=True)
+        return Pieces(*(torch.cat(pair) for pair in both), f0=f0)
 
 
 @torch.no_grad()

@@ -148,7 +148,7 @@ class LoadedModel:
         return codes if codes.size else replace(codes, size=self.shape["size"])
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         """What `Codes` know of the codebooks."""
         quantizer = self.config.quantizer
         return {"codebooks": quantizer.codebooks, "size": quantizer.codebook_size}

@@ -60,5 +60,5 @@ class ChunkEncoder:
     @torch.inference_mode()
     def _encode(self, wave: np.ndarray) -> np.ndarray:
         device = self._model.speakers.weight.device
-        wave = torch.from_numpy(wave)[None].to(device)
-        return self._model.encode(wave, levels=self._levels)[0].cpu().numpy()
+        samples = torch.from_numpy(wave)[None].to(device)
+        return self._model.encode(samples, levels=self._levels)[0].cpu().numpy()
