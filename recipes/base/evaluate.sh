@@ -17,6 +17,7 @@
 #   --speaker other  decode unknown speakers as `other`: what their own voices are measured by
 #   --refine         decode them in their own voices refined (`vqspeech encode --refine`)
 #   --unseen-targets N  to convert to from 5 s of each (default: 12, and 0 without a speaker encoder)
+#   --bitrate B      to encode at                      (default: the lowest of the model)
 #   --seeds N        that the WaveNet samples with     (default: 3)
 #   --temperature T  of its sampling                   (default: the model's own)
 #   --limit N        only N recordings of each split   (default: all)
@@ -30,14 +31,14 @@ speech="" out="exp/report"
 options=(--seeds 3)
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h|--help) sed -n '2,24s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h|--help) sed -n '2,25s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --refine) options+=(--refine); shift ;;
     --speech|--out|--model|--methods|--metrics|--recogniser|--whisper|--speaker|\
-    --unseen-targets|--seeds|--temperature|--limit|--jobs)
+    --unseen-targets|--bitrate|--seeds|--temperature|--limit|--jobs)
       [ $# -ge 2 ] || { echo "evaluate.sh: error: $1 needs a value" >&2; exit 2; } ;;&
     --speech) speech="$2"; shift 2 ;;
     --out) out="$2"; shift 2 ;;
-    --model|--methods|--metrics|--recogniser|--whisper|--speaker|--unseen-targets|--seeds|\
+    --model|--methods|--metrics|--recogniser|--whisper|--speaker|--unseen-targets|--bitrate|--seeds|\
     --temperature|--limit|--jobs)
       options+=("$1" "$2"); shift 2 ;;
     *) echo "evaluate.sh: error: unknown option $1 (see --help)" >&2; exit 2 ;;

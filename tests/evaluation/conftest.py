@@ -35,7 +35,7 @@ class FakeCodec:
     speakers = ("anna", "bert", "other")
 
     def __init__(self):
-        self.calls, self.heard, self.vectors = [], [], []
+        self.calls, self.heard, self.vectors, self.bitrates = [], [], [], []
         self._waves = {}
         self.config = SimpleNamespace(
             name="fake",
@@ -59,7 +59,12 @@ class FakeCodec:
         if preview and not self.has_preview:
             raise InputError("model fake has no head")
 
-    def encode(self, wave, *, voice=True):
+    def levels_at(self, bitrate):
+        if bitrate not in (None, 200, 400):
+            raise InputError(f"bitrate {bitrate} is none that this model has")
+
+    def encode(self, wave, *, voice=True, bitrate=None):
+        self.bitrates.append(bitrate)
         codes = Codes(np.arange(frames_for(len(wave), HOP)) % 8, len(wave), HOP, self.fingerprint)
         if self.hears_voices:
             own = [0.75, 0.25] if voice == "refined" else [0.25, 0.75]

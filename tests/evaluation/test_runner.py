@@ -72,6 +72,14 @@ def test_unknown_speakers_are_decoded_in_their_own_voices_where_the_model_hears_
         evaluate(codec, corpus, ("preview",), speaker="other", refine=True)
 
 
+def test_recordings_are_encoded_at_the_rate_that_is_asked_for(codec, corpus):
+    evaluate(codec, corpus, ("preview",))
+    evaluate(codec, corpus, ("preview",), bitrate=400)
+    assert codec.bitrates == [None] * 3 + [400] * 3
+    with pytest.raises(InputError, match="bitrate 300 is none"):
+        evaluate(codec, corpus, ("preview",), bitrate=300)
+
+
 def test_codes_are_counted_over_all_files(codec, corpus):
     codes = evaluate(codec, corpus, ("preview",)).codes
     assert (codes["used"], codes["dead"], codes["codebook_size"]) == (8, 8, 16)

@@ -58,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file keeps it; without a speaker encoder `other`, else the model's first voice)",
     )
     add(
+        "--bitrate",
+        type=options.real(0, 1e6),
+        metavar="B",
+        help="bit/s to encode at, one that the model has (default: the lowest); conversion is "
+        "always from the lowest",
+    )
+    add(
         "--refine",
         action="store_true",
         help="refine these own voices, as `vqspeech encode --refine` does",
@@ -130,6 +137,7 @@ def run(args: argparse.Namespace) -> None:
         seeds=args.seeds,
         recognisers=hearing,
         refine=args.refine,
+        bitrate=args.bitrate,
     )
     if args.out is not None:
         folder = make_folder(args.out)  # refused before the work, not after it

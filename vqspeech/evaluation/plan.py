@@ -49,7 +49,8 @@ class Plan:
     are converted to likewise; None for `strangers.STRANGERS` if the model hears voices, else none.
     synthesis: how decoders draw, with the first of `seeds` seeds that follow one another, each of
     which the WaveNet samples everything with; preview and post-filter are the methods'.
-    recognisers: who hears the words. refine: own voices are refined first.
+    recognisers: who hears the words. refine: own voices are refined first. bitrate: what recordings
+    are encoded at, but for conversion; None: the lowest that the model has.
     """
 
     methods: Sequence[str] | None = None
@@ -61,6 +62,7 @@ class Plan:
     seeds: int = 1
     recognisers: Sequence[Recogniser] = POCKETSPHINX
     refine: bool = False
+    bitrate: float | None = None
 
     def __post_init__(self):
         if self.methods is not None:
@@ -86,6 +88,7 @@ class Work(NamedTuple):
     notes: list[str]
     recognisers: tuple[Recogniser, ...]
     refine: bool
+    bitrate: float | None
 
 
 def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
@@ -114,7 +117,8 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
             "it out"
         )
     drawn = plan.synthesis, plan.seeds
-    heard = notes, recognisers, plan.refine
+    codec.loaded.levels_at(plan.bitrate)
+    heard = notes, recognisers, plan.refine, plan.bitrate
     return Work(methods, groups, identity, targets, unseen, *drawn, *heard)
 
 

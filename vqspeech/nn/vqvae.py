@@ -301,10 +301,11 @@ class VQVAE(nn.Module):
         piece, each step with its whole past, so that long recordings fit into memory.
 
         wave: [B, F * hop] as the encoder is given it, zeros where it ends within a frame. indices:
-        [B, F]. speaker_vector: [B, S]. f0: [B, F * hop / 160] in Hz, 0 unvoiced, for a decoder that
-        is told the phase of the fundamental. Returns [B], nats a step, of all bands together.
+        [B, F] or [B, levels, F]. speaker_vector: [B, S]. f0: [B, F * hop / 160] in Hz, 0 unvoiced,
+        for a decoder that is told the phase of the fundamental. Returns [B], nats a step, of all
+        bands together.
         """
-        per_frame, frames = self.config.steps_per_frame, indices.shape[1]
+        per_frame, frames = self.config.steps_per_frame, indices.shape[-1]
         truth, hidden = self._truth(wave, f0), self.hidden(indices, speaker_vector)
         past = frames_for(self.decoder.stack.receptive_field, per_frame)
         size = max(1, round(PIECE_SECONDS * self.config.frame_rate))
