@@ -108,7 +108,7 @@ def test_vqs_files_of_every_rate(codec, speech, tmp_path):
         assert (found.samples, contents.header.levels) == (four.samples, levels)
         assert found.at(ONE).levels == 1
     for levels in (1, 2, 3):
-        reduce_vqs(tmp_path / "4.vqs", tmp_path / f"low{levels}.vqs", levels)
+        reduce_vqs(tmp_path / "4.vqs", tmp_path / f"low{levels}.vqs", levels * ONE)
         assert (tmp_path / f"low{levels}.vqs").read_bytes() == (
             tmp_path / f"{levels}.vqs"
         ).read_bytes()

@@ -45,10 +45,10 @@ class Codec:
     A `speaker` is one of `speakers`, a file of `vqspeech enroll`, a recording of the voice or a
     `Voice` (`voice_of`); with None codes are decoded in the voice that they have (`Codes.voice`).
     `codes` are `Codes`, or whole numbers [F], of several levels [levels, F], in an array, list or
-    tensor (`as_codes`). A `wave` is
-    an array, list or tensor of samples (`encode`). Options may be given as one object
-    (`Synthesis`, `Conversion`, `Generation`), by name, or both. All methods raise InputError for
-    what cannot be done; it says what to do instead. A codec can be pickled and copied.
+    tensor (`as_codes`). A `wave` is an array, list or tensor of samples (`encode`). Options may be
+    given as one object (`Synthesis`, `Conversion`, `Generation`), by name, or both. All methods
+    raise InputError for what cannot be done; it says what to do instead. A codec can be pickled and
+    copied.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str | torch.device = "auto"):
@@ -152,9 +152,9 @@ class Codec:
         refused.
 
         voice: of a model that `hears_voices`: listen for whose voice it is too (`Codes.voice`), in
-        the first 9 s of speech; "refined": better, in a second or two more. bitrate: one of
-        `bit_rates`; None: the lowest. Codes of a higher rate have more levels, of which the first
-        are those of a lower one (`Codes.at`).
+        the first 9 s of speech; "refined": better, which takes longer than encoding. bitrate: one
+        of `bit_rates`; None: the lowest. Codes of a higher rate have more levels, of which the
+        first are those of a lower one (`Codes.at`).
         """
         return self._at(bitrate).wave(wave, rate, voice)
 

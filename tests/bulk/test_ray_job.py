@@ -51,6 +51,13 @@ def test_another_job_in_the_folder(recordings, tiny_model, tmp_path):
         ray_job._agree_on_plan(replace(job, out=recordings[0].path), recordings, "a model")
 
 
+def test_a_rate_that_the_model_has_not_is_refused_before_the_work(recordings, tiny_model, tmp_path):
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match="bitrate 300 is none that this model has: 100 bit/s"):
+        encode_with_ray(recordings, RayJob(tmp_path / "out", str(tiny_model), bitrate=300))
+    assert not (tmp_path / "out").exists()
+
+
 def workers_of(parent):
     """Process ids of the actors that encode, children of children of `parent`."""
     import psutil

@@ -84,6 +84,16 @@ def test_folders(cli, model, high, tmp_path):
     assert measure_vqs(tmp_path / "low-vqs" / "b.vqs").header.levels == 2
 
 
+def test_a_folder_of_both_kinds(cli, model, high, tmp_path):
+    """Files of one name are no files of one output."""
+    (folder := tmp_path / "codes").mkdir()
+    os.link(high / "x.vqs", folder / "x.vqs")
+    os.link(high / "x.npy", folder / "x.NPY")
+    result = cli("reduce", folder, tmp_path / "low", "--bitrate", 100, *model)
+    assert result.status == 0, result.err
+    assert sorted(path.name for path in (tmp_path / "low").iterdir()) == ["x.npy", "x.vqs"]
+
+
 def test_a_folder_names_what_cannot_be_reduced(cli, model, high, tmp_path):
     (folder := tmp_path / "codes").mkdir()
     os.link(high / "x.vqs", folder / "good.vqs")
@@ -101,6 +111,7 @@ def test_a_folder_names_what_cannot_be_reduced(cli, model, high, tmp_path):
         (["x.vqs", "y.vqs", "--bitrate", "99"], "less than the first level alone takes: 100"),
         (["x.npy", "y.npy", "--bitrate", "99"], "less than the first level alone takes: 100"),
         (["x.vqs", "y.vqs"], "--bitrate"),
+        (["x.vqs", "y.vqs", "--bitrate", "100", "--format", "npy"], "--format"),
         (["x.vqs", "x.vqs", "--bitrate", "100"], "is the source itself"),
         (["none.vqs", "y.vqs", "--bitrate", "100"], "no such file"),
         (["in.wav", "y.npy", "--bitrate", "100"], "not a .npy file"),

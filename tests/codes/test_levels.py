@@ -51,8 +51,12 @@ def test_a_lower_rate_leaves_levels_out():
     assert four.at(500).indices.ndim == 1
     with pytest.raises(InputError, match="less than the first level alone takes: 500"):
         four.at(499)
-    with pytest.raises(InputError, match="bitrate"):
-        four.at(float("nan"))
+    for wrong in (float("nan"), float("inf"), "fast"):
+        with pytest.raises(InputError, match="bitrate"):
+            four.at(wrong)
+    odd = Codes(np.zeros((7, 4), int), 4 * 480, 480, size=SIZE)  # 333.333... bit/s a level
+    for levels in range(1, 8):
+        assert odd.at(float(f"{levels * 16_000 / 480 * 10:g}")).levels == levels, "as printed"
     with pytest.raises(InputError, match=r"do not say how many codes .* codes.first\(levels\)"):
         codes(size=None).at(500)
     with pytest.raises(InputError, match=r"levels 5 must be a whole number in 1..4"):

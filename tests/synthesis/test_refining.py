@@ -1,5 +1,7 @@
 """A heard voice is moved towards the speech that it was heard in, and to nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from vqspeech import Codec, InputError
 from vqspeech.synthesis import refining
 from vqspeech.synthesis.fitting import mel_and_pitch, pieces_of
 from vqspeech.synthesis.listening import Listener, RefinedListener
-from vqspeech.synthesis.refining import refined
+from vqspeech.synthesis.refining import MOST_PIECES, Refiner
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +63,45 @@ def test_how_the_recording_is_cut_into_blocks_does_not_matter(codec, her):
     np.testing.assert_array_equal(whole.vector(), blocks.vector())
 
 
+def refined(codec, speech, vector):
+    refiner = Refiner(codec.loaded)
+    refiner.add(speech)
+    return refiner.refined(vector)
+
+
 def test_speech_is_what_counts(codec, her, monkeypatch):
     """Of a long recording the pieces with most speech are taken; a pause says nothing."""
     monkeypatch.setattr(refining, "MOST_PIECES", 2)
     speech, plain = her[: 4 * 16_000], heard(codec, her)
     pause = np.zeros(10 * 16_000, np.float32)
-    alone = refined(codec.loaded, speech, plain)
-    np.testing.assert_allclose(
-        refined(codec.loaded, np.concatenate([pause, speech, pause]), plain), alone, atol=1e-5
-    )
+    found = refined(codec, np.concatenate([pause, speech, pause]), plain)
+    np.testing.assert_array_equal(found, refined(codec, speech, plain))
+    np.testing.assert_array_equal(refined(codec, pause, plain), plain)
+
+
+def test_no_more_is_held_than_what_it_is_fitted_to(codec, her):
+    refiner = Refiner(codec.loaded)
+    for _ in range(12):
+        refiner.add(her)
+    assert len(refiner._best) == MOST_PIECES
+    assert sum(map(len, refiner._held)) < 2 * 16_000
+
+
+def test_threads_share_a_model(codec, her):
+    """A web page's visitors are heard at once."""
+    plain = heard(codec, her)
+    alone = refined(codec, her, plain)
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda _: refined(codec, her, plain), range(3)))
+    for one in together:
+        np.testing.assert_array_equal(one, alone)
+    assert all(p.grad is None for p in codec.model.parameters())
 
 
 @pytest.mark.parametrize("samples", [1, 639, 641, 9_000])
 def test_short_recordings(codec, her, samples):
-    plain, found = heard(codec, her), refined(codec.loaded, her[:samples], heard(codec, her))
+    plain = heard(codec, her)
+    found = refined(codec, her[8_000 : 8_000 + samples], plain)
     assert np.isfinite(found).all() and np.array_equal(found, plain) == (samples < 640)
 
 
@@ -104,3 +131,8 @@ def test_a_recording_that_is_encoded_is_refined_where_it_is_wanted(codec, her, t
 def test_other_wishes_are_refused(codec, her, voice):
     with pytest.raises(InputError, match="voice"):
         codec.encode(her, voice=voice)
+
+
+def test_a_stream_does_not_wait_for_it(codec, her):
+    with pytest.raises(InputError, match="voice 'refined' must be"):
+        codec.encode_stream([her], voice="refined")

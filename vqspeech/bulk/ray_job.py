@@ -97,7 +97,9 @@ def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any 
     out, shard_files, folder = job.out, job.shard_files, resolve(job.model)
     for recording in recordings:  # whoever unpacks the shards will write under these
         below(out, recording.name)
-    fingerprint = read_about(folder).fingerprint
+    about = read_about(folder)
+    about.config.levels_at(job.bitrate)  # refused before a cluster is at work
+    fingerprint = about.fingerprint
     shards = [recordings[i : i + shard_files] for i in range(0, len(recordings), shard_files)]
     _agree_on_plan(job, recordings, fingerprint)
     total = len(shards)

@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--refine",
         action="store_true",
-        help="hear the voice that is kept better, in a second or two more a recording",
+        help="hear the voice that is kept better, which takes longer than encoding",
     )
     add(
         "--manifest",

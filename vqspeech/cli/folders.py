@@ -13,12 +13,15 @@ from vqspeech.errors import InputError
 from vqspeech.files import inside, make_folder
 
 
-def plan(source: str, target: str, kinds: Sequence[str], suffix: str) -> list[tuple[Path, Path]]:
+def plan(
+    source: str, target: str, kinds: Sequence[str], suffix: str | None
+) -> list[tuple[Path, Path]]:
     """(file in `source`, file to write in `target`), the tree mirrored, sorted.
 
-    Files with an extension in `kinds` count, hidden ones and those below `target` do not; what is
-    left out is said. Raises InputError: nothing to do, a file where `target` should be, a folder
-    that cannot be read, two files with the same output, a link in `target` that leads out of it.
+    suffix: of what is written; None: each file's own, in small letters. Files with an extension in
+    `kinds` count, hidden ones and those below `target` do not; what is left out is said. Raises
+    InputError: nothing to do, a file where `target` should be, a folder that cannot be read, two
+    files with the same output, a link in `target` that leads out of it.
     """
     if os.path.exists(target) and not os.path.isdir(target):
         raise InputError(
@@ -26,7 +29,10 @@ def plan(source: str, target: str, kinds: Sequence[str], suffix: str) -> list[tu
         )
     listing = listed(source, kinds, target)
     require_files(listing, source, kinds)
-    outs = (path.relative_to(source).with_suffix(suffix) for path in listing.files)
+    outs = (
+        path.relative_to(source).with_suffix(suffix or path.suffix.lower())
+        for path in listing.files
+    )
     pairs = zip(listing.files, outs, strict=True)
     jobs = distinct((path, inside(target, Path(target, out))) for path, out in pairs)
     say_left_out(source, listing)

@@ -49,8 +49,6 @@ def about_file(path: str, model: str | None) -> dict[str, str]:
 
 def about_model(name: str | None) -> dict[str, str]:
     """What a model is, from its folder or hub name. Raises InputError."""
-    import torch
-
     from vqspeech.audio.signal import SAMPLE_RATE
     from vqspeech.checkpoint.model import load_checkpoint
     from vqspeech.synthesis.loaded import LoadedModel
@@ -58,7 +56,7 @@ def about_model(name: str | None) -> dict[str, str]:
     loaded = load_checkpoint(name)
     about, model = loaded.about, loaded.model
     config, books = about.config, about.config.quantizer.codebooks
-    rates = LoadedModel(model, about, loaded.folder, torch.device("cpu")).bit_rates
+    rates = LoadedModel.of(loaded, "cpu").bit_rates
     parameters = sum(parameter.numel() for parameter in model.parameters())
     seen = (2 * model.encoder.context_frames + 1) * config.hop / SAMPLE_RATE
     steps = model.decoder.stack.receptive_field

@@ -6,19 +6,19 @@ how many codes a codebook has.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli import pipes, streams
-from vqspeech.cli.folders import check_overwriting, plan_of, work_through
+from vqspeech.cli.folders import check_overwriting, plan, work_through
 from vqspeech.cli.options import add_model, real
 from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import add_force
 from vqspeech.codes.codes import check_npy_target
-from vqspeech.codes.header import Header
-from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs, measure_vqs, reduce_vqs
+from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs, reduce_vqs
 from vqspeech.codes.vqs_reader import VqsReader
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, named
 from vqspeech.files import written
 
 NPY = ".npy"
@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="B",
         help="bit/s of plain codes, at most; as many levels are kept as it takes",
     )
-    add("--format", help=argparse.SUPPRESS)
     add_force(parser)
     add_model(parser)
+    parser.set_defaults(format=None)  # it is that of IN
 
 
 def run(args: argparse.Namespace) -> None:
@@ -45,16 +45,16 @@ def run(args: argparse.Namespace) -> None:
         check_overwriting(args, None)
         _reduce_stream(args)
         return
-    jobs = plan_of(args, (SUFFIX, NPY), (SUFFIX[1:],))
-    if jobs is None:
+    jobs = None
+    if os.path.isdir(args.input):
+        jobs = plan(args.input, args.output, (SUFFIX, NPY), None)
+    else:
         vqs = is_vqs(args.input)
         if vqs != is_vqs(args.output):
             raise InputError(
                 f"{args.output}: must be a {SUFFIX if vqs else NPY} file, as {args.input} is one"
             )
         (check_vqs_target if vqs else check_npy_target)(args.output)
-    else:
-        jobs = [(path, out.with_suffix(path.suffix.lower())) for path, out in jobs]
     check_overwriting(args, jobs)
 
     def reduce(path: Path, out: Path) -> float:
@@ -70,36 +70,23 @@ def run(args: argparse.Namespace) -> None:
 def _reduce_file(args: argparse.Namespace, path: Path, out: Path) -> float:
     """Seconds of audio that the codes stand for."""
     if is_vqs(path):
-        measured = measure_vqs(path)
-        reduce_vqs(path, out, _levels(measured.header, args.bitrate, str(path)))
-        return measured.samples / SAMPLE_RATE
+        return reduce_vqs(path, out, args.bitrate) / SAMPLE_RATE
     from vqspeech.checkpoint.about import read_about
     from vqspeech.checkpoint.location import resolve
     from vqspeech.codes.npy import load_npy
 
     config = read_about(resolve(args.model)).config
     codes = load_npy(path, config.hop, config.quantizer.codebook_size)
-    try:
-        codes.at(args.bitrate).save_npy(out)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    with named(str(path)):
+        lower = codes.at(args.bitrate)
+    lower.save_npy(out)
     return codes.seconds
-
-
-def _levels(header: Header, bitrate: float, name: str) -> int:
-    """How many levels of a file fit into `bitrate` bit/s. Raises InputError where not one does."""
-    one = SAMPLE_RATE / header.hop * header.bits
-    if bitrate < one:
-        raise InputError(
-            f"{name}: {bitrate:g} bit/s is less than the first level alone takes: {one:g}"
-        )
-    return min(header.levels, int(bitrate / one + 1e-9))
 
 
 def _reduce_stream(args: argparse.Namespace) -> None:
     with pipes.opened_pipe(args.input) as pipe:
         reader = VqsReader(pipe.name, pipe.read)
-        parts = reader.reduced(_levels(reader.header, args.bitrate, pipe.name))
+        parts = reader.reduced(args.bitrate)
         if pipes.is_piped_output(args.output):
             with pipes.writing(args.output) as write:
                 for part in parts:

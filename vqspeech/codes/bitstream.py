@@ -216,16 +216,14 @@ def _check_crc(data: memoryview, at: int, end: int, seed: int) -> None:
         raise ValueError("is damaged")
 
 
-def decoded(
-    block: Block, header: Header, coder: BlockCoder, levels: int | None = None
-) -> np.ndarray:
+def decoded(block: Block, header: Header, coder: BlockCoder) -> np.ndarray:
     """The codes of a block: uint16 [F], or [levels, F] of several. Raises ValueError that says what
     is wrong.
 
-    coder: of the first level. levels: only the first so many; None: all.
+    coder: of the first level.
     """
     found = []
-    for payload in block.payloads[:levels]:
+    for payload in block.payloads:
         level = PackedCoder(header.bits) if found else coder
         codes = level.decode(bytes(payload), block.count, block.number > 0)
         if int(codes.max()) >= header.codebook_size:

@@ -26,6 +26,8 @@ MOST_LEVELS = 8
 """Of any model: codes of a frame, each of which says what those before it leave unsaid."""
 
 LARGEST = 1 << 62
+MAX_BITRATE = 1e9
+"""More than any model has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +124,7 @@ class Codes:
                 "a codec (codec.as_codes), or cut levels with codes.first(levels)"
             )
         one = self.bits_per_second(self.size) / self.levels
-        levels = int(real("bitrate", bitrate, 0, float("inf")) / one + 1e-9)
-        if not levels:
-            raise InputError(
-                f"{shown(bitrate)} bit/s is less than the first level alone takes: {one:g}"
-            )
-        return self.first(min(levels, self.levels))
+        return self.first(min(levels_within(bitrate, one), self.levels))
 
     def first(self, levels: int) -> "Codes":
         """The first `levels` of them; the others are left out. Raises InputError for none, or for
@@ -262,6 +259,15 @@ def _text(part: slice) -> str:
     """A slice as it is written."""
     ends = [part.start, part.stop, *([] if part.step is None else [part.step])]
     return ":".join("" if end is None else str(end) for end in ends)
+
+
+def levels_within(bitrate: float, one: float) -> int:
+    """How many levels, of `one` bit/s each, fit into `bitrate`, which may be given as it is
+    printed, in six digits. Raises InputError for none."""
+    rate = real("bitrate", bitrate, 0, MAX_BITRATE)
+    if not (levels := int(rate / one * (1 + 1e-5))):
+        raise InputError(f"{rate:g} bit/s is less than the first level alone takes: {one:g}")
+    return levels
 
 
 def check_npy_target(path: str | os.PathLike) -> Path:

@@ -69,10 +69,8 @@ def save_vqs(path: Named, header: Header, codes: np.ndarray, coder: BlockCoder) 
         return file.tell()
 
 
-def load_vqs(
-    path: Named, coder_for: CoderFor, salvage: bool = False, levels: int | None = None
-) -> Contents:
-    """Read a `.vqs` file; of its levels no more than the first `levels` (None: all).
+def load_vqs(path: Named, coder_for: CoderFor, salvage: bool = False) -> Contents:
+    """Read a `.vqs` file.
 
     salvage: keep the blocks that are intact, in their order, and leave out the others. Raises
     InputError: no such file, not a `.vqs` file, cut off, damaged, blocks out of order, more bytes
@@ -80,9 +78,9 @@ def load_vqs(
     """
     with opened_or_given(path, "a codes file") as (path, file, size):
         reader = _reader(path, file, size, salvage)
-        codes = reader.codes(coder_for, levels)
+        codes = reader.codes(coder_for)
         if salvage and reader.header.samples is not None:
-            return _salvaged(path, file, reader.header, coder_for(reader.header), levels)
+            return _salvaged(path, file, reader.header, coder_for(reader.header))
         found = _joined(codes)
     about = (reader.samples, reader.kept, reader.missing, reader.lost, reader.cut)
     return Contents(reader.header, found, *about)
@@ -97,16 +95,16 @@ def measure_vqs(path: Named) -> Measured:
     return Measured(reader.header, size, *counts)
 
 
-def reduce_vqs(path: Named, out: Named, levels: int) -> int:
-    """Write a file that has only the first `levels` of another's to `out`, whole or not at all;
-    nothing is decoded. Returns its bytes. Raises InputError as `load_vqs` and `save_vqs` do, and
-    for more levels than there are."""
+def reduce_vqs(path: Named, out: Named, bitrate: float) -> int:
+    """Write what of a file's levels fits into `bitrate` bit/s to `out`, whole or not at all;
+    nothing is decoded. Returns the samples at 16 kHz that its codes stand for. Raises InputError as
+    `load_vqs` and `save_vqs` do, and where not one level fits."""
     with opened_or_given(path, "a codes file") as (path, file, size):
         reader = _reader(path, file, size, False)
         with written(out, check_vqs_target) as target:
-            for part in reader.reduced(levels):
+            for part in reader.reduced(bitrate):
                 target.write(part)
-            return target.tell()
+        return reader.samples
 
 
 def _reader(path: str, file: BinaryIO, size: int, salvage: bool) -> VqsReader:
@@ -134,9 +132,7 @@ def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts, -1) if parts else np.zeros(0, np.uint16)
 
 
-def _salvaged(
-    path: str, file: BinaryIO, header: Header, coder: BlockCoder, levels: int | None
-) -> Contents:
+def _salvaged(path: str, file: BinaryIO, header: Header, coder: BlockCoder) -> Contents:
     """The intact blocks of a file, wherever they stand in it."""
     at = len(header_bytes(header))
     file.seek(at)
@@ -144,7 +140,7 @@ def _salvaged(
     for block in _intact(file.read(), header):
         if block.number not in parts:
             try:
-                parts[block.number] = bitstream.decoded(block, header, coder, levels)
+                parts[block.number] = bitstream.decoded(block, header, coder)
             except ValueError:
                 continue
     if header.blocks and not parts:

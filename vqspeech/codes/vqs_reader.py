@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from vqspeech.audio.signal import frames_for
+from vqspeech.audio.signal import SAMPLE_RATE, frames_for
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import END_MARK, MARK, Block, BlockCoder, End
-from vqspeech.codes.codes import MAX_FRAMES
+from vqspeech.codes.codes import MAX_FRAMES, levels_within
 from vqspeech.codes.header import MAGIC, MAX_HEADER, Header, header_bytes, read_header, seed_of
 from vqspeech.codes.numbers import CutOffError
 from vqspeech.codes.stream import CodeStream
@@ -50,26 +50,20 @@ class VqsReader:
 
     _end: End | None
 
-    def codes(self, coder_for: CoderFor, levels: int | None = None) -> CodeStream:
+    def codes(self, coder_for: CoderFor) -> CodeStream:
         """The codes of the blocks, as these come: [n], or [levels, n] of several. Raises
         InputError: at once what `coder_for` does, later for a block that is damaged, out of place
-        or cut off.
-
-        levels: no more than the first so many; None: all.
-        """
+        or cut off."""
         try:
             coder = coder_for(self.header)
         except InputError as error:
             raise self._refusal(str(error)) from None
-        has = self.header.levels
-        return CodeStream(
-            self._codes(coder, levels), levels=has if levels is None else min(has, levels)
-        )
+        return CodeStream(self._codes(coder), levels=self.header.levels)
 
-    def _codes(self, coder: BlockCoder, levels: int | None) -> Generator[np.ndarray, None, int]:
+    def _codes(self, coder: BlockCoder) -> Generator[np.ndarray, None, int]:
         for block in self._blocks():
             try:
-                codes = bitstream.decoded(block, self.header, coder, levels)
+                codes = bitstream.decoded(block, self.header, coder)
             except ValueError as error:
                 if self._salvage:
                     continue
@@ -85,13 +79,16 @@ class VqsReader:
             self._keep(block)
         self._finish()
 
-    def reduced(self, levels: int) -> Iterator[bytes]:
-        """The bytes of a file or stream that has only the first `levels`, block by block as they
-        come; nothing is decoded, and no model needed. Raises InputError as `codes` does, and for
-        more levels than there are."""
+    def reduced(self, bitrate: float) -> Iterator[bytes]:
+        """The bytes of a file or stream that has only those levels that fit into `bitrate` bit/s,
+        block by block as they come; nothing is decoded, and no model needed. Raises InputError as
+        `codes` does, and where not one level fits."""
         header = self.header
-        if not 1 <= levels <= header.levels:
-            raise self._refusal(f"has {header.levels} levels of codes; ask for 1 to so many")
+        try:
+            levels = levels_within(bitrate, SAMPLE_RATE / header.hop * header.bits)
+        except InputError as error:
+            raise self._refusal(str(error)) from None
+        levels = min(levels, header.levels)
         header = replace(header, levels=levels, upper=header.upper if levels > 1 else "")
         yield header_bytes(header)
         for block in self._blocks():

@@ -11,9 +11,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vqspeech.arguments import real
 from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
 from vqspeech.config.tables import Table, build, within
 from vqspeech.config.training import PriorConfig, StageConfig, TrainingConfig
+from vqspeech.errors import InputError
 
 TEACHER_HOP = 2 * FILTER_BANK_HOP
 """Samples from one state of a teacher to the next (`nn.teacher`)."""
@@ -295,10 +297,21 @@ class Config(Table, table="model"):
         rounded up."""
         return self.frame_rate * (self.quantizer.codebook_size - 1).bit_length()
 
-    @property
-    def bit_rates(self) -> tuple[float, ...]:
-        """bit/s with one level, with two, ... up to all."""
-        return tuple(self.bit_rate * level for level in range(1, self.quantizer.levels + 1))
+    def bit_rates(self, most: int | None = None) -> tuple[float, ...]:
+        """bit/s with one level, with two, ... up to `most` (None: all)."""
+        return tuple(self.bit_rate * n for n in range(1, (most or self.quantizer.levels) + 1))
+
+    def levels_at(self, bitrate: float | None, most: int | None = None) -> int:
+        """Levels, of `most` (None: all), that take `bitrate` bit/s as plain indices; None: the
+        first alone. Raises InputError for a rate that there is not."""
+        if bitrate is None:
+            return 1
+        rate, rates = real("bitrate", bitrate, 0, math.inf), self.bit_rates(most)
+        for level, one in enumerate(rates, 1):
+            if math.isclose(rate, one, rel_tol=1e-5):  # as it is printed, in six digits
+                return level
+        known = ", ".join(f"{one:g}" for one in rates)
+        raise InputError(f"bitrate {rate:g} is none that this model has: {known} bit/s")
 
     @property
     def steps_per_frame(self) -> int:

@@ -67,7 +67,7 @@ class UpperLevels(nn.Module):
         """
         total, errors, usage = torch.zeros_like(left), [], []
         for level, quantizer in enumerate(self.quantizers, 2):
-            found = quantizer(left.detach())
+            found = quantizer(left)
             z = quantizer.lookup(found.indices)
             total = total + z * (counts >= level)[:, None, None]
             left = left - z

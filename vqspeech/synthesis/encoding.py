@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from vqspeech.arguments import for_each, is_path, shown
+from vqspeech.arguments import for_each, is_path, shown, switch
 from vqspeech.audio import reading as audio
 from vqspeech.audio.level import heard
 from vqspeech.audio.signal import SAMPLE_RATE, frames_for
@@ -64,7 +64,7 @@ class RecordingEncoder:
         voice: bool = False,
     ) -> CodeStream:
         """`Codec.encode_stream`."""
-        gain = None if gain is None else checked_gain(gain)
+        gain, voice = None if gain is None else checked_gain(gain), switch("voice", voice)
         monos = (as_mono(block) for block in blocks if np.size(block))
         resampled = audio.resample_blocks(monos, as_rate(rate))
         levelled, tell = levelled_blocks(resampled, gain), None

@@ -21,7 +21,7 @@ from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
 from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.synthesis.encoding import RecordingEncoder
-from vqspeech.synthesis.fitting import Pieces, frozen, hidden, mel_and_pitch, pieces_of
+from vqspeech.synthesis.fitting import Pieces, descend, hidden, mel_and_pitch, pieces_of
 from vqspeech.synthesis.hidden import PITCH_SECONDS
 from vqspeech.synthesis.levelling import levelled_blocks
 from vqspeech.synthesis.listening import VOICE_SECONDS, Listener
@@ -217,20 +217,18 @@ class _Fit:
 
     def _fit(self, vector, scale: float, shares: tuple[float, float]) -> torch.Tensor:
         """`vector` [1, S] fitted with `scale` times the steps and the rates: [S] on the CPU."""
-        vector = vector.clone()
         middle = shares[1]
         if self.has_nats:
             middle = (shares[0] + shares[1]) / 2 if self.has_mel else shares[0]
-        with torch.enable_grad(), frozen(self.model):
-            if self.has_mel:
-                steps, rate = round(scale * MEL_STEPS), scale * MEL_RATE
-                span = (shares[0], middle)
-                self._descend(vector, self._mel_and_pitch, steps, MEL_BATCH, rate, span)
-            if self.has_nats:
-                steps, rate = round(scale * NATS_STEPS), scale * NATS_RATE
-                span = (middle, shares[1])
-                self._descend(vector, self._all_terms, steps, NATS_BATCH, rate, span)
-        return vector.detach()[0].cpu()
+        if self.has_mel:
+            steps, rate = round(scale * MEL_STEPS), scale * MEL_RATE
+            span = (shares[0], middle)
+            vector = self._descend(vector, self._mel_and_pitch, steps, MEL_BATCH, rate, span)
+        if self.has_nats:
+            steps, rate = round(scale * NATS_STEPS), scale * NATS_RATE
+            span = (middle, shares[1])
+            vector = self._descend(vector, self._all_terms, steps, NATS_BATCH, rate, span)
+        return vector[0].cpu()
 
     def _all_terms(self, part, vector: torch.Tensor) -> torch.Tensor:
         loss = self._nats(part, vector)
@@ -238,21 +236,18 @@ class _Fit:
             loss = loss + weight * self._mel_and_pitch(part, vector)
         return loss
 
-    def _descend(self, vector, error, steps, batch, rate, shares) -> None:
-        """Adam on `vector`, in place, over random pieces; the rate falls to zero as a cosine."""
-        vector.requires_grad_(True)
-        optimizer = torch.optim.Adam([vector], rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    def _descend(self, vector, error, steps, batch, rate, shares) -> torch.Tensor:
+        """`fitting.descend` over random pieces."""
         count = len(self.fitted.wave)
-        for step in range(steps):
+
+        def drawn(moved: torch.Tensor) -> torch.Tensor:
             chosen = self.random.choice(count, min(batch, count), replace=False)
-            chosen = torch.from_numpy(chosen).to(vector.device)
-            error(self.fitted.of(chosen), vector).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
-            self.progress(shares[0] + (shares[1] - shares[0]) * (step + 1) / steps)
-        vector.requires_grad_(False)
+            return error(self.fitted.of(torch.from_numpy(chosen).to(moved.device)), moved)
+
+        def told(step: int) -> None:
+            self.progress(shares[0] + (shares[1] - shares[0]) * step / steps)
+
+        return descend(vector, drawn, steps, rate, told)
 
     @torch.no_grad()
     def check(self, vector: torch.Tensor) -> HeldOut:

@@ -1,7 +1,6 @@
 """Fitting a speaker vector to speech, all else of the model frozen: what every fit minimises."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -62,13 +61,25 @@ def mel_and_pitch(loaded: LoadedModel, pieces: Pieces, vector: torch.Tensor) -> 
     return error + weight * conditioning.pitch(said).loss(pieces.f0)
 
 
-@contextmanager
-def frozen(model: torch.nn.Module) -> Iterator[None]:
-    """No gradient to the weights of `model`."""
-    before = [parameter.requires_grad for parameter in model.parameters()]
-    model.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter, needs in zip(model.parameters(), before, strict=True):
-            parameter.requires_grad_(needs)
+def descend(
+    vector: torch.Tensor,
+    error: Callable[[torch.Tensor], torch.Tensor],
+    steps: int,
+    rate: float,
+    told: Callable[[int], object] = lambda step: None,
+) -> torch.Tensor:
+    """A vector [1, S] after `steps` of Adam, whose rate falls to zero as a cosine: [1, S].
+
+    error: of a vector, a scalar. told: called with the steps done. Gradients go into the vector and
+    into nothing else, so that threads can share a model.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        moved = vector.detach().clone().requires_grad_(True)
+        optimizer = torch.optim.Adam([moved], rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for step in range(steps):
+            (moved.grad,) = torch.autograd.grad(error(moved), moved)
+            optimizer.step()
+            schedule.step()
+            told(step + 1)
+    return moved.detach()

@@ -23,7 +23,7 @@ from vqspeech.nn.surroundings import in_own_surroundings, one_thread
 from vqspeech.synthesis.hidden import PITCH_SECONDS
 from vqspeech.synthesis.levelling import levelled_blocks
 from vqspeech.synthesis.loaded import LoadedModel
-from vqspeech.synthesis.refining import refined
+from vqspeech.synthesis.refining import Refiner
 
 SECONDS = 9.0
 """Of speech that are enough where a recording is encoded: listening takes time."""
@@ -113,21 +113,21 @@ class Listener:
 
 
 class RefinedListener(Listener):
-    """A listener that takes some seconds more: its vector is moved on to explain what it was heard
+    """A listener that takes its time: its vector is moved on to explain what it was heard
     in (`synthesis.refining`)."""
 
     def __init__(self, loaded: LoadedModel, seconds: float = VOICE_SECONDS):
         super().__init__(loaded, seconds)
-        self._loaded, self._speech = loaded, np.zeros(0, np.float32)
+        self._refiner = Refiner(loaded)
 
     def add(self, block: np.ndarray) -> None:
         if not self.enough:
-            self._speech = np.concatenate([self._speech, block])
+            self._refiner.add(block)
         super().add(block)
 
     def heard(self) -> Heard:
         found = super().heard()
-        return found._replace(vector=refined(self._loaded, self._speech, found.vector))
+        return found._replace(vector=self._refiner.refined(found.vector))
 
 
 def held_back(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from vqspeech.arguments import is_path, plain_array, real, shown
+from vqspeech.arguments import is_path, plain_array, shown
 from vqspeech.checkpoint.about import About
 from vqspeech.checkpoint.identity import codes_identity, upper_identity
 from vqspeech.checkpoint.location import PRIOR_FILE
@@ -103,18 +103,12 @@ class LoadedModel:
     @property
     def bit_rates(self) -> tuple[float, ...]:
         """bit/s with one level, with two, ... up to all."""
-        return self.config.bit_rates[: self.levels]
+        return self.config.bit_rates(self.levels)
 
     def levels_at(self, bitrate: float | None) -> int:
         """Levels that take `bitrate` bit/s as plain indices; None: the first alone. Raises
         InputError for a rate that the model has not."""
-        if bitrate is None:
-            return 1
-        rate = real("bitrate", bitrate, 0, float("inf"))
-        if rate not in self.bit_rates:
-            known = ", ".join(f"{one:g}" for one in self.bit_rates)
-            raise InputError(f"bitrate {rate:g} is none that this model has: {known} bit/s")
-        return self.bit_rates.index(rate) + 1
+        return self.config.levels_at(bitrate, self.levels)
 
     def frames(self, seconds: float) -> int:
         """Code frames nearest to `seconds`, at least one."""

@@ -15,8 +15,8 @@ LARGEST_SEMITONES = 14.0
 LARGEST_SEED = 2**63 - 1
 REFINED = "refined"
 Listening = bool | str
-"""Whether a recording that is encoded is listened to for whose voice it is: no, yes, or REFINED, in
-a second or two more and better (`synthesis.refining`)."""
+"""Whether a recording that is encoded is listened to for whose voice it is: no, yes, or REFINED,
+better and in more time (`synthesis.refining`)."""
 
 
 def check_listening(voice: Listening) -> Listening:

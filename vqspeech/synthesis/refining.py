@@ -6,55 +6,79 @@ near to. The vector has few values, so some seconds of speech tell them without 
 heart.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.nn.speaker_encoder import is_speech
 from vqspeech.nn.surroundings import one_thread
-from vqspeech.synthesis.fitting import frozen, mel_and_pitch, pieces_of
+from vqspeech.synthesis.fitting import descend, mel_and_pitch, pieces_of
 from vqspeech.synthesis.loaded import LoadedModel
 
 PIECE_SECONDS, MOST_PIECES = 2.0, 5
 """Of speech that the vector is fitted to: those pieces that have most of it."""
 STEPS, RATE = 20, 0.05
-"""Of Adam, whose rate falls to zero as a cosine."""
 
 
-def refined(loaded: LoadedModel, speech: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """The vector [S] moved towards the voice of levelled speech [T] at 16 kHz: float32 [S].
+class _Piece(NamedTuple):
+    """wave: float32 [N]. speech: how many of its frames are speech, of FILTER_BANK_HOP samples."""
 
-    As it is where the speech is shorter than a turn of all codebooks, or the model predicts no
-    log-mel.
-    """
-    turn = loaded.config.hop * loaded.config.quantizer.codebooks
-    size = min(round(PIECE_SECONDS * SAMPLE_RATE), len(speech)) // turn * turn
-    if not size or not loaded.predicts_mel:
-        return vector
-    waves = speech[: len(speech) // size * size].reshape(-1, size)
-    with one_thread:  # so that it depends on nothing else
-        return _fitted(loaded, waves[_most_speech(loaded, waves)], vector)
+    wave: np.ndarray
+    speech: int
 
 
-@torch.no_grad()
-def _most_speech(loaded: LoadedModel, waves: np.ndarray) -> np.ndarray:
-    """The rows of waves [P, N] that have most speech, in their order."""
-    log_mels = (
-        loaded.model.target_mel(torch.from_numpy(wave)[None].to(loaded.device)) for wave in waves
-    )
-    found = [int(is_speech(log_mel).sum()) for log_mel in log_mels]
-    return np.sort(np.argsort(found, kind="stable")[::-1][:MOST_PIECES])
+class Refiner:
+    """Levelled blocks of a recording in, what moves a vector towards its voice out; in bounded
+    memory."""
 
+    def __init__(self, loaded: LoadedModel):
+        self._loaded = loaded
+        self._turn = loaded.config.hop * loaded.config.quantizer.codebooks
+        self._size = max(1, round(PIECE_SECONDS * SAMPLE_RATE) // self._turn) * self._turn
+        self._held, self._samples = [], 0
+        self._best: list[_Piece] = []
 
-def _fitted(loaded: LoadedModel, waves: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    pieces = pieces_of(loaded, waves)
-    with torch.inference_mode(False), torch.enable_grad(), frozen(loaded.model):
-        found = torch.from_numpy(vector.copy())[None].to(loaded.device).requires_grad_(True)
-        optimizer = torch.optim.Adam([found], RATE)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-        for _ in range(STEPS):
-            optimizer.zero_grad()
-            mel_and_pitch(loaded, pieces, found).backward()
-            optimizer.step()
-            schedule.step()
-    return found.detach()[0].cpu().numpy()
+    def add(self, block: np.ndarray) -> None:
+        """The next samples [N] at 16 kHz, as the encoder is given them."""
+        self._held.append(block)
+        self._samples += len(block)
+        if self._samples < self._size:
+            return
+        wave = np.concatenate(self._held)
+        while len(wave) >= self._size:
+            self._best.append(self._piece(wave[: self._size]))
+            wave = wave[self._size :]
+            if len(self._best) > MOST_PIECES:
+                least = min(one.speech for one in self._best)
+                last = max(i for i, one in enumerate(self._best) if one.speech == least)
+                del self._best[last]
+        self._held, self._samples = [wave.copy()], len(wave)
+
+    @torch.inference_mode()
+    def _piece(self, wave: np.ndarray) -> _Piece:
+        samples = torch.from_numpy(wave)[None].to(self._loaded.device)
+        with one_thread:
+            speech = is_speech(self._loaded.model.target_mel(samples)).sum()
+        return _Piece(wave.copy(), int(speech))
+
+    def refined(self, vector: np.ndarray) -> np.ndarray:
+        """`vector` [S] moved towards the voice of what has come: float32 [S].
+
+        As it is where no speech has come, or less than a turn of all codebooks, or the model
+        predicts no log-mel.
+        """
+        pieces = self._best
+        if not pieces and (size := self._samples // self._turn * self._turn):
+            pieces = [self._piece(np.concatenate(self._held)[:size])]
+        waves = [one.wave for one in pieces if one.speech]
+        if not waves or not self._loaded.predicts_mel:
+            return vector
+        with one_thread:  # so that it depends on nothing else
+            fitted = pieces_of(self._loaded, np.stack(waves))
+            found = torch.from_numpy(vector)[None].to(self._loaded.device)
+            found = descend(
+                found, lambda moved: mel_and_pitch(self._loaded, fitted, moved), STEPS, RATE
+            )
+        return found[0].cpu().numpy()
