@@ -80,6 +80,26 @@ def test_each_level_is_heard(codec, speech):
     assert np.array_equal(several[0], made) and len(several[1]) == len(made)
 
 
+def test_a_recording_is_converted_at_any_rate(codec, speech, tmp_path):
+    import soundfile
+
+    how = {"preview": True, "pitch": "keep", "guidance": 0.0}
+    made = {rate: codec.convert(speech, 16_000, "anna", bitrate=rate, **how) for rate in (ONE, 400)}
+    assert np.array_equal(made[ONE], codec.convert(speech, 16_000, "anna", **how))
+    assert not np.array_equal(made[ONE], made[400])
+    (many,) = codec.convert_many([speech], speakers="anna", bitrate=400, **how)
+    assert np.array_equal(many, made[400])
+    soundfile.write(tmp_path / "x.wav", speech, 16_000, "FLOAT")
+    for rate in (ONE, 400):
+        out = tmp_path / f"{rate:g}.wav"
+        codec.convert_file(tmp_path / "x.wav", out, "anna", bitrate=rate, **how)
+        assert np.allclose(soundfile.read(out)[0], made[rate], atol=1e-4)
+    with pytest.raises(InputError, match="bitrate 150 is none that this model has"):
+        codec.convert(speech, 16_000, "anna", bitrate=150, **how)
+    with pytest.raises(InputError, match="bitrate"):
+        codec.convert(speech, 16_000, "anna", bitrate="much", **how)
+
+
 def test_codes_as_arrays_lists_and_tensors(codec, speech):
     four = codec.encode(speech, bitrate=4 * ONE)
     for given in (four.indices, four.indices.tolist(), torch.from_numpy(four.indices.astype(int))):
@@ -108,6 +128,8 @@ def test_vqs_files_of_every_rate(codec, speech, tmp_path):
         assert (found.samples, contents.header.levels) == (four.samples, levels)
         assert found.at(ONE).levels == 1
     for levels in (1, 2, 3):
+        found, *_ = codec.load_vqs(tmp_path / "4.vqs", bitrate=levels * ONE)
+        assert np.array_equal(found.indices, four.first(levels).indices)
         reduce_vqs(tmp_path / "4.vqs", tmp_path / f"low{levels}.vqs", levels * ONE)
         assert (tmp_path / f"low{levels}.vqs").read_bytes() == (
             tmp_path / f"{levels}.vqs"
@@ -131,6 +153,8 @@ def test_levels_of_another_model_are_told_from_the_first(codec, speech, tmp_path
     with pytest.raises(InputError, match=r"upper levels of another model .*vqspeech reduce"):
         other.load_vqs(tmp_path / "4.vqs")
     assert np.array_equal(other.load_vqs(tmp_path / "1.vqs")[0].indices, four.indices[0])
+    found, *_ = other.load_vqs(tmp_path / "4.vqs", bitrate=ONE)
+    assert np.array_equal(found.indices, four.indices[0])
 
 
 def test_a_model_of_one_level_refuses_more(paired_model, codec, speech, tmp_path):

@@ -156,10 +156,7 @@ class Codec:
         of `bit_rates`; None: the lowest. Codes of a higher rate have more levels, of which the
         first are those of a lower one (`Codes.at`).
         """
-        return self._at(bitrate).wave(wave, rate, voice)
-
-    def _at(self, bitrate: float | None) -> RecordingEncoder:
-        return RecordingEncoder(self.loaded, self.levels_at(bitrate))
+        return self.encoder.at(bitrate).wave(wave, rate, voice)
 
     def encode_file(
         self,
@@ -173,7 +170,7 @@ class Codec:
         gain: what the samples are multiplied by, None for what brings them to the codec's level.
         voice, bitrate: as in `encode`.
         """
-        return self._at(bitrate).file(path, gain, voice)
+        return self.encoder.at(bitrate).file(path, gain, voice)
 
     def encode_stream(
         self,
@@ -198,7 +195,7 @@ class Codec:
         voice: as in `encode`; then the first codes wait for a stretch of speech (3 s), or for 5 s
         of anything. bitrate: as in `encode`.
         """
-        return self._at(bitrate).stream(blocks, rate, gain, voice)
+        return self.encoder.at(bitrate).stream(blocks, rate, gain, voice)
 
     def joined(self, stream: CodeStream) -> Codes:
         """The codes of a stream, read to its end."""
@@ -215,7 +212,7 @@ class Codec:
 
         waves, voice, bitrate: as in `encode`. rates: in Hz, of all, or one for each.
         """
-        return self._at(bitrate).waves(waves, rates, voice)
+        return self.encoder.at(bitrate).waves(waves, rates, voice)
 
     def encode_files(
         self,
@@ -225,7 +222,7 @@ class Codec:
     ) -> Iterator[Codes | InputError]:
         """The codes of files, or why they cannot be read, in order; several in one forward pass,
         in memory that does not grow with their number. voice, bitrate: as in `encode`."""
-        return self._at(bitrate).files(paths, voice)
+        return self.encoder.at(bitrate).files(paths, voice)
 
     def voice_of(self, wave: Any, rate: int = SAMPLE_RATE, name: str = "") -> Voice:
         """The voice of a recording (as `encode`'s), by up to 30 s of its speech: a `speaker`
@@ -430,14 +427,16 @@ class Codec:
         """
         return self.bitstreams.save(codes, path, speaker, packed)
 
-    def load_vqs(self, path: Named, salvage: bool = False) -> tuple[Codes, str | None, Contents]:
+    def load_vqs(
+        self, path: Named, salvage: bool = False, bitrate: float | None = None
+    ) -> tuple[Codes, str | None, Contents]:
         """Read a `.vqs` file: (codes, with the voice that it keeps; the speaker that it names or
         None; all that was read).
 
-        path: a binary file object too.
-        salvage: keep the intact blocks of a damaged file.
+        path: a binary file object too. salvage: keep the intact blocks of a damaged file. bitrate:
+        only those levels that fit into so many bit/s; None: all.
         """
-        return self.bitstreams.load(path, salvage)
+        return self.bitstreams.load(path, salvage, bitrate)
 
     def generate_codes(
         self,

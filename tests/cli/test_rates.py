@@ -1,6 +1,7 @@
 """`encode --bitrate` and `reduce`: several rates from one model on the command line."""
 
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -65,6 +66,42 @@ def test_higher_rates_decode(cli, model, high):
         assert cli("decode", high / f"x.{kind}", out, *speaker, "--preview", *model).status == 0
     one, two = (soundfile.read(high / f"{kind}.wav")[0] for kind in ("vqs", "npy"))
     assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("kind", ["vqs", "npy"])
+def test_decoding_stops_at_a_rate(cli, refused, model, high, kind):
+    """As decoding what `reduce` leaves, from a file, a folder and a pipe."""
+    how = ["--speaker", "anna", "--preview", *model]
+    cli("reduce", high / f"x.{kind}", high / f"low.{kind}", "--bitrate", 200, *model)
+    assert cli("decode", high / f"low.{kind}", high / "known.wav", *how).status == 0
+    known = (high / "known.wav").read_bytes()
+    stop = ["--bitrate", 299, *how]
+    assert cli("decode", high / f"x.{kind}", high / "stop.wav", *stop).status == 0
+    assert (high / "stop.wav").read_bytes() == known
+    (folder := high / "codes").mkdir()
+    os.link(high / f"x.{kind}", folder / f"x.{kind}")
+    assert cli("decode", folder, high / "out", *stop).status == 0
+    assert (high / "out" / "x.wav").read_bytes() == known
+    os.mkfifo(fifo := high / "fifo")
+    feed = threading.Thread(target=fifo.write_bytes, args=[(high / f"x.{kind}").read_bytes()])
+    feed.start()
+    assert cli("decode", fifo, high / "piped.wav", *stop).status == 0
+    feed.join()
+    assert (high / "piped.wav").read_bytes() == known
+    few = ["decode", high / f"x.{kind}", high / "few.wav", "--bitrate", 99, *how]
+    refused(few, f"x.{kind}: 99 bit/s is less than the first level alone takes: 100")
+
+
+def test_conversion_at_a_rate(cli, refused, model, high):
+    how = ["--speaker", "anna", "--preview", *model]
+    for rate in (100, 400):
+        out = high / f"{rate}.wav"
+        assert cli("convert", high / "in.wav", out, "--bitrate", rate, *how).status == 0
+    assert (high / "100.wav").read_bytes() != (high / "400.wav").read_bytes()
+    assert cli("convert", high / "in.wav", high / "plain.wav", *how).status == 0
+    assert (high / "plain.wav").read_bytes() == (high / "100.wav").read_bytes()
+    odd = ["convert", high / "in.wav", high / "odd.wav", "--bitrate", 150, *how]
+    refused(odd, "bitrate 150 is none that this model has: 100, 200, 300, 400 bit/s")
 
 
 def test_folders(cli, model, high, tmp_path):

@@ -181,6 +181,29 @@ def test_a_file_is_reduced_without_its_model(tmp_path, prior):
     assert again.read_bytes() == before, "an old file stands"
 
 
+@pytest.mark.parametrize("prior", ["", "deadbeef"])
+@pytest.mark.parametrize("salvage", [False, True])
+def test_a_reader_stops_at_a_level(prior, salvage):
+    """It takes a coder for the levels that it reads: the upper ones' may not be its model's."""
+    codes, data = file_of(BLOCK_CODES + 20, 4, prior)
+    asked = []
+
+    def coder(header):
+        asked.append(header)
+        return coder_for(header)
+
+    for levels in (1, 3, 4):
+        found = load_vqs(io.BytesIO(data), coder, salvage, 500 * levels + 1)
+        assert np.array_equal(np.atleast_2d(found.codes), codes[:levels])
+        assert found.header.levels == 4 and found.samples == (BLOCK_CODES + 20) * HOP - 7
+        assert asked[-1] == about(BLOCK_CODES + 20, levels, prior)
+    with pytest.raises(InputError, match="499 bit/s is less than the first level alone takes: 500"):
+        load_vqs(io.BytesIO(data), coder, salvage, 499)
+    if not salvage:
+        with pytest.raises(InputError, match="block 1 of 2 is cut off"):
+            load_vqs(io.BytesIO(data[:-1]), coder, False, 500)
+
+
 def test_a_stream_is_reduced_to_a_stream():
     codes, header = some_codes(300), about(None)
 
@@ -191,3 +214,5 @@ def test_a_stream_is_reduced_to_a_stream():
     written = b"".join(bitstream.streamed(header, CodeStream(pieces()), Dull(), 100))
     low = b"".join(VqsReader("x", io.BytesIO(written).read).reduced(1000))
     assert np.array_equal(read(low).codes, codes[:2]) and read(low).samples == 300 * HOP - 5
+    stopped = VqsReader("x", io.BytesIO(written).read).codes(coder_for, 1499)
+    assert stopped.levels == 2 and np.array_equal(np.concatenate(list(stopped), -1), codes[:2])

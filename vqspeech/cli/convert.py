@@ -45,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much further the sound is moved away from the average voice's than the target's "
         f"identity alone moves it, 0 to {MOST_GUIDANCE:g} (default: {GUIDANCE})",
     )
+    options.add_bitrate(
+        parser,
+        "bit/s of the codes that the recording goes through, one that the model has: more keep "
+        "more words, and more of the source's voice (default: the lowest)",
+    )
     options.add_synthesis(parser)
     options.add_format(parser)
     add_force(parser)
@@ -64,8 +69,10 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.audio import reading as audio
     from vqspeech.codec import Codec
 
-    how = Conversion(**vars(options.synthesis_of(args)), pitch=args.pitch, guidance=args.guidance)
+    changes = {name: getattr(args, name) for name in ("pitch", "guidance", "bitrate")}
+    how = Conversion(**vars(options.synthesis_of(args)), **changes)
     codec = Codec.from_pretrained(args.model, device=args.device)
+    codec.levels_at(args.bitrate)
     codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work
     codec.check_decodable(args.preview)
 

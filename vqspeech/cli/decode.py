@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_format(parser)
     add_force(parser)
     add("--salvage", action="store_true", help="keep the intact blocks of a damaged .vqs file")
+    options.add_bitrate(
+        parser, "decode only as many levels of the codes as fit into B bit/s (default: all)"
+    )
     options.add_model(parser)
     options.add_device(parser)
 

@@ -20,7 +20,15 @@ from vqspeech.audio.kinds import ALL_SUFFIXES
 from vqspeech.cli import streams
 from vqspeech.cli.folders import check_overwriting, distinct, plan_of, total, work_through
 from vqspeech.cli.keeping import check_voice_files, is_done, kept
-from vqspeech.cli.options import add_device, add_model, find_manifest, names, real, whole
+from vqspeech.cli.options import (
+    add_bitrate,
+    add_device,
+    add_model,
+    find_manifest,
+    names,
+    real,
+    whole,
+)
 from vqspeech.cli.output import files_bar, say
 from vqspeech.cli.overwriting import add_force
 from vqspeech.codes.codes import check_npy_target
@@ -65,12 +73,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for OUT in a pipe: a block's length; longer ones take fewer bytes (default: 2)",
     )
     add("--packed", action="store_true", help="for .vqs: plain codes instead of the prior's")
-    add(
-        "--bitrate",
-        type=real(0, 1e6),
-        metavar="B",
-        help="bit/s of the plain codes, one that the model has (`vqspeech info`; default: the "
-        "lowest); `vqspeech reduce` brings files down again",
+    add_bitrate(
+        parser,
+        "bit/s of the plain codes, one that the model has (`vqspeech info`; default: the lowest); "
+        "`vqspeech reduce` brings files down again",
     )
     add(
         "--voice",

@@ -57,12 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the voice for speakers that the model does not know (default: their own, as a .vqs "
         "file keeps it; without a speaker encoder `other`, else the model's first voice)",
     )
-    add(
-        "--bitrate",
-        type=options.real(0, 1e6),
-        metavar="B",
-        help="bit/s to encode at, one that the model has (default: the lowest); conversion is "
-        "always from the lowest",
+    options.add_bitrate(
+        parser,
+        "bit/s to encode at, one that the model has (default: the lowest); conversion is always "
+        "from the lowest",
     )
     add(
         "--refine",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli.output import say
-from vqspeech.errors import InputError
+from vqspeech.codes.codes import MAX_BITRATE
+from vqspeech.errors import InputError, named
 from vqspeech.sampling.backend import WEIGHTS
 from vqspeech.synthesis.options import HIGHEST_TEMPERATURE, LARGEST_SEED, Synthesis
 
@@ -32,6 +33,13 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="MODEL",
         help="folder of a model, or its name on the Hugging Face hub (default: the shipped model)",
+    )
+
+
+def add_bitrate(parser: argparse.ArgumentParser, what: str, required: bool = False) -> None:
+    """what: it is, in words."""
+    parser.add_argument(
+        "--bitrate", type=real(0, MAX_BITRATE), metavar="B", required=required, help=what
     )
 
 
@@ -212,9 +220,12 @@ def load_codes(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["C
     if not is_vqs(path):
         if args.salvage:
             raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
-        codes = load_npy(path, codec.hop, codec.codebook_size)
-        return codec.as_codes(codes, str(path)), args.speaker
-    codes, _, contents = codec.load_vqs(path, args.salvage)
+        codes = codec.as_codes(load_npy(path, codec.hop, codec.codebook_size), str(path))
+        if args.bitrate is not None:
+            with named(str(path)):
+                codes = codes.at(args.bitrate)
+        return codes, args.speaker
+    codes, _, contents = codec.load_vqs(path, args.salvage, args.bitrate)
     if contents.missing or contents.cut:
         say_lost(path, contents)
     return codes, voice_of(codec, args, path, contents.header)

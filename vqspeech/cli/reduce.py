@@ -12,7 +12,7 @@ from pathlib import Path
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli import pipes, streams
 from vqspeech.cli.folders import check_overwriting, plan, work_through
-from vqspeech.cli.options import add_model, real
+from vqspeech.cli.options import add_bitrate, add_model
 from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import add_force
 from vqspeech.codes.codes import check_npy_target
@@ -28,13 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("input", metavar="IN", help="codes file (.vqs or .npy), a folder of them, or -")
     add("output", metavar="OUT", help="file of the same kind, the folder for them, or -")
-    add(
-        "--bitrate",
-        type=real(0, 1e6),
-        required=True,
-        metavar="B",
-        help="bit/s of plain codes, at most; as many levels are kept as it takes",
-    )
+    what = "bit/s of plain codes, at most; as many levels are kept as it takes"
+    add_bitrate(parser, what, required=True)
     add_force(parser)
     add_model(parser)
     parser.set_defaults(format=None)  # it is that of IN

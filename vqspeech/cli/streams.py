@@ -100,9 +100,10 @@ def _decode_vqs(codec: "Codec", args: argparse.Namespace, pipe) -> None:
     from vqspeech.codes.vqs_reader import VqsReader
 
     reader = VqsReader(pipe.name, pipe.read, args.salvage)
-    intact = pipes.Intact(reader.codes(codec.block_coder), codec.hop)
+    found = reader.codes(codec.block_coder, args.bitrate)
+    intact = pipes.Intact(found, codec.hop)
     speaker = options.voice_of(codec, args, pipe.name, header := reader.header)
-    codes = CodeStream(intact.parts(), lambda: codec.bitstreams.voice_in(header), header.levels)
+    codes = CodeStream(intact.parts(), lambda: codec.bitstreams.voice_in(header), found.levels)
     how = options.synthesis_of(args)
     with pipes.sound_output(args.output) as out:
         for block in codec.decode_stream(codes, speaker, how):

@@ -217,13 +217,13 @@ def _check_crc(data: memoryview, at: int, end: int, seed: int) -> None:
 
 
 def decoded(block: Block, header: Header, coder: BlockCoder) -> np.ndarray:
-    """The codes of a block: uint16 [F], or [levels, F] of several. Raises ValueError that says what
-    is wrong.
+    """The codes of a block, of as many of its levels as the header has: uint16 [F], or [levels, F]
+    of several. Raises ValueError that says what is wrong.
 
     coder: of the first level.
     """
     found = []
-    for payload in block.payloads:
+    for payload in block.payloads[: header.levels]:
         level = PackedCoder(header.bits) if found else coder
         codes = level.decode(bytes(payload), block.count, block.number > 0)
         if int(codes.max()) >= header.codebook_size:

@@ -69,18 +69,22 @@ def save_vqs(path: Named, header: Header, codes: np.ndarray, coder: BlockCoder) 
         return file.tell()
 
 
-def load_vqs(path: Named, coder_for: CoderFor, salvage: bool = False) -> Contents:
+def load_vqs(
+    path: Named, coder_for: CoderFor, salvage: bool = False, bitrate: float | None = None
+) -> Contents:
     """Read a `.vqs` file.
 
-    salvage: keep the blocks that are intact, in their order, and leave out the others. Raises
-    InputError: no such file, not a `.vqs` file, cut off, damaged, blocks out of order, more bytes
-    than blocks, a newer version; and what `coder_for` raises, for the codes of another model.
+    salvage: keep the blocks that are intact, in their order, and leave out the others. bitrate:
+    read only those levels that fit into so many bit/s. Raises InputError: no such file, not a
+    `.vqs` file, cut off, damaged, blocks out of order, more bytes than blocks, a newer version, not
+    one level that fits; and what `coder_for` raises, for the codes of another model.
     """
     with opened_or_given(path, "a codes file") as (path, file, size):
         reader = _reader(path, file, size, salvage)
-        codes = reader.codes(coder_for)
+        codes = reader.codes(coder_for, bitrate)
         if salvage and reader.header.samples is not None:
-            return _salvaged(path, file, reader.header, coder_for(reader.header))
+            kept = reader.header_at(bitrate)
+            return _salvaged(path, file, reader.header, kept, coder_for(kept))
         found = _joined(codes)
     about = (reader.samples, reader.kept, reader.missing, reader.lost, reader.cut)
     return Contents(reader.header, found, *about)
@@ -132,25 +136,27 @@ def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts, -1) if parts else np.zeros(0, np.uint16)
 
 
-def _salvaged(path: str, file: BinaryIO, header: Header, coder: BlockCoder) -> Contents:
-    """The intact blocks of a file, wherever they stand in it."""
+def _salvaged(
+    path: str, file: BinaryIO, header: Header, kept: Header, coder: BlockCoder
+) -> Contents:
+    """The intact blocks of a file, wherever they stand in it; of the levels that `kept` has."""
     at = len(header_bytes(header))
     file.seek(at)
     parts: dict[int, np.ndarray] = {}
     for block in _intact(file.read(), header):
         if block.number not in parts:
             try:
-                parts[block.number] = bitstream.decoded(block, header, coder)
+                parts[block.number] = bitstream.decoded(block, kept, coder)
             except ValueError:
                 continue
     if header.blocks and not parts:
         raise InputError(f"{path}: has no intact block left; copy it again")
     lost = tuple(sorted(set(range(header.blocks)) - set(parts)))
-    kept = [parts[number] for number in sorted(parts)]
+    intact = [parts[number] for number in sorted(parts)]
     total = header.samples or 0
     size = BLOCK_CODES * header.hop
     samples = sum(min(size, total - number * size) for number in parts)
-    return Contents(header, _joined(kept), samples, len(kept), len(lost), lost)
+    return Contents(header, _joined(intact), samples, len(intact), len(lost), lost)
 
 
 def _intact(data: bytes, header: Header) -> Iterator[Block]:

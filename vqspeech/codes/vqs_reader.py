@@ -50,20 +50,22 @@ class VqsReader:
 
     _end: End | None
 
-    def codes(self, coder_for: CoderFor) -> CodeStream:
-        """The codes of the blocks, as these come: [n], or [levels, n] of several. Raises
-        InputError: at once what `coder_for` does, later for a block that is damaged, out of place
-        or cut off."""
+    def codes(self, coder_for: CoderFor, bitrate: float | None = None) -> CodeStream:
+        """The codes of the blocks, as these come: [n], or [levels, n] of several; of those levels
+        that fit into `bitrate` bit/s (None: all), the others are passed over. Raises InputError: at
+        once what `coder_for` does, and where not one level fits; later for a block that is damaged,
+        out of place or cut off."""
+        header = self.header_at(bitrate)
         try:
-            coder = coder_for(self.header)
+            coder = coder_for(header)
         except InputError as error:
             raise self._refusal(str(error)) from None
-        return CodeStream(self._codes(coder), levels=self.header.levels)
+        return CodeStream(self._codes(header, coder), levels=header.levels)
 
-    def _codes(self, coder: BlockCoder) -> Generator[np.ndarray, None, int]:
+    def _codes(self, header: Header, coder: BlockCoder) -> Generator[np.ndarray, None, int]:
         for block in self._blocks():
             try:
-                codes = bitstream.decoded(block, self.header, coder)
+                codes = bitstream.decoded(block, header, coder)
             except ValueError as error:
                 if self._salvage:
                     continue
@@ -83,13 +85,7 @@ class VqsReader:
         """The bytes of a file or stream that has only those levels that fit into `bitrate` bit/s,
         block by block as they come; nothing is decoded, and no model needed. Raises InputError as
         `codes` does, and where not one level fits."""
-        header = self.header
-        try:
-            levels = levels_within(bitrate, SAMPLE_RATE / header.hop * header.bits)
-        except InputError as error:
-            raise self._refusal(str(error)) from None
-        levels = min(levels, header.levels)
-        header = replace(header, levels=levels, upper=header.upper if levels > 1 else "")
+        header = self.header_at(bitrate)
         yield header_bytes(header)
         for block in self._blocks():
             self._keep(block)
@@ -98,6 +94,19 @@ class VqsReader:
         self._finish()
         if self._end is not None:
             yield bitstream.end_bytes(header, self._end.blocks, self._end.samples)
+
+    def header_at(self, bitrate: float | None) -> Header:
+        """The header with only those levels that fit into `bitrate` bit/s; None: as it is. Raises
+        InputError where not one fits."""
+        header = self.header
+        if bitrate is None:
+            return header
+        try:
+            levels = levels_within(bitrate, SAMPLE_RATE / header.hop * header.bits)
+        except InputError as error:
+            raise self._refusal(str(error)) from None
+        levels = min(levels, header.levels)
+        return replace(header, levels=levels, upper=header.upper if levels > 1 else "")
 
     def _keep(self, block: Block) -> None:
         self._lose(self._next, block.number)

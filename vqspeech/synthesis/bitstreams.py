@@ -89,13 +89,15 @@ class Bitstreams:
     def _kept(self, vector: np.ndarray) -> bytes:
         return voice_bytes(self._loaded.fingerprint, vector)
 
-    def load(self, path: Named, salvage: bool = False) -> tuple[Codes, str | None, Contents]:
+    def load(
+        self, path: Named, salvage: bool = False, bitrate: float | None = None
+    ) -> tuple[Codes, str | None, Contents]:
         """Read a `.vqs` file: (codes, the speaker that it names or None, all that was read).
 
-        salvage: keep the intact blocks of a damaged file. The codes have the voice that it keeps.
-        Raises InputError.
+        salvage: keep the intact blocks of a damaged file. bitrate: only those levels that fit into
+        so many bit/s. The codes have the voice that it keeps. Raises InputError.
         """
-        contents = load_vqs(path, self.block_coder, salvage)
+        contents = load_vqs(path, self.block_coder, salvage, bitrate)
         if not len(contents.codes):
             raise InputError(f"{path}: holds no codes; encode the recording again")
         about = (contents.samples, self._loaded.config.hop, self._loaded.fingerprint)

@@ -184,7 +184,8 @@ class Converter:
         level = heard(wave)
         move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
         gain = gain_of(level, source.name)
-        codes = self._encoder.blocks(transposed_blocks([wave], move.step), gain)
+        encoder = self._encoder.at(options.bitrate)
+        codes = encoder.blocks(transposed_blocks([wave], move.step), gain)
         return level, self._changed(Spoken(codes, self._voices.vector(speaker)), move, options)
 
     def file(
@@ -204,11 +205,11 @@ class Converter:
         check_apart(source, path)
         how = chosen(Conversion, options, changes)
         vector, target = self._voices.vector(speaker), self._voices.f0(speaker)
-        level = audio.measure_level(source)
+        encoder, level = self._encoder.at(how.bitrate), audio.measure_level(source)
         heard = audio.read_blocks(source, quiet=True)
         move = planned(heard, how.pitch, target, self._sets_f0)
         moved = transposed_blocks(audio.read_blocks(source), move.step)
-        spoken = Spoken(self._encoder.blocks(moved, gain_of(level, source)), vector)
+        spoken = Spoken(encoder.blocks(moved, gain_of(level, source)), vector)
         blocks = self._renderer.blocks(self._changed(spoken, move, how), how)
         with Writer(path) as file:
             for block in at_level_of(level, blocks, progress):

@@ -43,6 +43,11 @@ class RecordingEncoder:
     def __init__(self, loaded: LoadedModel, levels: int = 1):
         self.loaded, self.levels = loaded, levels
 
+    def at(self, bitrate: float | None) -> "RecordingEncoder":
+        """The encoder for codes of `bitrate` bit/s, one of the model's; None: the lowest. Raises
+        InputError."""
+        return RecordingEncoder(self.loaded, self.loaded.levels_at(bitrate))
+
     def wave(self, wave: Any, rate: int = SAMPLE_RATE, voice: Listening = True) -> Codes:
         """`Codec.encode`."""
         wave, rate = as_mono(wave), as_rate(rate)

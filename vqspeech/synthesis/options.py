@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from vqspeech.arguments import real, shown, switch, whole
+from vqspeech.codes.codes import MAX_BITRATE
 from vqspeech.errors import InputError
 from vqspeech.sampling.backend import WEIGHTS
 
@@ -58,11 +59,14 @@ class Conversion(Synthesis):
     pitch: "target" moves it to the speaker's where both are known, "keep" leaves it, a number
     moves it by semitones; before encoding, as codes carry pitch. guidance: how much further than
     the speaker's identity alone the sound is moved away from the average voice's, 0 to 2, of a
-    model that predicts a log-mel (`nn.guidance`). The rest as in `Synthesis`.
+    model that predicts a log-mel (`nn.guidance`). bitrate: of the codes that the recording goes
+    through, one that the model has; None: the lowest, which keeps least of the source's voice. The
+    rest as in `Synthesis`.
     """
 
     pitch: str | float = "target"
     guidance: float = GUIDANCE
+    bitrate: float | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -77,6 +81,8 @@ class Conversion(Synthesis):
                 "pitch (target, keep, or semitones)", pitch, -LARGEST_SEMITONES, LARGEST_SEMITONES
             )
         _put(self, pitch=pitch, guidance=real("guidance", self.guidance, 0, MOST_GUIDANCE))
+        if self.bitrate is not None:
+            _put(self, bitrate=real("bitrate", self.bitrate, 0, MAX_BITRATE))
 
 
 @dataclass(frozen=True)
