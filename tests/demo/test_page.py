@@ -76,6 +76,27 @@ def test_codec(ask, said):
     assert "Opus" in sizes and picture.count("<figure") == 3
 
 
+def test_rates(levelled_model, said, tmp_path):
+    """Of a model of several rates: the lowest, unless another is chosen."""
+    limits = Limits(seconds=2.0, megabytes=0.2, jobs=2, keep_minutes=10)
+    address, close = launch(levelled_model, "cpu", Serving(limits=limits), block=False)
+    try:
+        client = Client(address, verbose=False, download_files=str(tmp_path / "got"))
+
+        def shown(*rate):
+            inputs = (handle_file(str(said)), "anna", "preview", 0, *rate)
+            job = client.submit(*inputs, api_name="/reconstruct")
+            job.result()
+            return "".join(str(part) for step in job.outputs() for part in step)
+
+        lowest, highest = shown(), shown(400)
+        assert "50 codes, 100 bit/s" in lowest and "levels" not in lowest
+        assert "50 codes, 400 bit/s" in highest and "of the first of 4 levels" in highest
+        assert "codes at 300 bit/s" in highest and "codes at 300 bit/s" not in lowest
+    finally:
+        close()
+
+
 def test_a_visitors_voice(hearing_model, said, tmp_path):
     """Of a model that hears voices: to convert to, and to decode in."""
     her = tmp_path / "her.wav"

@@ -145,6 +145,18 @@ def test_sizes(studio, recording):
     assert table.count("<tr>") == 4 and "bit/s" in table
 
 
+def test_sizes_of_every_rate(levelled_model, recording):
+    studio = Studio(Codec.from_pretrained(levelled_model, "cpu"), Limits(2.0, 0.2))
+    assert studio.rates() == [(f"{rate} bit/s", rate) for rate in (100, 200, 300, 400)]
+    codes = studio.codec.encode(recording.wave, bitrate=300)
+    found = {what: size for what, size, _ in studio.sizes(recording, codes)}
+    assert found["codes as .npy"] == 128 + 2 * 3 * codes.frames
+    for levels in (1, 2, 3):
+        what = f"codes at {100 * levels} bit/s, 2 bits each"
+        assert found[what] == -(-2 * levels * codes.frames // 8)
+    assert "codes at 400 bit/s, 2 bits each" not in found
+
+
 def test_the_nearest_voice_is_one_of_the_models(studio, recording):
     assert studio.nearest(recording) in studio.codec.speakers
 

@@ -132,18 +132,26 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
                 value="",
                 label="Decode as",
             )
+            rates = studio.rates()
+            rate = gr.Radio(
+                rates,
+                value=rates[0][1],
+                label="Rate: more bits keep more of the sound",
+                visible=len(rates) > 1,
+                elem_classes="vq-inline",
+            )
             gr.HTML(words.codec_note(studio))
     renderer, seed = options(studio)
     go, stop, status = buttons("Encode and decode")
     result, codes, picture = results("Decoded from the codes")
     sizes = gr.HTML()
 
-    def reconstruct(path, name, how, number):
+    def reconstruct(path, name, how, number, bitrate=None):
         read = studio.read(path)
         if not name and not studio.hears:
             yield words.busy("looking for the closest voice", 0.0), *skips(4)
             name = studio.nearest(read)
-        found = studio.codec.encode(read.wave)
+        found = studio.codec.encode(read.wave, bitrate=bitrate)
         spoken = studio.spoken(found, name or None)
         name = name or words.OWN
         sounds = studio.decode(spoken, how, read.level, words.seed(number))
@@ -155,4 +163,4 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         yield said, *skips(2), studio.picture(read, wave, found, f"decoded as {name}"), gr.skip()
 
     outputs = [status, result, codes, picture, sizes]
-    run(go, stop, reconstruct, [source, voice, renderer, seed], outputs)
+    run(go, stop, reconstruct, [source, voice, renderer, seed, rate], outputs)

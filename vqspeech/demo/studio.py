@@ -198,19 +198,26 @@ class Studio:
         panels = [] if recording is None else [pictures.Panel("source", recording.wave)]
         return pictures.picture(
             [*panels, pictures.Panel(title, result)],
-            codes.indices,
+            codes.by_level,
             self.colours[self.codec.codebook_rows(codes)],
         )
 
+    def rates(self) -> list[tuple[str, float]]:
+        """(what to show, bit/s) of the rates that the model has, the lowest first."""
+        return [(f"{rate:g} bit/s", rate) for rate in self.codec.bit_rates]
+
     def sizes(self, recording: Recording, codes: Codes) -> list[tuple[str, int, float]]:
-        """(what, bytes, bit/s) of a recording in several forms, the largest first."""
+        """(what, bytes, bit/s) of a recording in several forms, the largest first; of codes of
+        several levels, those of lower rates too."""
         bits = (self.codec.codebook_size - 1).bit_length()
         found = {
             "WAV, 16 kHz, 16 bit": WAV_HEADER + 2 * len(recording.wave),
             "Opus, as low as libsndfile goes": opus_bytes(recording.wave),
-            "codes as .npy": NPY_HEADER + 2 * codes.frames,
-            f"codes, {bits} bits each": -(-codes.frames * bits // 8),
+            "codes as .npy": NPY_HEADER + 2 * codes.levels * codes.frames,
         }
+        for levels, (rate, _) in enumerate(self.rates()[: codes.levels], 1):
+            kept = "" if codes.levels == 1 else f" at {rate}"
+            found[f"codes{kept}, {bits} bits each"] = -(-levels * codes.frames * bits // 8)
         ordered = sorted(found.items(), key=lambda item: -item[1])
         return [(name, size, 8 * size / recording.seconds) for name, size in ordered]
 

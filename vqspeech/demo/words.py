@@ -20,10 +20,11 @@ CONSENT = (
 
 def heading(studio: Studio) -> str:
     codec = studio.codec
+    more = f" (or up to {codec.bit_rates[-1]:g})" if codec.levels > 1 else ""
     return (
         '<header class="vq-head"><h1>vqspeech</h1>'
         f"<p>Speech as {codec.frame_rate:g} codes a second out of {codec.codebook_size}, "
-        f"{codec.bit_rate:g} bit/s, and back in any of {len(codec.speakers)} voices.</p>"
+        f"{codec.bit_rate:g} bit/s{more}, and back in any of {len(codec.speakers)} voices.</p>"
         f'<p class="vq-consent">{CONSENT}</p></header>'
     )
 
@@ -50,9 +51,12 @@ def codec_note(studio: Studio) -> str:
             f"The voice comes from {values} numbers that are heard once, in the first seconds, or "
             "from the speaker chosen here."
         )
+    passes = f"{codec.bit_rate:g} bit/s are"
+    if codec.levels > 1:
+        passes = "These bits are"
     return (
-        f'<p class="vq-note">{codec.bit_rate:g} bit/s are all that passes from the recording to '
-        f"the decoder: what is said and how, hardly who says it. {voice}</p>"
+        f'<p class="vq-note">{passes} all that passes from the recording to the decoder: what is '
+        f"said and how, hardly who says it. {voice}</p>"
     )
 
 
