@@ -1,16 +1,21 @@
 """Results for the docs, out of the reports on both splits: never by hand.
 
     python recipes/base/results.py SEEN/report.json UNSEEN/report.json > docs/results.md
+    python recipes/base/results.py SEEN/report.json UNSEEN/report.json --plot docs/rates.svg
     python recipes/base/results.py SEEN/report.json UNSEEN/report.json --readme
 
 The reports are those of `bash recipes/base/evaluate.sh --speech DIR`, of one model: speakers that
-it was trained on, and speakers that it never heard. --readme prints the one small table of the
-README, with the lines that it stands between there.
+it was trained on, and speakers that it never heard. Reports in SEEN-1000/, UNSEEN-1000/ and so on,
+of the same recordings at higher rates, become tables of quality over bit rate. --readme prints the
+small tables of the README, with the lines that they stand between there.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
+from rates import Rates, by_rate, rate_tables, rates_picture, readme_rates
 from shared import finish
 
 from vqspeech.errors import InputError
@@ -22,7 +27,9 @@ from vqspeech.evaluation.report.json_form import read_report
 from vqspeech.evaluation.report.markdown import table_lines
 from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.tables import Table
+from vqspeech.files import write_text
 
+KNOWN, UNKNOWN = "Speakers of the corpus", "Speakers that are not in the corpus"
 BEGIN, END = "<!-- results.py: begin -->", "<!-- results.py: end -->"
 """What the table stands between in the README."""
 SHORT_METHODS = (ORIGINAL, *MODEL, "codec2-3200", "opus-6000")
@@ -39,8 +46,9 @@ SHORT_METRICS = (
 """What the README has room for."""
 
 
-def results(seen: Report, unseen: Report) -> str:
-    """The page of results, in Markdown: facts, then every table of both splits."""
+def results(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) -> str:
+    """The page of results, in Markdown: facts, then every table of both splits. higher: by bit
+    rate, the reports of the one split and of the other."""
     about = seen.about
     shared = [note for note in tables.notes(seen) if note in tables.notes(unseen)]
     lines = [
@@ -53,10 +61,11 @@ def results(seen: Report, unseen: Report) -> str:
         "--speech DIR` measured (`--limit`, `--seeds`, `--methods`, `--metrics`: how much of it) "
         f"with {_versions(about['machine'])}.",
     ]
-    parts = {"Speakers of the corpus": seen, "Speakers that are not in the corpus": unseen}
+    parts = {KNOWN: seen, UNKNOWN: unseen}
     for title, report in parts.items():
         lines += ["", f"## {title}", "", *(f"- {fact}" for fact in tables.facts(report))]
-        for table in tables.tables(report):
+        found = [*tables.tables(report), *rate_tables(higher[title == UNKNOWN])]
+        for table in found:
             lines += ["", f"### {table.title}", "", *table_lines(table)]
         for note in tables.notes(report):
             lines += [] if note in shared else ["", note]
@@ -66,8 +75,8 @@ def results(seen: Report, unseen: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def readme(seen: Report, unseen: Report) -> str:
-    """The small table: each figure of known speakers, then of unknown ones."""
+def readme(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) -> str:
+    """The small tables: each figure of known speakers, then of unknown ones."""
     both = (seen, unseen)
     methods = [method for method in SHORT_METHODS if all(method in r.methods for r in both)]
     rows = [
@@ -92,7 +101,9 @@ def readme(seen: Report, unseen: Report) -> str:
                 f" {unknown} of the {which} are of speakers whom it does not know, "
                 f"{tables.unknown_as(report.about)}."
             )
-    return "\n".join([BEGIN, *table_lines(table), "", told, END]) + "\n"
+    several = readme_rates(*higher)
+    more = ["", *table_lines(several)] if several.rows else []
+    return "\n".join([BEGIN, *table_lines(table), *more, "", told, END]) + "\n"
 
 
 def _versions(machine: dict) -> str:
@@ -121,6 +132,7 @@ def main() -> None:
     parser.add_argument("seen", metavar="SEEN", help="report.json of speakers of the training")
     parser.add_argument("unseen", metavar="UNSEEN", help="report.json of other speakers")
     parser.add_argument("--readme", action="store_true", help="only the table of the README")
+    parser.add_argument("--plot", metavar="SVG", help="write quality over bit rate there instead")
     args = parser.parse_args()
     seen, unseen = read_report(args.seen), read_report(args.unseen)
     if seen.about["fingerprint"] != unseen.about["fingerprint"]:
@@ -128,7 +140,11 @@ def main() -> None:
     for path, report in ((args.seen, seen), (args.unseen, unseen)):
         if UNFILTERED not in report.methods:
             print(f"results.py: {path} has no {UNFILTERED}, the honest row", file=sys.stderr)
-    print((readme if args.readme else results)(seen, unseen), end="")
+    higher = [by_rate(Path(args.seen), seen), by_rate(Path(args.unseen), unseen)]
+    if args.plot:
+        write_text(args.plot, rates_picture(*higher))
+        return
+    print((readme if args.readme else results)(seen, unseen, higher), end="")
 
 
 if __name__ == "__main__":

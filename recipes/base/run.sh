@@ -92,7 +92,7 @@ if runs 1; then
   fi
 fi
 if runs 2; then
-  echo "stage 2: train (codes, then waveform)"
+  echo "stage 2: train (codes, levels, waveform)"
   vqspeech train "${asked[@]}" "${taught[@]}" --data "$packed" --resume \
     ${max_minutes:+--max-minutes "$max_minutes"}
 fi

@@ -9,7 +9,7 @@
 #   --config C          preset or .toml file       (default: base; with --subset: conf/quick.toml)
 #   --stage N           first stage                                 (default: 0)
 #   --stop_stage N      last stage                                  (default: 6)
-#                         -1 download   0 manifests   1 pack   2 train codes   3 train waveform
+#                         -1 download   0 manifests   1 pack   2 train codes   3 train the rest
 #                          4 train prior   5 evaluate and decode samples   6 pack for publishing
 #   --nproc N           processes                                   (default: CPU cores)
 #   --mic M             mic1 or mic2, of 0.92                       (default: mic1)
@@ -97,7 +97,7 @@ if runs 2; then
   fi
 fi
 if runs 3; then
-  echo "stage 3: train the waveform"
+  echo "stage 3: train levels and waveform"
   needs "$packed/index.json" 1
   train
 fi

@@ -162,7 +162,7 @@ def test_numbers_must_be_finite(value):
         ("training.stages.0.learning_rate", 0.0),
         ("training.stages.0.ema_decay", 1.0),
         ("training.stages.1.name", "codes"),
-        ("training.stages.1.decoder_seconds", 0.1),
+        ("training.stages.2.decoder_seconds", 0.1),
     ],
 )
 def test_impossible_values(path, value):
@@ -170,10 +170,10 @@ def test_impossible_values(path, value):
 
 
 def test_decoder_window_must_exceed_the_receptive_field():
-    message = refusal("training.stages.1.decoder_seconds", 0.1)
+    message = refusal("training.stages.2.decoder_seconds", 0.1)
     assert "400 WaveNet steps" in message and "511" in message
-    table = changed("training.stages.1.decoder_seconds", 0.1)
-    table["training"]["stages"][1]["crop_seconds"] = 0.1  # the whole crop: all steps count
+    table = changed("training.stages.2.decoder_seconds", 0.1)
+    table["training"]["stages"][2]["crop_seconds"] = 0.1  # the whole crop: all steps count
     table["quantizer"]["codebooks"] = 1  # of an odd number of frames
     assert from_dict(table)
 
@@ -278,7 +278,7 @@ def test_what_is_no_configuration(table):
 
 
 def test_unknown_stage_names_those_there_are():
-    with pytest.raises(InputError, match="codes, waveform"):
+    with pytest.raises(InputError, match="codes, levels, waveform"):
         load_preset("base").training.stage("joint")
 
 

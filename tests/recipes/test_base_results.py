@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,7 +13,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "recipes" / "base" / "results.py"
 METHODS = ("original", "preview", "wavenet", "wavenet-unfiltered", "convert-wavenet", "opus-6000")
 
 
-def written(path, figure, methods=METHODS, **about):
+def written(path, figure, methods=METHODS, rate=450.0, **about):
     """A report.json with the keys that `vqspeech evaluate` has always written."""
     scores = {method: {"estoi": figure - i / 100} for i, method in enumerate(methods)}
     scores["convert-wavenet"] = {"target_similarity": 0.7}
@@ -23,8 +24,11 @@ def written(path, figure, methods=METHODS, **about):
     facts |= {"seconds_of_speech": 12.0, "speakers": 1, "unknown_speaker_utterances": 0}
     facts |= {"unknown_speakers_decoded_as": "", "cut_to_first_minute": 0, "samples_per_step": 4}
     codes = {"codes": 600, "codebook_size": 512, "codebooks": 1, "entries": 512, "used": 480}
-    codes |= {"dead": 32, "perplexity": 301.2, "bits_per_second": 450.0}
-    rates = {"packed": {"coded": 451.0, "file": 510.0}, "prior": {"coded": 100 * figure, "file": 9}}
+    codes |= {"dead": 32, "perplexity": 301.2, "bits_per_second": rate}
+    rates = {
+        "packed": {"coded": rate + 1, "file": rate + 60},
+        "prior": {"coded": 100 * figure, "file": 9},
+    }
     by_seed = {"wavenet": [{"estoi": figure - 0.05}, {"estoi": figure + 0.01}]}
     content = {
         "about": facts | {"utterances": 2} | about,
@@ -114,6 +118,61 @@ def test_the_readme_says_what_unknown_speakers_were_decoded_as(tmp_path, identit
     known, unknown = run(*paths).stdout.split("## Speakers that are not in the corpus")
     assert "- 2 utterances decoded by the speaker's name\n" in known
     assert f"- 2 of speakers whom the model does not know decoded {words}" in unknown
+
+
+@pytest.fixture
+def several(reports):
+    """Both splits at 450 and 900 bit/s."""
+    for path, figure in zip(reports, (0.95, 0.93), strict=True):
+        folder = path.parent.with_name(f"{path.parent.name}-900")
+        written(folder / "report.json", figure, ("preview", "wavenet"), 900.0)
+    (reports[0].parent.parent / "eval-seen-old").mkdir()
+    return reports
+
+
+def test_quality_over_bit_rate(several):
+    done = run(*several)
+    assert (done.returncode, done.stderr) == (0, "")
+    known, unknown = done.stdout.split("## Speakers that are not in the corpus")
+    for part, low, high in ((known, 0.9, 0.95), (unknown, 0.8, 0.93)):
+        wavenet, preview = part.split("### By bit rate: ")[1:]
+        assert wavenet.startswith("WaveNet + post-filter") and preview.startswith("Griffin-Lim")
+        assert "| | 450 bit/s | 900 bit/s | original | Opus 6 |" in wavenet
+        assert "| bit/s, codes ↓ | 451 | 901 | - | 6100 |" in wavenet
+        row = f"{low - 0.02:.2f} ± 0.00 | {high - 0.01:.2f} ± 0.00 | {low:.2f} ± 0.00 | - |"
+        assert f"| ESTOI ↑ | {row}" in wavenet
+    text = run(*several, "--readme").stdout
+    assert "| known / unknown speakers, WaveNet + post-filter | 450 bit/s | 900 bit/s |" in text
+    assert "| ESTOI ↑ | 0.88 / 0.78 | 0.94 / 0.92 |" in text
+
+
+def test_a_picture_of_it(several, tmp_path):
+    done = run(*several, "--plot", tmp_path / "rates.svg")
+    assert (done.returncode, done.stdout) == (0, "")
+    root = ElementTree.parse(tmp_path / "rates.svg").getroot()
+    text = " ".join(root.itertext())
+    assert "known speakers: ESTOI ↑" in text and "unknown speakers: ESTOI ↑" in text
+    assert "WaveNet + filter: 0.88 at 450 bit/s" in text and "900: 0.94 at 900 bit/s" in text
+    assert float(root.get("height")) == 2 * 280
+
+
+@pytest.mark.parametrize("what", ["model", "recordings"])
+def test_rates_that_do_not_belong_together_are_refused(several, what):
+    path = several[1].parent.with_name("eval-unseen-900") / "report.json"
+    content = json.loads(path.read_text())
+    if what == "model":
+        content["about"]["fingerprint"] = "ffff"
+    else:
+        content["utterances"].pop()
+    path.write_text(json.dumps(content))
+    done = run(*several)
+    assert done.returncode == 2 and f"another {what}" in done.stderr.replace("other r", "another r")
+
+
+def test_no_picture_of_one_rate(reports, tmp_path):
+    done = run(*reports, "--plot", tmp_path / "rates.svg")
+    assert done.returncode == 2 and "no reports of higher rates" in done.stderr
+    assert not (tmp_path / "rates.svg").exists()
 
 
 def test_a_report_without_the_honest_row_is_told(reports, tmp_path):
