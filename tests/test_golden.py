@@ -9,7 +9,8 @@ from pathlib import Path
 import measure
 import pytest
 
-EVERYWHERE = ("samples", "bits per code", "vqs", "packed", "codes")
+CODES = ("codes", "all levels")
+EVERYWHERE = (*CODES, "samples", "bits per code", "vqs", "packed", "high vqs")
 """Integers all the way, given the codes; these differ only where a frame lies between two codes."""
 
 
@@ -27,7 +28,8 @@ def test_codes_files_and_invented_codes_are_what_they_were(golden, found):
     assert found["generated"] == golden["generated"]
     for name, wanted in golden["sounds"].items():
         one = found["sounds"][name]
-        if one["codes"] != wanted["codes"] and found["arithmetic"] != golden["arithmetic"]:
+        moved = any(one[key] != wanted[key] for key in CODES)
+        if moved and found["arithmetic"] != golden["arithmetic"]:
             continue  # another processor's rounding can move a frame that lies between two codes
         assert {key: one[key] for key in EVERYWHERE} == {key: wanted[key] for key in EVERYWHERE}
 

@@ -23,6 +23,7 @@ NAMES = """
 conditioning.blocks.N.dilated.linear.bias conditioning.blocks.N.dilated.linear.weight
 conditioning.blocks.N.mix.bias conditioning.blocks.N.mix.weight conditioning.blocks.N.scale.weight
 conditioning.blocks.N.speaker.weight conditioning.head.bias conditioning.head.weight
+conditioning.level.weight
 conditioning.pitch_head.bias conditioning.pitch_head.weight conditioning.speaker.bias
 conditioning.speaker.weight conditioning.stem.linear.bias conditioning.stem.linear.weight
 conditioning.turn.weight decoder.condition.bias decoder.condition.weight decoder.embedding
@@ -34,10 +35,15 @@ encoder.coarse.N.mix.bias encoder.coarse.N.mix.weight encoder.down.N.linear.bias
 encoder.down.N.linear.weight encoder.fine.N.dilated.linear.bias
 encoder.fine.N.dilated.linear.weight encoder.fine.N.mix.bias encoder.fine.N.mix.weight
 encoder.project.bias encoder.project.weight encoder.stem.linear.bias encoder.stem.linear.weight
-encoder.turn.weight phonemes.around.linear.bias phonemes.around.linear.weight phonemes.out.bias
-phonemes.out.weight quantizer.codebook quantizer.counts quantizer.initialised
+encoder.turn.weight levels.quantizers.N.books.N.codebook levels.quantizers.N.books.N.counts
+levels.quantizers.N.books.N.initialised levels.quantizers.N.books.N.sums
+phonemes.around.linear.bias phonemes.around.linear.weight phonemes.out.bias phonemes.out.weight
+quantizer.codebook quantizer.counts quantizer.initialised
 quantizer.norm.num_batches_tracked quantizer.norm.running_mean quantizer.norm.running_var
-quantizer.sums speakers.weight
+quantizer.sums speaker_encoder.attention.weight speaker_encoder.blocks.N.linear.bias
+speaker_encoder.blocks.N.linear.weight speaker_encoder.norms.N.bias speaker_encoder.norms.N.weight
+speaker_encoder.project.bias speaker_encoder.project.weight speaker_encoder.stem.linear.bias
+speaker_encoder.stem.linear.weight speakers.weight
 """
 PRIOR_NAMES = """
 condition.bias condition.weight embedding.weight hidden.bias hidden.weight output.bias output.weight
@@ -73,7 +79,7 @@ def test_names_of_the_shipped_model(shipped):
 def test_every_tensor_has_a_declared_name(state):
     with torch.device("meta"):
         found = kinds(state)
-        for preset in ("paper", "phonemes"):
+        for preset in ("base", "paper", "phonemes"):
             config = load_preset(preset)
             found |= kinds(VQVAE(config, 2).state_dict())
         prior = Prior(load_preset("base").prior, load_preset("base").quantizer, 2)

@@ -52,7 +52,10 @@ def measure() -> dict:
         codes = codec.encode(wave)
         frames = min(codes.frames, round(SECONDS * codec.frame_rate))
         start = Codes(codes.indices[:frames], min(codes.samples, frames * codes.hop), codes.hop)
+        high = codec.encode(wave, bitrate=codec.bit_rates[-1])
         found[name] = one = {"codes": digest(codes.indices), "samples": codes.samples}
+        one["all levels"] = digest(high.by_level)
+        assert np.array_equal(high.by_level[0], codes.indices), "the first level hangs on others"
         for weights in ("int8", "float32"):
             one[weights] = digest(codec.decode(start, VOICE, weights=weights, postfilter=False))
         one["filtered"] = digest(codec.decode(start, VOICE))
@@ -62,9 +65,10 @@ def measure() -> dict:
         )
         one["bits per code"] = codec.bits_per_code(codes, VOICE)
         with tempfile.TemporaryDirectory() as folder:
-            for kind, packed in (("vqs", False), ("packed", True)):
+            files = {"vqs": (codes, False), "packed": (codes, True), "high vqs": (high, False)}
+            for kind, (said, packed) in files.items():
                 path = Path(folder, f"{kind}.vqs")
-                codec.save_vqs(codes, path, VOICE, packed=packed)
+                codec.save_vqs(said, path, VOICE, packed=packed)
                 one[kind] = digest(np.frombuffer(path.read_bytes(), np.uint8))
     generated = codec.generate_codes(VOICE, 2.0, seed=5)
     return {"arithmetic": arithmetic(), "generated": digest(generated.indices), "sounds": found}
