@@ -199,7 +199,7 @@ def test_a_voice_file_stands_where_a_name_does(codec, voice):
         (Synthesis, {"seed": [-1, 1.5, True, "a", 2**70], "preview": ["no", 1]}),
         (Synthesis, {"temperature": ["a", [1], True, float("nan")], "weights": [8, None]}),
         (Synthesis, {"postfilter": [None, "yes"]}),
-        (Conversion, {"pitch": [None, True, "3", 15], "guidance": ["a", None, -1]}),
+        (Conversion, {"pitch": [None, True, "3", 15], "guidance": ["a", True, -1]}),
         (Generation, {"top_p": [0, 1.1, "a"], "temperature": [None, "a", 3]}),
     ],
 )

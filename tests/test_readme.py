@@ -25,7 +25,14 @@ SENTENCE = ROOT / "egs" / "sentence.flac"
 def place(tmp_path_factory):
     """A folder with what the lines begin with: speech, of which the codec itself made a part."""
     folder = tmp_path_factory.mktemp("readme")
-    for name in ("in.wav", "eva/1.wav", "eva/2.wav", "eva/3.wav", "recordings/anna/1.wav"):
+    for name in (
+        "in.wav",
+        "anybody.wav",
+        "eva/1.wav",
+        "eva/2.wav",
+        "eva/3.wav",
+        "recordings/anna/1.wav",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SENTENCE, folder / name)  # read by its content, not by its name
     return folder
@@ -60,7 +67,11 @@ def run_shell(how: str, capsys) -> int:
 
 
 def test_it_has_at_most_1200_words():
-    assert len(README.read_text().split()) <= 1200
+    """The tables of results apart, which no one writes or reads through."""
+    text = re.sub(
+        "(?s)<!-- results.py: begin -->.*<!-- results.py: end -->", "", README.read_text()
+    )
+    assert len(text.split()) <= 1200
 
 
 def test_its_shell_lines_run(here, capsys):

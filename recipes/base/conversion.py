@@ -1,8 +1,8 @@
 """How well voices are converted: `python recipes/base/conversion.py --speech DIR`, one table.
 
-DIR holds a manifest.tsv with the splits train and eval-seen. Utterances of eval-seen, none of them
-by a target, are converted to three women and three men with at least 7 minutes of training speech.
-Chosen by a fixed seed, not by result. Needs the `eval` extra.
+DIR holds a manifest.tsv with a split train. Utterances of it (`--split`), none of them by a target,
+are converted to three women and three men with at least 7 minutes of training speech. Chosen by a
+fixed seed, not by result. Needs the `eval` extra.
 
 - closer to the target: cosine of resemblyzer embeddings of the result with the target's real speech
   above that with the source recording.
@@ -12,7 +12,8 @@ Chosen by a fixed seed, not by result. Needs the `eval` extra.
   the source's own identity), of utterances with a transcript. The recogniser is slow;
   `--words-of 2` asks it about two targets an utterance, each target as often as any other.
 
-`--guidance 0` leaves the target's voice as the codes and the identity alone make it.
+`--guidance 0` leaves the target's voice as the codes and the identity alone make it; which one a
+model's configuration has by itself (`[conversion]`) is chosen by this.
 """
 
 import argparse
@@ -29,7 +30,6 @@ from vqspeech.audio.pitch import median_f0
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.converted import SEMITONES
 from vqspeech.evaluation.metrics import networks, words
-from vqspeech.synthesis.options import GUIDANCE
 
 
 class Voices(NamedTuple):
@@ -81,10 +81,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speech", required=True, type=Path, metavar="DIR")
     parser.add_argument("--model")
+    parser.add_argument("--split", default="train")
     parser.add_argument("--method", choices=("preview", "wavenet"), default="preview")
     parser.add_argument("--utterances", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=7.0)
-    parser.add_argument("--guidance", type=float, default=GUIDANCE, metavar="G")
+    parser.add_argument("--guidance", type=float, metavar="G")
     parser.add_argument("--pitch", choices=("target", "keep"), default="target")
     parser.add_argument("--words-of", type=int, default=6, choices=(1, 2, 3, 6))
     parser.add_argument("--seed", type=int, default=0)
@@ -96,7 +97,7 @@ def main() -> None:
     targets, enough = converted.choose_targets(
         codec.speaker_table, heard, minutes=args.minutes, seed=args.seed
     )
-    sources = [r for r in rows if r["split"] == "eval-seen" and r["speaker"] not in targets]
+    sources = [r for r in rows if r["split"] == args.split and r["speaker"] not in targets]
     sources = spread(sources, args.utterances)
     real = {name: real_speech(rows, name) for name in tqdm(enough, "voices", leave=False)}
     voices = Voices(
@@ -110,7 +111,7 @@ def main() -> None:
     found = {name: [one[2][place] for one in results] for place, name in enumerate(targets)}
     print(
         f"{codec.name} {codec.fingerprint}, {args.method}, pitch {args.pitch}, "
-        f"guidance {args.guidance:g}"
+        f"guidance {codec.config.conversion.guidance if args.guidance is None else args.guidance:g}"
     )
     print(f"plain reconstruction: word error {100 * plain / max(said, 1):.1f} % of {said} words\n")
     table(found, voices.f0, plain / max(said, 1))

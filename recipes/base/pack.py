@@ -41,6 +41,7 @@ def card(loaded: Checkpoint) -> str:
         codes=config.quantizer.codebook_size,
         books=config.quantizer.codebooks,
         bits=config.bit_rate,
+        levels=levels(loaded),
         stages=steps(about),
         source=made_from(loaded),
         hours=f"{minutes(about.speakers) / 60:.1f}",
@@ -52,6 +53,14 @@ def card(loaded: Checkpoint) -> str:
         voices=wrapped(f"- **Speaker encoder**: {voices(config)}"),
         supervision=wrapped(f"- **Supervision**: {supervision(config)}"),
     )
+
+
+def levels(loaded: Checkpoint) -> str:
+    """What more a frame may have; nothing where there is one level, or one that is trained."""
+    upper, rates = loaded.model.levels, loaded.about.config.bit_rates()
+    if upper is None or not upper.initialised:
+        return ""
+    return f"; up to {len(rates)} codes at a time, {rates[-1]:,.0f} bit/s"
 
 
 def steps(about: About) -> str:

@@ -66,15 +66,22 @@ def by_rate(path: Path, lowest: Report) -> Rates:
         rate = other.parent.name.removeprefix(f"{path.parent.name}-")
         if not rate.isdigit():
             continue
-        report = read_report(other)
-        if report.about["fingerprint"] != lowest.about["fingerprint"]:
-            raise InputError(f"{other}: is of another model than {path}; evaluate it again")
-        if _spoken(report) != _spoken(lowest):
-            raise InputError(f"{other}: has other recordings than {path}; evaluate it again")
+        report = beside(other, path, lowest)
         found[report.codes["bits_per_second"]] = Rated(report, report.averages())
     if found:
         found[lowest.codes["bits_per_second"]] = Rated(lowest, lowest.averages())
     return dict(sorted(found.items()))
+
+
+def beside(other: Path, path: Path, report: Report) -> Report:
+    """The report at `other`, which is of the same model and recordings as `report`, at `path`.
+    Raises InputError if it is not."""
+    found = read_report(other)
+    if found.about["fingerprint"] != report.about["fingerprint"]:
+        raise InputError(f"{other}: is of another model than {path}; evaluate it again")
+    if _spoken(found) != _spoken(report):
+        raise InputError(f"{other}: has other recordings than {path}; evaluate it again")
+    return found
 
 
 def _spoken(report: Report) -> list:

@@ -6,20 +6,22 @@
 
 The reports are those of `bash recipes/base/evaluate.sh --speech DIR`, of one model: speakers that
 it was trained on, and speakers that it never heard. Reports in SEEN-1000/, UNSEEN-1000/ and so on,
-of the same recordings at higher rates, become tables of quality over bit rate. --readme prints the
+of the same recordings at higher rates, become tables of quality over bit rate; what was measured
+again, in SEEN-again/, stands in the place of what SEEN has of the same methods. --readme prints the
 small tables of the README, with the lines that they stand between there.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from rates import Rates, by_rate, rate_tables, rates_picture, readme_rates
+from rates import Rates, beside, by_rate, rate_tables, rates_picture, readme_rates
 from shared import finish
 
 from vqspeech.errors import InputError
-from vqspeech.evaluation.methods import HEADINGS, MODEL, ORIGINAL, UNFILTERED
+from vqspeech.evaluation.methods import HEADINGS, METHODS, MODEL, ORIGINAL, UNFILTERED
 from vqspeech.evaluation.metrics.table import METRICS
 from vqspeech.evaluation.rates import PACKED, PRIOR
 from vqspeech.evaluation.report import tables
@@ -73,6 +75,20 @@ def results(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) ->
     for note in shared:
         lines += ["", note]
     return "\n".join(lines) + "\n"
+
+
+def read_with_again(path: Path) -> Report:
+    """A report with what was measured again of its model and recordings, in a folder beside its
+    own. Raises InputError."""
+    report = read_report(path)
+    again = path.parent.with_name(f"{path.parent.name}-again") / path.name
+    if not again.exists():
+        return report
+    found = beside(again, path, report)
+    for row, other in zip(report.rows, found.rows, strict=True):
+        row["scores"] |= {method: other["scores"][method] for method in found.methods}
+    asked = {*report.methods, *found.methods}
+    return replace(report, methods=tuple(method for method in METHODS if method in asked))
 
 
 def readme(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) -> str:
@@ -134,7 +150,7 @@ def main() -> None:
     parser.add_argument("--readme", action="store_true", help="only the table of the README")
     parser.add_argument("--plot", metavar="SVG", help="write quality over bit rate there instead")
     args = parser.parse_args()
-    seen, unseen = read_report(args.seen), read_report(args.unseen)
+    seen, unseen = read_with_again(Path(args.seen)), read_with_again(Path(args.unseen))
     if seen.about["fingerprint"] != unseen.about["fingerprint"]:
         raise InputError(f"{args.unseen}: is of another model than {args.seen}; evaluate it again")
     for path, report in ((args.seen, seen), (args.unseen, unseen)):

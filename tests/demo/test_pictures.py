@@ -20,7 +20,7 @@ def test_a_picture_has_panels_pitch_and_codes():
     indices = np.array([0, 1, 7, 7, 2])
     html = picture(
         [Panel("<source>", wave), Panel("result", np.zeros(8000, "f4"))],
-        indices[None],
+        indices,
         colours[indices],
     )
     assert html.count("<figure") == 3 and "&lt;source&gt;" in html and "<source>" not in html

@@ -110,7 +110,13 @@ def test_the_card_of_a_plain_model(pack, tiny_config, tmp_path):
     card = " ".join((tmp_path / "out" / "README.md").read_text().split())
     assert "no teacher was given" in card and "MIT). It taught" not in card
     assert "**Speaker encoder**: none" in card and "in a room" not in card
-    assert "phonemes, which" not in card
+    assert "phonemes, which" not in card and "codes at a time" not in card
+
+
+def test_the_card_says_what_rates_there_are(pack, levelled_model, tmp_path):
+    pack(levelled_model, tmp_path / "out")
+    card = " ".join((tmp_path / "out" / "README.md").read_text().split())
+    assert "(100 bit/s; codebooks taken in turn: 2; up to 4 codes at a time, 400 bit/s)" in card
 
 
 def test_what_is_packed_is_not_packed_again(pack, tiny_config, tmp_path):

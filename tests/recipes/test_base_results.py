@@ -146,6 +146,21 @@ def test_quality_over_bit_rate(several):
     assert "| ESTOI ↑ | 0.88 / 0.78 | 0.94 / 0.92 |" in text
 
 
+def test_what_was_measured_again(reports, tmp_path):
+    path = written(tmp_path / "eval-seen-again" / "report.json", 0.5, ("convert-wavenet",))
+    content = json.loads(path.read_text())
+    for row in content["utterances"]:
+        row["scores"] = {"convert-wavenet": {"target_similarity": 0.75}}
+    path.write_text(json.dumps(content))
+    known, unknown = run(*reports).stdout.split("## Speakers that are not in the corpus")
+    assert "| speaker similarity to the target ↑ | 0.75 ± 0.00 |" in known
+    assert "| speaker similarity to the target ↑ | 0.70 ± 0.00 |" in unknown
+    assert "| ESTOI ↑ | 0.90 ± 0.00 | 0.89 ± 0.00 |" in known, "what was not stays"
+    path.write_text(json.dumps(content | {"about": content["about"] | {"fingerprint": "ffff"}}))
+    done = run(*reports)
+    assert done.returncode == 2 and "another model" in done.stderr
+
+
 def test_a_picture_of_it(several, tmp_path):
     done = run(*several, "--plot", tmp_path / "rates.svg")
     assert (done.returncode, done.stdout) == (0, "")

@@ -1,5 +1,7 @@
 """Conversion: length, level, pitch; what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,6 +9,7 @@ from tones import vowel
 
 from vqspeech import Codec, InputError
 from vqspeech.audio.level import LevelMeter
+from vqspeech.config.model import ConversionConfig
 from vqspeech.synthesis import conversion
 from vqspeech.synthesis.conversion import Move, at_level_of, missing, planned
 from vqspeech.synthesis.options import LARGEST_SEMITONES, Conversion
@@ -170,6 +173,17 @@ def test_moving_by_nothing_is_the_codec_itself(codec):
     kept = codec.convert(wave, speaker="bert", preview=True, pitch="keep", guidance=0)
     plain = codec.decode(codec.encode(wave), "bert", preview=True)
     np.testing.assert_allclose(kept * (plain.std() / kept.std()), plain, atol=1e-3)
+
+
+def test_guidance_is_the_models_own_unless_told(pitched, monkeypatch):
+    codec, asked = pitched
+    wave = vowel(seconds=0.4)
+    codec.convert(wave, speaker="bert", preview=True)
+    own = dataclasses.replace(codec.config, conversion=ConversionConfig(guidance=1.25))
+    monkeypatch.setattr(type(codec.loaded), "config", property(lambda loaded: own))
+    codec.convert(wave, speaker="bert", preview=True)
+    codec.convert(wave, speaker="bert", preview=True, guidance=0.0)
+    assert [one.change.guidance for one in asked] == [0.5, 1.25, 0.0]
 
 
 @pytest.mark.parametrize("guidance", [-0.1, 2.1, float("nan")])

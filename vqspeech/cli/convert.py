@@ -14,8 +14,9 @@ from vqspeech.cli import options, streams
 from vqspeech.cli.folders import check_overwriting, plan_of, work_through
 from vqspeech.cli.output import seconds_bar
 from vqspeech.cli.overwriting import add_force
+from vqspeech.config.model import MOST_GUIDANCE
 from vqspeech.errors import InputError
-from vqspeech.synthesis.options import GUIDANCE, MOST_GUIDANCE, Conversion
+from vqspeech.synthesis.options import Conversion
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,10 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--guidance",
         type=options.real(0, MOST_GUIDANCE),
-        default=GUIDANCE,
         metavar="G",
         help="how much further the sound is moved away from the average voice's than the target's "
-        f"identity alone moves it, 0 to {MOST_GUIDANCE:g} (default: {GUIDANCE})",
+        f"identity alone moves it, 0 to {MOST_GUIDANCE:g} (default: the model's)",
     )
     options.add_bitrate(
         parser,

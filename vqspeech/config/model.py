@@ -17,6 +17,8 @@ from vqspeech.config.tables import Table, build, within
 from vqspeech.config.training import PriorConfig, StageConfig, TrainingConfig
 from vqspeech.errors import InputError
 
+MOST_GUIDANCE = 2.0
+"""Beyond it conversions are caricatures."""
 TEACHER_HOP = 2 * FILTER_BANK_HOP
 """Samples from one state of a teacher to the next (`nn.teacher`)."""
 MOST_WARPED_MELS = 128
@@ -195,6 +197,18 @@ class PostFilterConfig(Table, table="postfilter"):
 
 
 @dataclass(frozen=True)
+class ConversionConfig(Table, table="conversion"):
+    """How a recording becomes another voice's, where nobody says otherwise.
+
+    guidance: how much further than the speaker's identity alone the sound is moved away from the
+    average voice's (`nn.guidance`): the more of the source's voice a model's codes carry, the more
+    it wants. Tuned to a model, on training speech (recipes/base/conversion.py).
+    """
+
+    guidance: float = within(0.0, MOST_GUIDANCE, 0.5)
+
+
+@dataclass(frozen=True)
 class Config(Table, table="model"):
     """A whole model: geometry, parts, training."""
 
@@ -205,6 +219,7 @@ class Config(Table, table="model"):
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     postfilter: PostFilterConfig = field(default_factory=PostFilterConfig)
+    conversion: ConversionConfig = field(default_factory=ConversionConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     prior: PriorConfig | None = None
     speaker_encoder: SpeakerEncoderConfig | None = None

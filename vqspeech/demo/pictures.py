@@ -50,15 +50,16 @@ class Panel(NamedTuple):
 
 
 def picture(panels: Sequence[Panel], indices: np.ndarray, colours: np.ndarray) -> str:
-    """HTML: the panels one above the other, then the codes [levels, F], of which the first level is
-    drawn, in `colours` (uint8 [F, 3])."""
+    """HTML: the panels one above the other, then the codes [F] or [levels, F], of which the first
+    level is drawn, in `colours` (uint8 [F, 3])."""
+    levels = np.atleast_2d(indices)
     seconds = max(len(panel.wave) for panel in panels) / SAMPLE_RATE
     parts = [_panel(panel) for panel in panels]
     strip = image(colours[None], "PNG")
-    first = f" of the first of {len(indices)} levels" if len(indices) > 1 else ""
+    first = f" of the first of {len(levels)} levels" if len(levels) > 1 else ""
     parts.append(
-        f'<figure class="vq-panel"><figcaption>codes{first}<span>{indices.shape[1]} codes, '
-        f"{len(np.unique(indices[0]))} different; alike sounds, alike colours</span></figcaption>"
+        f'<figure class="vq-panel"><figcaption>codes{first}<span>{levels.shape[1]} codes, '
+        f"{len(np.unique(levels[0]))} different; alike sounds, alike colours</span></figcaption>"
         f'<div class="vq-plot vq-codes"><img alt="a colour for each code" src="{strip}"></div>'
         f"{_ticks(seconds)}</figure>"
     )

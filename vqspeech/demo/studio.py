@@ -198,7 +198,7 @@ class Studio:
         panels = [] if recording is None else [pictures.Panel("source", recording.wave)]
         return pictures.picture(
             [*panels, pictures.Panel(title, result)],
-            codes.by_level,
+            codes.indices,
             self.colours[self.codec.codebook_rows(codes)],
         )
 

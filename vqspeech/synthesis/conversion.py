@@ -135,7 +135,10 @@ class Converter:
 
     def _changed(self, plain: Spoken, move: Move, options: Conversion) -> Spoken:
         predicted = self._renderer.hidden.median_f0(plain.codes, plain.vector)
-        return plain._replace(change=Change(missing(predicted, move.f0), options.guidance))
+        guidance = options.guidance
+        if guidance is None:
+            guidance = self._encoder.loaded.config.conversion.guidance
+        return plain._replace(change=Change(missing(predicted, move.f0), guidance))
 
     def wave(
         self,

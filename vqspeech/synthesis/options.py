@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from vqspeech.arguments import real, shown, switch, whole
 from vqspeech.codes.codes import MAX_BITRATE
+from vqspeech.config.model import MOST_GUIDANCE
 from vqspeech.errors import InputError
 from vqspeech.sampling.backend import WEIGHTS
 
 HIGHEST_TEMPERATURE = 2.0
-GUIDANCE, MOST_GUIDANCE = 0.5, 2.0
 LARGEST_SEMITONES = 14.0
 """Pitch is moved no further: a low man to a high woman."""
 LARGEST_SEED = 2**63 - 1
@@ -59,13 +59,13 @@ class Conversion(Synthesis):
     pitch: "target" moves it to the speaker's where both are known, "keep" leaves it, a number
     moves it by semitones; before encoding, as codes carry pitch. guidance: how much further than
     the speaker's identity alone the sound is moved away from the average voice's, 0 to 2, of a
-    model that predicts a log-mel (`nn.guidance`). bitrate: of the codes that the recording goes
-    through, one that the model has; None: the lowest, which keeps least of the source's voice. The
-    rest as in `Synthesis`.
+    model that predicts a log-mel (`nn.guidance`); None for the model's own. bitrate: of the codes
+    that the recording goes through, one that the model has; None: the lowest, which keeps least of
+    the source's voice. The rest as in `Synthesis`.
     """
 
     pitch: str | float = "target"
-    guidance: float = GUIDANCE
+    guidance: float | None = None
     bitrate: float | None = None
 
     def __post_init__(self):
@@ -80,7 +80,9 @@ class Conversion(Synthesis):
             pitch = real(
                 "pitch (target, keep, or semitones)", pitch, -LARGEST_SEMITONES, LARGEST_SEMITONES
             )
-        _put(self, pitch=pitch, guidance=real("guidance", self.guidance, 0, MOST_GUIDANCE))
+        _put(self, pitch=pitch)
+        if self.guidance is not None:
+            _put(self, guidance=real("guidance", self.guidance, 0, MOST_GUIDANCE))
         if self.bitrate is not None:
             _put(self, bitrate=real("bitrate", self.bitrate, 0, MAX_BITRATE))
 
