@@ -46,7 +46,7 @@ DRAWN = ("whisper_words_kept", "words_kept", "speaker_similarity", "dnsmos_ovrl"
 """What the picture has room for, of the figures that there are."""
 SHOWN = ("whisper_words_kept", "words_kept", "speaker_similarity", "mel_distance", "estoi")
 """What the README has room for."""
-COLUMNS, WIDTH, HEIGHT, TITLE = 3, 380, 280, 30
+COLUMNS, WIDTH, HEIGHT, TITLE, GROUP = 3, 380, 280, 30, 34
 COLOURS = {
     "--paper": "#ffffff",
     "--ink": "#1d1b22",
@@ -132,24 +132,27 @@ def rates_picture(seen: Rates, unseen: Rates) -> str:
     there is one rate only."""
     if not seen or not unseen:
         raise InputError("there are no reports of higher rates beside these; see evaluate.sh")
-    parts, row = [], 0
-    for title, found in (("known speakers", seen), ("unknown speakers", unseen)):
+    parts, top = [], 0
+    for title, found in (("Known speakers", seen), ("Unknown speakers", unseen)):
+        parts.append(f'<text class="group" x="10" y="{top + 22}">{title}</text>')
+        top += GROUP
         drawn = [(metric, *_points(found, metric)) for metric in METRICS if metric.name in DRAWN]
         drawn = [one for one in drawn if len(one[1]) > 1]
         for number, (metric, points, level) in enumerate(drawn):
-            x, y = number % COLUMNS * WIDTH, (row + number // COLUMNS) * HEIGHT
-            name = f"{title}: {tables.label(metric)}"
+            x, y = number % COLUMNS * WIDTH, top + number // COLUMNS * HEIGHT
+            name = tables.label(metric)
             parts.append(f'<text class="title" x="{x + 10}" y="{y + 20}">{name}</text>')
-            svg = plots.plot(metric.label, points, metric.digits, level)
+            svg = plots.plot(metric.label, points, metric.digits, level, joined=True)
             place = f'x="{x}" y="{y + TITLE}" width="{WIDTH - 16}" height="{HEIGHT - TITLE - 10}"'
             parts.append(svg.replace("<svg", f"<svg {place}", 1))
-        row += -(-len(drawn) // COLUMNS)
+        top += -(-len(drawn) // COLUMNS) * HEIGHT
     style = "".join(f"{name}: {colour}; " for name, colour in COLOURS.items())
-    size = COLUMNS * WIDTH, row * HEIGHT
+    size = COLUMNS * WIDTH, top
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" '
         f'width="{size[0]}" height="{size[1]}" font-family="system-ui, sans-serif">'
-        f"<style>:root {{ {style}}} .title {{ font-size: 13px; font-weight: 600; fill: #1d1b22; }}"
+        f"<style>:root {{ {style}}} .title, .group {{ fill: #1d1b22; font-weight: 600; }} "
+        f".title {{ font-size: 11px; }} .group {{ font-size: 17px; }}"
         f'{plots.CSS}</style><rect width="100%" height="100%" fill="#ffffff"/>'
         f"{''.join(parts)}</svg>\n"
     )

@@ -32,6 +32,8 @@ from vqspeech.evaluation.report.tables import Table
 from vqspeech.files import write_text
 
 KNOWN, UNKNOWN = "Speakers of the corpus", "Speakers that are not in the corpus"
+PICTURE = "rates.svg"
+"""What --plot writes for the page, beside it."""
 BEGIN, END = "<!-- results.py: begin -->", "<!-- results.py: end -->"
 """What the table stands between in the README."""
 SHORT_METHODS = (ORIGINAL, *MODEL, "codec2-3200", "opus-6000")
@@ -63,6 +65,8 @@ def results(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) ->
         "--speech DIR` measured (`--limit`, `--seeds`, `--methods`, `--metrics`: how much of it) "
         f"with {_versions(about['machine'])}.",
     ]
+    if any(higher):
+        lines += ["", f"![Quality over bit rate]({PICTURE})"]
     parts = {KNOWN: seen, UNKNOWN: unseen}
     for title, report in parts.items():
         lines += ["", f"## {title}", "", *(f"- {fact}" for fact in tables.facts(report))]

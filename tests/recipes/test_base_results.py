@@ -133,6 +133,7 @@ def several(reports):
 def test_quality_over_bit_rate(several):
     done = run(*several)
     assert (done.returncode, done.stderr) == (0, "")
+    assert "![Quality over bit rate](rates.svg)" in done.stdout
     known, unknown = done.stdout.split("## Speakers that are not in the corpus")
     for part, low, high in ((known, 0.9, 0.95), (unknown, 0.8, 0.93)):
         wavenet, preview = part.split("### By bit rate: ")[1:]
@@ -166,9 +167,10 @@ def test_a_picture_of_it(several, tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
     root = ElementTree.parse(tmp_path / "rates.svg").getroot()
     text = " ".join(root.itertext())
-    assert "known speakers: ESTOI ↑" in text and "unknown speakers: ESTOI ↑" in text
+    assert "Known speakers" in text and "Unknown speakers" in text and text.count("ESTOI ↑") == 2
     assert "WaveNet + filter: 0.88 at 450 bit/s" in text and "900: 0.94 at 900 bit/s" in text
-    assert float(root.get("height")) == 2 * 280
+    assert float(root.get("height")) == 2 * (280 + 34)
+    assert len(root.findall(".//{*}polyline")) == 2, "a curve of ours"
 
 
 @pytest.mark.parametrize("what", ["another model", "other recordings"])

@@ -20,6 +20,7 @@ CSS = """
 .plot .mark { fill: var(--c); stroke: var(--paper); stroke-width: 1.5; }
 .plot .hollow { fill: var(--paper); stroke: var(--c); stroke-width: 1.5; }
 .plot .bar { stroke: var(--c); stroke-width: 1.5; opacity: 0.6; }
+.plot .curve { fill: none; stroke: var(--ours); stroke-width: 1.5; opacity: 0.6; }
 .plot .own text { font-weight: 650; fill: var(--ours); }
 """
 
@@ -36,8 +37,15 @@ class Point(NamedTuple):
     less: float | None = None
 
 
-def plot(title: str, points: Sequence[Point], digits: int, level: float = math.nan) -> str:
-    """SVG of `points` over a logarithmic axis of bit/s. level: of the original, a dashed line."""
+def plot(
+    title: str,
+    points: Sequence[Point],
+    digits: int,
+    level: float = math.nan,
+    joined: bool = False,
+) -> str:
+    """SVG of `points` over a logarithmic axis of bit/s. level: of the original, a dashed line.
+    joined: a curve goes through the model's own points."""
     rates = [rate for p in points for rate in (p.rate, p.less) if rate]
     ends = [p.value + sign * _finite(p.margin) for p in points for sign in (-1, 1)]
     values = ends + ([level] if math.isfinite(level) else [])
@@ -56,6 +64,9 @@ def plot(title: str, points: Sequence[Point], digits: int, level: float = math.n
         parts.append(_line("level", LEFT, y(level), WIDTH - RIGHT, y(level)))
         parts.append(f'<text class="soft" x="{LEFT + 4}" y="{y(level) - 4:.1f}">original</text>')
     places = [(x(p.rate), y(p.value)) for p in points]
+    if joined:
+        own = " ".join(f"{x(p.rate):.1f},{y(p.value):.1f}" for p in points if p.own)
+        parts.append(f'<polyline class="curve" points="{own}"/>')
     taken = [(px - 6, py - 6, px + 6, py + 6) for px, py in places]
     for point, place in zip(points, places, strict=True):
         parts.append(_mark(point, place, x, y, digits, taken))
