@@ -59,12 +59,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         wav, out = Path(folder, "in.wav"), Path(folder, "codes.npy")
         write_speech(wav, SECONDS)
-        codes = codec.encode_file(wav)
+        codes, highest = codec.encode_file(wav), codec.bit_rates[-1]
+        finest = codec.encode_file(wav, bitrate=highest)
         decoded, voice = Path(folder, "decoded.wav"), codec.speakers[0]
         calls = {
             "encode": lambda: codec.encode_file(wav),
+            f"encode, {highest:g} bit/s": lambda: codec.encode_file(wav, bitrate=highest),
             "preview": lambda: codec.decode_file(codes, decoded, voice, preview=True),
             "decode": lambda: codec.decode_file(codes, decoded, voice),
+            f"decode, {highest:g} bit/s": lambda: codec.decode_file(finest, decoded, voice),
             "without post-filter": lambda: codec.decode_file(
                 codes, decoded, voice, postfilter=False
             ),
@@ -72,7 +75,7 @@ def main() -> int:
         for name, call in calls.items():
             ratios = speeds(call, args.rounds)
             low, high = ratios[0], ratios[-1]
-            print(f"{name:>19} {statistics.median(ratios):6.1f} ({low:.1f} to {high:.1f})")
+            print(f"{name:>20} {statistics.median(ratios):6.1f} ({low:.1f} to {high:.1f})")
         if args.hour:
             write_speech(wav, 3600)
             command = [sys.executable, "-m", "vqspeech", "encode", str(wav), str(out)]
