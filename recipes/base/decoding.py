@@ -33,7 +33,7 @@ from shared import (
 from tqdm import tqdm
 
 from vqspeech import Codec
-from vqspeech.config.model import PostFilterConfig
+from vqspeech.config.rendering import PostFilterConfig
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.evaluation.methods import HEADINGS, PREVIEW, UNFILTERED, WAVENET
 from vqspeech.evaluation.metrics import networks

@@ -19,6 +19,7 @@ from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.checkpoint.packing import made_from, pack_model
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import Config
+from vqspeech.synthesis.loaded import LoadedModel
 
 CARD = Path(__file__).with_name("card.md")
 SOURCES = Path(__file__).with_name("sources.toml")
@@ -57,10 +58,9 @@ def card(loaded: Checkpoint) -> str:
 
 def levels(loaded: Checkpoint) -> str:
     """What more a frame may have; nothing where there is one level, or one that is trained."""
-    upper, rates = loaded.model.levels, loaded.about.config.bit_rates()
-    if upper is None or not upper.initialised:
-        return ""
-    return f"; up to {len(rates)} codes at a time, {rates[-1]:,.0f} bit/s"
+    rates = LoadedModel.of(loaded, "cpu").bit_rates
+    more = f"; up to {len(rates)} codes at a time, {rates[-1]:,.0f} bit/s"
+    return more if len(rates) > 1 else ""
 
 
 def steps(about: About) -> str:

@@ -92,7 +92,9 @@ def read_with_again(path: Path) -> Report:
     for row, other in zip(report.rows, found.rows, strict=True):
         row["scores"] |= {method: other["scores"][method] for method in found.methods}
     asked = {*report.methods, *found.methods}
-    return replace(report, methods=tuple(method for method in METHODS if method in asked))
+    told = f"Measured again on {found.about['date'][:10]}: {', '.join(found.methods)}."
+    methods = tuple(method for method in METHODS if method in asked)
+    return replace(report, methods=methods, notes=[*report.notes, told])
 
 
 def readme(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) -> str:

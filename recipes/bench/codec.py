@@ -1,9 +1,10 @@
 """How fast the shipped model encodes and decodes, and what memory an hour of speech takes.
 
-    python recipes/bench/codec.py [--rounds 9] [--hour]
+    python recipes/bench/codec.py [--rounds 9] [--hour] [--recording FILE]
 
-Times are of the calls that `vqspeech encode` and `vqspeech decode` make, on a 60 s file,
-after one such call to warm up; a ratio to real time is seconds of speech over seconds of work.
+Times are of the calls that `vqspeech encode` and `vqspeech decode` make, on 60 s of the sentence in
+egs/ over and over (or of FILE, of one channel), after one such call to warm up; a ratio to real
+time is seconds of speech over seconds of work.
 With --hour the command line itself encodes an hour-long file, and its largest memory is reported.
 """
 
@@ -24,9 +25,9 @@ SENTENCE = Path(__file__).parents[2] / "egs" / "sentence.flac"
 SECONDS = 60
 
 
-def write_speech(path: Path, seconds: int) -> None:
-    """The sentence in egs/ over and over, as a 16-bit WAV file of `seconds`."""
-    sentence, rate = soundfile.read(SENTENCE, dtype="int16")
+def write_speech(path: Path, seconds: int, recording: Path) -> None:
+    """A recording (one channel) over and over, as a 16-bit WAV file of `seconds`."""
+    sentence, rate = soundfile.read(recording, dtype="int16")
     samples = seconds * rate
     with soundfile.SoundFile(path, "w", rate, 1) as file:
         while samples > 0:
@@ -49,6 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--hour", action="store_true", help="also encode an hour-long file")
+    parser.add_argument("--recording", type=Path, default=SENTENCE, metavar="FILE")
     args = parser.parse_args()
     import torch
 
@@ -58,7 +60,7 @@ def main() -> int:
     print(f"{platform.machine()}, {torch.get_num_threads()} threads; times real time")
     with tempfile.TemporaryDirectory() as folder:
         wav, out = Path(folder, "in.wav"), Path(folder, "codes.npy")
-        write_speech(wav, SECONDS)
+        write_speech(wav, SECONDS, args.recording)
         codes, highest = codec.encode_file(wav), codec.bit_rates[-1]
         finest = codec.encode_file(wav, bitrate=highest)
         decoded, voice = Path(folder, "decoded.wav"), codec.speakers[0]
@@ -77,7 +79,7 @@ def main() -> int:
             low, high = ratios[0], ratios[-1]
             print(f"{name:>20} {statistics.median(ratios):6.1f} ({low:.1f} to {high:.1f})")
         if args.hour:
-            write_speech(wav, 3600)
+            write_speech(wav, 3600, args.recording)
             command = [sys.executable, "-m", "vqspeech", "encode", str(wav), str(out)]
             subprocess.run(command, check=True)
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

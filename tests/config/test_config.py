@@ -6,7 +6,8 @@ import json
 import pytest
 
 from vqspeech.codes.header import BLOCK_CODES
-from vqspeech.config.model import DecoderConfig, from_dict
+from vqspeech.config.model import from_dict
+from vqspeech.config.networks import DecoderConfig
 from vqspeech.config.reading import load_preset, preset_names
 from vqspeech.errors import InputError
 

@@ -91,7 +91,8 @@ def test_rates(levelled_model, said, tmp_path):
 
         lowest, highest = shown(), shown(400)
         assert "50 codes, 100 bit/s" in lowest and "levels" not in lowest
-        assert "50 codes, 400 bit/s" in highest and "of the first of 4 levels" in highest
+        assert "50 codes of each of 4 levels, 400 bit/s" in highest
+        assert "of the first of 4 levels" in highest
         assert "codes at 300 bit/s" in highest and "codes at 300 bit/s" not in lowest
     finally:
         close()

@@ -17,7 +17,7 @@ from vqspeech.codes.bitstream import PackedCoder
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.header import Header
 from vqspeech.codes.vqs import save_vqs
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.errors import InputError
 from vqspeech.synthesis.options import Conversion
 

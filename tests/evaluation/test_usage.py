@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.evaluation.usage import CodebookUsage, in_words
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vqspeech.config.model import DecoderConfig
+from vqspeech.config.networks import DecoderConfig
 from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.nn.excitation import PhaseWalk
 from vqspeech.sampling.work import Work

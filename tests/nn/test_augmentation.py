@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from vqspeech.config.model import EncoderConfig
+from vqspeech.config.networks import EncoderConfig
 from vqspeech.nn.augmentation import draw, equalised, scaled
 from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.filter_banks import LogMel, LowSpectrum

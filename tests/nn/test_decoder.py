@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vqspeech.audio.signal import MU_LEVELS, MU_ZERO, mu_law_table
-from vqspeech.config.model import DecoderConfig
+from vqspeech.config.networks import DecoderConfig
 from vqspeech.nn.decoder import HEADROOM, WaveNetDecoder
 
 HIDDEN = 5

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vqspeech.audio.signal import frames_for
-from vqspeech.config.model import EncoderConfig
+from vqspeech.config.networks import EncoderConfig
 from vqspeech.nn.encoder import Encoder
 
 DIM = 6

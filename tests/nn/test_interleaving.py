@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.nn.interleaving import InterleavedQuantizer, by_book, in_turn, picked, spread
 from vqspeech.nn.quantizer import VectorQuantizer
 

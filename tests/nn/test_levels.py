@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 import torch
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.nn.levels import UpperLevels, draw_counts
 from vqspeech.nn.vqvae import VQVAE, Batch
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.config.training import PriorConfig
 from vqspeech.nn.prior import Prior
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.nn.quantizer import VectorQuantizer, jitter_frames, perplexity
 
 K, D = 12, 5

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vqspeech.config.model import SpeakerEncoderConfig
+from vqspeech.config.networks import SpeakerEncoderConfig
 from vqspeech.nn.filter_banks import LOG_FLOOR, LogMel
 from vqspeech.nn.speaker_encoder import SpeakerEncoder, draw_heard, in_voice
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vqspeech.audio import read
 from vqspeech.checkpoint.model import load_checkpoint
-from vqspeech.config.model import SpeakerEncoderConfig
+from vqspeech.config.networks import SpeakerEncoderConfig
 from vqspeech.nn import vqvae
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.phonemes import UNKNOWN

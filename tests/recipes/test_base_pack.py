@@ -11,7 +11,7 @@ from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
 from vqspeech.checkpoint.prior import load_prior, save_prior
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.checkpoint.teacher import TaughtBy
-from vqspeech.config.model import SpeakerEncoderConfig
+from vqspeech.config.networks import SpeakerEncoderConfig
 from vqspeech.config.training import DegradationConfig, PriorConfig
 from vqspeech.errors import InputError
 from vqspeech.nn.prior import Prior

@@ -157,6 +157,7 @@ def test_what_was_measured_again(reports, tmp_path):
     assert "| speaker similarity to the target ↑ | 0.75 ± 0.00 |" in known
     assert "| speaker similarity to the target ↑ | 0.70 ± 0.00 |" in unknown
     assert "| ESTOI ↑ | 0.90 ± 0.00 | 0.89 ± 0.00 |" in known, "what was not stays"
+    assert "Measured again on 2030-01-02: convert-wavenet." in known
     path.write_text(json.dumps(content | {"about": content["about"] | {"fingerprint": "ffff"}}))
     done = run(*reports)
     assert done.returncode == 2 and "another model" in done.stderr

@@ -1,5 +1,6 @@
 """`bash recipes/base/run.sh` on a few synthetic recordings: whole, again, stopped, refused."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,12 +27,12 @@ perceptual_layers = 2
 """
 
 
-def run(*arguments, status=0):
+def run(*arguments, status=0, script=RUN):
     """What the recipe says."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"VQSPEECH_ENVIRONMENT": "ready", "PATH": path}
     environment |= {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    command = ["bash", str(RUN), *map(str, arguments)]
+    command = ["bash", str(script), *map(str, arguments)]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     )
@@ -52,6 +53,24 @@ def speech(tmp_path):
             lines.append(f"{split}\t{speaker}\t{speaker}/{i}.wav")
     (root / "manifest.tsv").write_text("\n".join(lines) + "\n")
     return root
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_rate_is_measured(speech, levelled_model, tmp_path):
+    measured = ["--speech", speech, "--model", levelled_model, "--metrics", "mel", "--limit", 1]
+    measured += ["--seeds", 1, "--methods", "original,preview"]
+    script = RUN.with_name("evaluate.sh")
+    run(*measured, "--out", tmp_path / "all", script=script)
+    for split in ("eval-seen", "eval-unseen"):
+        for folder, rate in ((split, 100), (f"{split}-200", 200), (f"{split}-400", 400)):
+            report = json.loads((tmp_path / "all" / folder / "report.json").read_text())
+            assert report["codes"]["bits_per_second"] == pytest.approx(rate, rel=0.02)
+    run(*measured, "--out", tmp_path / "one", "--bitrate", 300, script=script)
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [
+        "eval-seen",
+        "eval-unseen",
+    ]
 
 
 @pytest.mark.slow

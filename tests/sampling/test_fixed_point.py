@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.config.training import PriorConfig
 from vqspeech.errors import InputError
 from vqspeech.nn.prior import Prior

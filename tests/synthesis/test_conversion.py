@@ -9,7 +9,7 @@ from tones import vowel
 
 from vqspeech import Codec, InputError
 from vqspeech.audio.level import LevelMeter
-from vqspeech.config.model import ConversionConfig
+from vqspeech.config.rendering import ConversionConfig
 from vqspeech.synthesis import conversion
 from vqspeech.synthesis.conversion import Move, at_level_of, missing, planned
 from vqspeech.synthesis.options import LARGEST_SEMITONES, Conversion

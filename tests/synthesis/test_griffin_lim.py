@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.config.model import PostFilterConfig
+from vqspeech.config.rendering import PostFilterConfig
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.synthesis.griffin_lim import between_frames, griffin_lim, mel_to_magnitude
 from vqspeech.synthesis.postfilter import postfilter

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.config.model import PostFilterConfig
+from vqspeech.config.rendering import PostFilterConfig
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.synthesis.postfilter import (
     PIECE,

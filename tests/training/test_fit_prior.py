@@ -13,7 +13,8 @@ from tiny_runs import CONFIG
 from vqspeech.checkpoint.identity import codes_identity
 from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.checkpoint.prior import load_prior
-from vqspeech.config.model import QuantizerConfig, from_dict
+from vqspeech.config.model import from_dict
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.locks import sole_process

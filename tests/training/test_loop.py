@@ -11,7 +11,7 @@ import torch
 from tiny_runs import Runs, assert_repeats, differences, with_stage
 
 from vqspeech.checkpoint.model import load_checkpoint
-from vqspeech.config.model import SpeakerEncoderConfig
+from vqspeech.config.networks import SpeakerEncoderConfig
 from vqspeech.errors import InputError
 from vqspeech.training.stage import StageRun
 from vqspeech.training.state import STATE_FILE, load_position

@@ -12,7 +12,8 @@ import torch.multiprocessing as mp
 from safetensors.torch import load_file, save_file
 from tiny_runs import CONFIG, EVERYTHING, Runs, with_stage
 
-from vqspeech.config.model import QuantizerConfig, from_dict
+from vqspeech.config.model import from_dict
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.nn.distributed import SharedBatchNorm
 from vqspeech.nn.interleaving import InterleavedQuantizer
 from vqspeech.training import stage

@@ -14,7 +14,7 @@ from vqspeech.cli import options, streams
 from vqspeech.cli.folders import check_overwriting, plan_of, work_through
 from vqspeech.cli.output import seconds_bar
 from vqspeech.cli.overwriting import add_force
-from vqspeech.config.model import MOST_GUIDANCE
+from vqspeech.config.rendering import MOST_GUIDANCE
 from vqspeech.errors import InputError
 from vqspeech.synthesis.options import Conversion
 

@@ -37,7 +37,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_bitrate(parser: argparse.ArgumentParser, what: str, required: bool = False) -> None:
-    """what: it is, in words."""
+    """--bitrate, in bit/s of plain codes. what: the verb does with it, for its help."""
     parser.add_argument(
         "--bitrate", type=real(0, MAX_BITRATE), metavar="B", required=required, help=what
     )

@@ -81,9 +81,10 @@ def failed(error: InputError) -> str:
 def done(studio: Studio, codes: Codes, how: str, what: str) -> str:
     made = "by the preview (Griffin-Lim)" if how == "preview" else "by the WaveNet"
     bits = codes.bits_per_second(studio.codec.codebook_size)
+    each = f" of each of {codes.levels} levels" if codes.levels > 1 else ""
     return _status(
         "vq-done",
-        f"{html.escape(what)}: {codes.seconds:.2f} s, {codes.frames} codes, {bits:g} bit/s, "
+        f"{html.escape(what)}: {codes.seconds:.2f} s, {codes.frames} codes{each}, {bits:g} bit/s, "
         f"made into sound {made}",
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 
 
 class CodebookUsage:

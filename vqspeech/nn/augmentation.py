@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.config.model import EncoderConfig
+from vqspeech.config.networks import EncoderConfig
 from vqspeech.nn.distributed import rank, world
 
 RIPPLES = 4

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config.model import ConditioningConfig
+from vqspeech.config.networks import ConditioningConfig
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.heads import LogMelHead, Pitch, PitchHead
 from vqspeech.nn.interleaving import spread, turns

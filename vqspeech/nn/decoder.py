@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import MU, MU_LEVELS, MU_ZERO, mu_law_table
-from vqspeech.config.model import DecoderConfig
+from vqspeech.config.networks import DecoderConfig
 from vqspeech.nn.subbands import FilterBank
 from vqspeech.nn.wavenet import GatedStack
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import FILTER_BANK_HOP, frames_for
-from vqspeech.config.model import EncoderConfig
+from vqspeech.config.networks import EncoderConfig
 from vqspeech.nn.augmentation import draw, equalised, scaled
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.filter_banks import (

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.config.training import PriorConfig
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.interleaving import picked

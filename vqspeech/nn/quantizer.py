@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.nn.distributed import (
     SharedBatchNorm,
     from_first_worker,

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqspeech.config.model import SpeakerEncoderConfig
+from vqspeech.config.networks import SpeakerEncoderConfig
 from vqspeech.nn.augmentation import RIPPLES, equalised, ripples_of, scaled
 from vqspeech.nn.distributed import rank, world
 from vqspeech.nn.filter_banks import LOG_FLOOR, MEL_MEAN, MEL_SCALE

@@ -3,7 +3,7 @@
 import os
 
 from vqspeech.arguments import whole
-from vqspeech.config.model import DecoderConfig
+from vqspeech.config.networks import DecoderConfig
 from vqspeech.errors import InputError
 
 MOST_STREAMS = 10**15

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from vqspeech.arguments import real, shown, switch, whole
 from vqspeech.codes.codes import MAX_BITRATE
-from vqspeech.config.model import MOST_GUIDANCE
+from vqspeech.config.rendering import MOST_GUIDANCE
 from vqspeech.errors import InputError
 from vqspeech.sampling.backend import WEIGHTS
 

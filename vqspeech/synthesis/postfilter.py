@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqspeech.audio.signal import FILTER_BANK_HOP
-from vqspeech.config.model import PostFilterConfig
+from vqspeech.config.rendering import PostFilterConfig
 from vqspeech.nn.filter_banks import FFT, WINDOW
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.synthesis.griffin_lim import between_frames, mel_filters

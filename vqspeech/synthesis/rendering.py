@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from vqspeech.codes.codes import Codes
-from vqspeech.config.model import PostFilterConfig
+from vqspeech.config.rendering import PostFilterConfig
 from vqspeech.nn.surroundings import threads
 from vqspeech.sampling.backend import weights_for
 from vqspeech.sampling.checks import check_streams

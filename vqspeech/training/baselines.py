@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.training.corpus_codes import CorpusCodes
 
 WEIGHTS = np.arange(1, 50) / 50

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from vqspeech.config.model import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig
 from vqspeech.data.index import SPLITS
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.files import whole_path

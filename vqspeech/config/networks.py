@@ -1,0 +1,159 @@
+"""The networks that a model is made of: a table of its configuration each."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vqspeech.config.tables import Table, within
+
+MOST_WARPED_MELS = 128
+"""With more, some low mel bands share their FFT bins, and nothing lies between them."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig(Table, table="encoder"):
+    """Waveform to z_e.
+
+    `kind = "logmel"`: a log-mel filter bank, residual blocks at 100 Hz, a stride, blocks at 50 Hz.
+    `kind = "strided"`: the paper's raw convolutions, `window` wide with stride `stride`, one a
+    downsampling, followed by residual blocks at the code rate.
+
+    low_bins: of a log-mel encoder, bins of a second spectrum beside the mel bands, with a window
+    long enough to part the harmonics of a low voice; 0 for none.
+
+    How a log-mel encoder hears a recording in training, while the target stays, so that codes leave
+    to the speaker identity what it can tell (`nn.augmentation`): vtlp: all frequencies scaled by up
+    to exp(+-vtlp). pitch_shift: those of the second spectrum, which tells of pitch, by up to
+    exp(+-pitch_shift) more. equaliser: through an equaliser of this deviation in nats.
+    """
+
+    kind: Literal["logmel", "strided"] = "logmel"
+    channels: int = within(1, 4096, 320)
+    mels: int = within(8, 256, 80)
+    low_bins: int = within(0, 128, 0)
+    vtlp: float = within(0.0, 0.5, 0.0)
+    pitch_shift: float = within(0.0, 0.5, 0.0)
+    equaliser: float = within(0.0, 2.0, 0.0)
+    fine_dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4))
+    coarse_dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4))
+    strides: tuple[int, ...] = within(2, 16, (2, 2, 2, 2, 2, 2))
+    window: int = within(2, 64, 4)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.require(
+            self.pitch_shift == 0 or self.low_bins > 0,
+            "pitch_shift scales the second spectrum: it needs low_bins above 0",
+        )
+        few = self.vtlp == 0 or self.mels <= MOST_WARPED_MELS
+        self.require(few, f"mels = {self.mels} must be {MOST_WARPED_MELS} or less with vtlp")
+        fits = all(self.window >= s and (self.window - s) % 2 == 0 for s in self.strides)
+        if self.kind == "strided":
+            plain = not (self.low_bins or self.vtlp or self.equaliser)
+            self.require(plain, "low_bins, vtlp and equaliser are for kind = 'logmel'")
+            self.require(
+                bool(self.strides) and fits,
+                "each stride needs a window of at least its size and of the same parity",
+            )
+
+
+@dataclass(frozen=True)
+class QuantizerConfig(Table, table="quantizer"):
+    """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1).
+
+    codebooks: how many the frames take in turn (`nn.interleaving`); the paper has one. levels:
+    codes of a frame, at most: those above the first say what is left (`nn.levels`).
+    """
+
+    codebook_size: int = within(2, 65536, 512)
+    codebooks: int = within(1, 2, 1)
+    dim: int = within(1, 4096, 64)
+    update: Literal["ema", "gradient"] = "ema"
+    ema_decay: float = within(0.0, 0.99999, 0.99)
+    commitment: float = within(0.0, 100.0, 0.25)
+    normalise: bool = True
+    jitter: float = within(0.0, 0.9, 0.0)
+    revive_below: float = within(0.0, 1.0, 0.02)
+    levels: int = within(1, 8, 1)
+
+    @property
+    def entries(self) -> int:
+        """Vectors in all codebooks of a level together."""
+        return self.codebook_size * self.codebooks
+
+    def rows(self, indices: Any, places: Any) -> Any:
+        """Indices of frames at these places in their recordings to rows among all entries.
+
+        Arrays or tensors of whole numbers, whose shapes fit each other; places count from 0.
+        """
+        return indices + places % self.codebooks * self.codebook_size
+
+
+@dataclass(frozen=True)
+class ConditioningConfig(Table, table="conditioning"):
+    """Codes and speaker to the hidden frames that the WaveNet sees, and what is read from these.
+
+    film: a speaker scales the inner activations too, instead of only shifting them. log_mel_head,
+    pitch_head: whether log-mel, and F0 with voicing, are read from the hidden frames. phoneme_head:
+    in training, phonemes are read from the codes alone, with a loss where the corpus has phonemes.
+    dropout: in training, share of inner activations that are left out, here and where phonemes are
+    read.
+    """
+
+    channels: int = within(1, 4096, 256)
+    dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4, 1))
+    speaker_dim: int = within(1, 4096, 64)
+    film: bool = False
+    log_mel_head: bool = True
+    pitch_head: bool = False
+    phoneme_head: bool = False
+    dropout: float = within(0.0, 0.9, 0.0)
+
+
+@dataclass(frozen=True)
+class SpeakerEncoderConfig(Table, table="speaker_encoder"):
+    """A voice vector from some seconds of anybody's speech (`nn.speaker_encoder`).
+
+    share: of the training crops in which its vector stands in the identity's place.
+    reference_seconds: of the same speaker's speech that it then hears. invented: in half of these,
+    in stages that train no decoder, the frequencies of both are scaled by up to exp(+-invented),
+    and both go through an equaliser of a deviation of invented_equaliser nats, which makes another
+    voice.
+    """
+
+    channels: int = within(1, 4096, 192)
+    dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4, 8))
+    share: float = within(0.0, 1.0, 0.5)
+    reference_seconds: float = within(0.1, 60.0, 3.0)
+    invented: float = within(0.0, 0.5, 0.12)
+    invented_equaliser: float = within(0.0, 2.0, 0.0)
+
+
+@dataclass(frozen=True)
+class DecoderConfig(Table, table="decoder"):
+    """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network.
+
+    harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
+    none.
+    """
+
+    bands: int = 4
+    residual_channels: int = within(1, 1024, 64)
+    skip_channels: int = within(1, 1024, 128)
+    layers: int = within(1, 64, 16)
+    cycle: int = within(1, 12, 8)
+    temperature: float = within(0.0, 2.0, 1.0)
+    harmonics: int = within(0, 64, 0)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.require(self.bands in (1, 4), f"bands = {self.bands} must be 1 or 4")
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Dilation of each layer: 1, 2, 4, ... over a cycle, then again."""
+        return tuple(2 ** (layer % self.cycle) for layer in range(self.layers))
+
+    @property
+    def receptive_field(self) -> int:
+        """Steps that an output may depend on, its own included."""
+        return 1 + sum(self.dilations)
