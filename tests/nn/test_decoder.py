@@ -8,19 +8,39 @@ import torch
 
 from vqspeech.audio.signal import MU_LEVELS, MU_ZERO, mu_law_table
 from vqspeech.config.networks import DecoderConfig
-from vqspeech.nn.decoder import HEADROOM, WaveNetDecoder
+from vqspeech.nn.decoder import HEADROOM, SPAN, WaveNetDecoder
+from vqspeech.nn.filter_banks import LogMel
+from vqspeech.nn.prediction import predicted_of
 
-HIDDEN = 5
+HIDDEN, MELS = 5, 40
 
 
 def decoder_of(bands, **options):
     options = {"residual_channels": 6, "skip_channels": 8, "layers": 4, "cycle": 3} | options
-    return WaveNetDecoder(DecoderConfig(bands=bands, **options), HIDDEN).eval()
+    return WaveNetDecoder(DecoderConfig(bands=bands, **options), HIDDEN, MELS).eval()
+
+
+def residual_of(bands):
+    """A decoder that draws residuals of a prediction, with a scale."""
+    decoder = decoder_of(bands, levelled=True, prediction=4)
+    decoder.scale.copy_(torch.linspace(15, 20, bands))
+    return decoder
+
+
+def speech_like(batch=2, samples=1600):
+    """Noise whose spectrum falls, with its log-mel."""
+    wave = torch.randn(batch, samples)
+    wave = 0.02 * (wave + 0.95 * wave.roll(1, -1) + 0.6 * wave.roll(2, -1))
+    return wave, LogMel(MELS)(wave)
+
+
+def said(decoder, wave):
+    return decoder.truth(wave).indices
 
 
 @torch.no_grad()
 def test_mu_law_of_all_levels_is_their_index():
-    indices = decoder_of(1).encode(torch.from_numpy(mu_law_table())[None])
+    indices = said(decoder_of(1), torch.from_numpy(mu_law_table())[None])
     assert indices[0, :, 0].tolist() == list(range(MU_LEVELS))
 
 
@@ -31,7 +51,7 @@ def test_mu_law_of_random_values_is_the_nearest_level():
     loud = rng.uniform(-1.2, 1.2, 20_000)
     quiet = rng.standard_normal(20_000) * 0.01
     x = np.concatenate([loud, quiet, [0.0, -0.0, 1.0, -1.0, 1e-9]]).astype(np.float32)
-    found = decoder_of(1).encode(torch.from_numpy(x)[None])[0, :, 0].numpy()
+    found = said(decoder_of(1), torch.from_numpy(x)[None])[0, :, 0].numpy()
     table, heard = mu_law_table().astype(float), np.clip(x, -1, 1).astype(float)
     below, above = table[np.maximum(found - 1, 0)], table[np.minimum(found + 1, 255)]
     assert (below <= heard).all() and (heard <= above).all()
@@ -41,25 +61,56 @@ def test_mu_law_of_random_values_is_the_nearest_level():
 
 @pytest.mark.parametrize("bands", [1, 4])
 @torch.no_grad()
-def test_bands_of_undoes_encode_within_a_level(bands):
+def test_what_is_drawn_gives_the_bands_within_a_level(bands):
     decoder = decoder_of(bands)
     decoder.scale.copy_(torch.linspace(0.3, 0.9, bands))
     wave = 0.05 * torch.randn(2, 400)
-    indices = decoder.encode(wave)
-    assert indices.shape == (2, 400 // bands, bands) and indices.dtype == torch.int64
-    back, truth = decoder.bands_of(indices), decoder.bank.split(wave)
-    relative = (back - truth).abs() / (truth.abs() + decoder.scale[:, None] / 255)
+    indices, known, full_scale = decoder.truth(wave)
+    assert indices.shape == full_scale.shape == (2, 400 // bands, bands) and known is None
+    back, truth = decoder.table[indices] * full_scale, decoder.bank.split(wave).mT
+    relative = (back - truth).abs() / (truth.abs() + decoder.scale / 255)
     assert float(relative.max()) < 0.5 * (256 ** (1 / 127) - 1) + 1e-3
-    assert set(decoder.encode(torch.zeros(1, 40)).unique().tolist()) == {MU_ZERO}
+    assert set(said(decoder, torch.zeros(1, 40)).unique().tolist()) == {MU_ZERO}
 
 
 @pytest.mark.parametrize("bands", [1, 4])
 @torch.no_grad()
-def test_mixed_precision_does_not_touch_the_target(bands):
-    decoder, wave = decoder_of(bands), 0.1 * torch.randn(2, 800)
+def test_a_residual_and_its_prediction_give_the_bands_within_a_level(bands):
+    decoder, (wave, log_mel) = residual_of(bands), speech_like()
+    indices, known, full_scale = decoder.truth(wave, log_mel)
+    assert indices.shape == full_scale.shape == (2, 1600 // bands, bands)
+    assert known is not None and known.shape == (2, 1600 // bands, 2 * bands)
+    assert ((indices > 0) & (indices < MU_LEVELS - 1)).float().mean() > 0.99, "it is cut off"
+    truth = decoder.bank.split(wave)
+    predicted = predicted_of(truth, decoder.predictor(log_mel).coefficients).mT
+    residual = truth.mT - predicted
+    off = (decoder.table[indices] * full_scale - residual).abs()
+    half = 0.5 * (256 ** (1 / 127) - 1) + 1e-3
+    assert ((off <= half * (residual.abs() + full_scale / 255)) | (indices == 0)).all()
+    told = decoder.table[known] * SPAN * full_scale.repeat(1, 1, 2)
+    last = torch.nn.functional.pad(truth.mT[:, :-1], (0, 0, 1, 0))
+    for found, wanted in zip(told.split(bands, -1), (predicted, last), strict=True):
+        assert ((found - wanted).abs() <= half * (wanted.abs() + SPAN * full_scale / 255)).all()
+
+
+@torch.no_grad()
+def test_a_residual_does_not_grow_with_the_speech():
+    """Its scale comes from the log-mel."""
+    decoder, (wave, log_mel) = residual_of(4), speech_like()
+    quiet, loud = decoder.truth(wave, log_mel), decoder.truth(4 * wave, log_mel + math.log(4))
+    torch.testing.assert_close(loud.full_scale, 4 * quiet.full_scale)
+    assert (quiet.indices == loud.indices).float().mean() > 0.999  # but for a rounding
+
+
+@pytest.mark.parametrize("make", [decoder_of, residual_of])
+@pytest.mark.parametrize("bands", [1, 4])
+@torch.no_grad()
+def test_mixed_precision_does_not_touch_the_target(bands, make):
+    decoder, told = make(bands), speech_like()
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = decoder.encode(wave)
-    assert torch.equal(mixed, decoder.encode(wave))
+        mixed = decoder.truth(*told)
+    for found, wanted in zip(mixed, decoder.truth(*told), strict=True):
+        assert found is wanted is None or torch.equal(found, wanted)
 
 
 @pytest.mark.parametrize("bands", [1, 4])
@@ -84,6 +135,41 @@ def test_logits_depend_on_the_past_alone(bands):
                 assert bool(moved[changed + reach]), "the receptive field is overstated"
 
 
+@torch.no_grad()
+def test_a_step_hears_what_is_known_before_it():
+    decoder = residual_of(4)
+    indices, known = (
+        torch.randint(0, MU_LEVELS, (1, 40, 4)),
+        torch.randint(0, MU_LEVELS, (1, 40, 8)),
+    )
+    hidden = torch.randn(1, HIDDEN, 10)
+    logits = decoder(indices, hidden, known=known)
+    for row in range(8):
+        other = known.clone()
+        other[0, 17, row] = (other[0, 17, row] + 100) % MU_LEVELS
+        moved = (decoder(indices, hidden, known=other) - logits).abs().amax((0, 2, 3)) > 0
+        assert not moved[:17].any() and bool(moved[17])
+    with pytest.raises(ValueError, match="zip"):
+        decoder(indices, hidden)
+
+
+@pytest.mark.parametrize("make", [decoder_of, residual_of])
+@torch.no_grad()
+def test_widths_make_densities_of_probabilities(make):
+    """Over all levels of a step they add up to its range, in values of 16 bits."""
+    decoder, scale = make(4), torch.tensor([0.5, 0.1, 0.02, 0.004]).expand(1, MU_LEVELS, 4)
+    levels = torch.arange(MU_LEVELS)
+    for band in range(4):
+        one = torch.full((1, MU_LEVELS, 4), MU_ZERO)
+        one[0, :, band] = levels
+        others = decoder.log_widths(one[:, MU_ZERO : MU_ZERO + 1], scale[:, :1])
+        widths = (decoder.log_widths(one, scale) - others).exp()
+        alone = decoder.table[MU_ZERO + 1] / 2 + decoder.table[MU_ZERO - 1].abs() / 2
+        assert float(widths.sum() * alone) == pytest.approx(2.0, rel=1e-4)
+    quiet, loud = (decoder.log_widths(one, factor * scale) for factor in (1.0, 3.0))
+    torch.testing.assert_close(loud - quiet, torch.full_like(quiet, 4 * math.log(3)))
+
+
 @pytest.mark.parametrize("bands", [1, 4])
 @torch.no_grad()
 def test_nats_are_the_sum_over_bands_of_minus_log_p(bands):
@@ -101,16 +187,32 @@ def test_nats_are_the_sum_over_bands_of_minus_log_p(bands):
 def test_fit_scale_measures_loud_samples_of_each_band(bands):
     decoder = decoder_of(bands)
     wave = 0.05 * torch.randn(4, 8000)
-    decoder.fit_scale(wave)
+    decoder.fit_scale(wave, LogMel(MELS)(wave))
     for band, scale in enumerate(decoder.scale):
         magnitude = decoder.bank.split(wave)[:, band].abs().flatten()
         loud = float(torch.quantile(magnitude, 0.999))
         assert float(scale) == pytest.approx(HEADROOM * loud, rel=0.02)
 
 
+@pytest.mark.parametrize("bands", [1, 4])
+def test_fit_scale_measures_loud_residuals_over_what_is_predicted_of_them(bands):
+    decoder, (wave, log_mel) = residual_of(bands), speech_like(4, 8000)
+    decoder.fit_scale(wave, log_mel)
+    first = decoder.scale.clone()
+    indices = decoder.truth(wave, log_mel).indices
+    loud = torch.quantile(decoder.table[indices].abs().flatten(0, 1), 0.999, dim=0)
+    torch.testing.assert_close(loud, torch.full((bands,), 1 / HEADROOM), rtol=0.05, atol=0.0)
+    decoder.fit_scale(3 * wave, log_mel + math.log(3))
+    torch.testing.assert_close(decoder.scale, first)
+
+
 def test_fit_scale_stays_within_bounds():
-    decoder = decoder_of(4)
-    decoder.fit_scale(torch.zeros(1, 400))
+    decoder, silence = decoder_of(4), torch.full((1, MELS, 2), -9.0)
+    decoder.fit_scale(torch.zeros(1, 400), silence)
     assert decoder.scale.tolist() == pytest.approx([1e-3] * 4)
-    decoder.fit_scale(torch.randn(1, 40_000))
+    decoder.fit_scale(torch.randn(1, 40_000), silence)
     assert decoder.scale.tolist() == [1.0] * 4
+    residual = residual_of(4)
+    for wave in (torch.zeros(1, 320), torch.randn(1, 320)):
+        residual.fit_scale(wave, silence)
+        assert (residual.scale > 0).all() and residual.scale.isfinite().all()

@@ -103,7 +103,7 @@ def test_terms_by_hand(narrow):
     torch.testing.assert_close(losses.codebook, distance, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(losses.commitment, distance, rtol=1e-4, atol=1e-6)
     hidden = hidden_of(model, batch)
-    target = model.decoder.encode(batch.wave)
+    target = model.decoder.truth(batch.wave).indices
     logits = model.decoder(target, hidden, excitation=told(narrow, batch))
     nats = F.cross_entropy(logits.flatten(0, 2), target.flatten())
     torch.testing.assert_close(losses.nats, nats, rtol=1e-4, atol=1e-5)
@@ -127,7 +127,7 @@ def test_window_counts_only_steps_with_their_whole_past(narrow_base):
     batch = batch._replace(f0=f0)
     steps, reach = narrow_base.steps_per_frame, narrow_base.decoder.receptive_field
     losses = model(batch, window=(first, last))
-    target = model.decoder.encode(batch.wave)
+    target = model.decoder.truth(batch.wave).indices
     logits = model.decoder(target, hidden_of(model, batch), excitation=told(narrow_base, batch))
     nats = model.decoder.nats(logits, target)
     inside = nats[:, first * steps + reach : last * steps].mean() / narrow_base.decoder.bands
@@ -261,7 +261,7 @@ def test_nats_per_step_of_pieces_are_those_of_the_whole(preset, request):
         only = slice(row, row + 1)
         f0 = None if batch.f0 is None else batch.f0[only]
         hidden = model.hidden(indices[only], voices[only])
-        whole = model.nats(batch.wave[only], hidden, (0, frames), f0)
+        whole = model.nats(batch.wave[only], hidden, (0, frames), f0, at_16_bits=True)
         assert float(one) == pytest.approx(bands * float(whole), rel=1e-5)
 
 

@@ -6,14 +6,16 @@ The GPU's runs uncaptured on the CPU, and with a graph where there is a GPU.
 import numpy as np
 import pytest
 import torch
-from networks import F0, HIDDEN, KINDS, STEPS, decoder_of, excitation_of, work_of
+from networks import F0, HIDDEN, KINDS, STEPS, decoder_of, excitation_of, known_of, work_of
 
+from vqspeech.audio.signal import mu_law_table
 from vqspeech.errors import InputError
 from vqspeech.sampling.backend import backend_for, weights_for
 from vqspeech.sampling.cuda import CudaBackend
 from vqspeech.sampling.float32 import Float32Backend
 from vqspeech.sampling.int8 import Int8Backend
 from vqspeech.sampling.reference import ReferenceBackend, draw
+from vqspeech.sampling.work import Drawn
 
 FRAMES = F0.shape[1]
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -28,7 +30,7 @@ BACKENDS = [
 
 @pytest.fixture(scope="module", params=KINDS)
 def plain(request):
-    return decoder_of(*KINDS[request.param])
+    return decoder_of(**KINDS[request.param])
 
 
 @pytest.fixture(params=BACKENDS)
@@ -47,13 +49,19 @@ def work_for(backend, decoder, hidden, **options):
     return work_of(decoder, backend.new_state(), hidden.to(decoder.scale.device), **options)
 
 
+def same(found: Drawn, expected: Drawn) -> None:
+    for mine, yours in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(mine, yours)
+
+
 @torch.no_grad()
 def test_logits_are_the_training_graph(backend, plain, hidden):
     samples = torch.randint(0, 256, (1, FRAMES * STEPS, plain.bands))
     work = work_for(backend, plain, hidden)
     found = backend.logits(work, samples[0].numpy().astype(np.uint8))
     plain.cpu()
-    whole = plain(samples, hidden, excitation=excitation_of(plain))[0].numpy()
+    known = known_of(plain, work, samples)
+    whole = plain(samples, hidden, excitation=excitation_of(plain), known=known)[0].numpy()
     # Weights of 8 bits are other weights; `test_int8` holds them to their own arithmetic.
     tolerance = 0.5 * whole.std() if isinstance(backend, Int8Backend) else 1e-4
     np.testing.assert_allclose(found, whole, rtol=1e-4, atol=tolerance)
@@ -65,8 +73,8 @@ def test_logits_are_the_training_graph(backend, plain, hidden):
 def test_samples_are_drawn_from_the_logits(backend, plain, hidden, temperature):
     """Exactly the reference's draws, of the backend's own logits."""
     work = work_for(backend, plain, hidden, temperature=temperature)
-    [found] = backend.sample([work], 1)
-    assert found.dtype == np.uint8 and len(np.unique(found)) > 3
+    [(found, _)] = backend.sample([work], 1)
+    assert found.dtype == np.uint8 and len(np.unique(found)) > 2
     logits = backend.logits(work._replace(state=backend.new_state()), found)
     heat = torch.full((len(found),), temperature)
     expected = draw(torch.from_numpy(logits), torch.from_numpy(work.uniforms), heat)
@@ -79,7 +87,22 @@ def test_samples_are_the_reference_samples(backend, plain, hidden):
     [found] = backend.sample([work_for(backend, plain, hidden)], 1)
     reference = ReferenceBackend(plain.cpu())
     [expected] = reference.sample([work_for(reference, plain, hidden)], 1)
-    np.testing.assert_array_equal(found, expected)
+    same(found, expected)
+
+
+def test_the_bands_follow_from_what_was_drawn(backend, plain, hidden):
+    """The synthesis filter of each frame, which the whole draw goes through at once."""
+    work = work_for(backend, plain, hidden)
+    [(drawn, bands)] = backend.sample([work], 1)
+    coefficients, scale = (
+        np.repeat(part.astype(np.float64), len(drawn) // len(part), 0)
+        for part in (work.coefficients, work.full_scale)
+    )
+    wanted = mu_law_table()[drawn] * scale
+    for lag in range(1, 1 + coefficients.shape[-1]):
+        wanted[lag:] += coefficients[lag:, :, lag - 1] * bands[:-lag]
+    np.testing.assert_allclose(bands, np.clip(wanted, -1, 1), atol=1e-6)
+    assert bands.dtype == np.float32 and bands.std() > 0.01
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -93,7 +116,7 @@ def test_streams_side_by_side_are_streams_alone(backend, plain, hidden, threads)
 
     alone = [backend.sample([work], 1)[0] for work in jobs()]
     for found, expected in zip(backend.sample(jobs(), threads), alone, strict=True):
-        np.testing.assert_array_equal(found, expected)
+        same(found, expected)
 
 
 @pytest.mark.parametrize("cut", [1, 4])
@@ -108,8 +131,11 @@ def test_the_state_goes_on(backend, plain, hidden, cut):
             inputs=work.inputs[steps],
             uniforms=work.uniforms[steps],
         )
+        if plain.prediction is not None:
+            told = {"coefficients": work.coefficients, "full_scale": work.full_scale}
+            part = part._replace(**{name: array[frames] for name, array in told.items()})
         parts += backend.sample([part], 1)
-    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    same(Drawn(*map(np.concatenate, zip(*parts, strict=True))), whole)
 
 
 def test_draw_follows_the_distribution():

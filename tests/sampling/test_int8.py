@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from networks import F0, HIDDEN, KINDS, STEPS, decoder_of, work_of
+from networks import F0, HIDDEN, KINDS, STEPS, decoder_of, known_of, work_of
 
 from vqspeech.errors import InputError
 from vqspeech.sampling.float32 import Float32Backend
@@ -35,9 +35,12 @@ def plain_logits(decoder, work, samples):
     skip = rounded(net.skip.reshape(layers * width, -1)).reshape(net.skip.shape)
     hidden, output = rounded(net.hidden), rounded(net.output)
     past = [[np.zeros(width)] * int(d) for d in net.dilations]
-    previous, out = np.full(len(net.embedding), 128), []
+    known = known_of(decoder, work, torch.from_numpy(samples.astype(np.int64))[None])
+    known = np.zeros((len(samples), 0), np.int64) if known is None else known[0].numpy()
+    previous, out = np.full(decoder.bands, 128), []
     for n, following in enumerate(samples):
-        rows = [table[i] for table, i in zip(net.embedding, previous, strict=True)]
+        heard = [*previous, *known[n]]
+        rows = [table[i] for table, i in zip(net.embedding, heard, strict=True)]
         x, total = np.sum([work.inputs[n], *rows], 0, np.float64), net.skip_bias.astype(np.float64)
         for layer in range(layers):
             present = int16(x)
@@ -56,7 +59,7 @@ def plain_logits(decoder, work, samples):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_logits_are_the_arithmetic_written_plainly(kind):
-    decoder = decoder_of(*KINDS[kind])
+    decoder = decoder_of(**KINDS[kind])
     samples = np.random.default_rng(0).integers(0, 256, (FRAMES * STEPS, decoder.bands))
     samples, hidden = samples.astype(np.uint8), torch.randn(1, HIDDEN, FRAMES)
     int8, float32 = Int8Backend(decoder), Float32Backend(decoder)

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from networks import F0, HIDDEN, KINDS, STEPS, decoder_of, inputs_of
+from networks import F0, HIDDEN, KINDS, STEPS, decoder_of, frames_of, inputs_of
 
-from vqspeech.sampling.stream import BandJoiner, WaveNetSampler
+from vqspeech.sampling.stream import BandJoiner, Frames, WaveNetSampler
 
 FRAMES = F0.shape[1]
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def decoder(request):
-    return decoder_of(*KINDS[request.param])
+    return decoder_of(**KINDS[request.param])
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,9 @@ def hidden():
 
 
 def pieces(hidden, size, f0=F0):
-    """Hidden frames, `size` at a time, each with its F0 (which not every decoder listens to)."""
-    return zip(hidden.split(size, -1), f0.split(size, -1), strict=True)
+    """Frames, `size` at a time, with all that any decoder listens to."""
+    told = (part.split(size, -1) for part in frames_of(hidden, f0))
+    return map(Frames, *told)
 
 
 @pytest.mark.parametrize("weights", ["int8", "float32"])
@@ -36,7 +37,7 @@ def test_a_stream_does_not_care_how_its_frames_come(decoder, hidden, cut, weight
 
     def decode(size):
         stream = sampler.stream(seed=7)
-        blocks = [sampler.add([stream], [piece], [f0])[0] for piece, f0 in pieces(hidden, size)]
+        blocks = [sampler.add([stream], [piece])[0] for piece in pieces(hidden, size)]
         return np.concatenate([*blocks, stream.finish()])
 
     whole = decode(FRAMES)
@@ -46,13 +47,15 @@ def test_a_stream_does_not_care_how_its_frames_come(decoder, hidden, cut, weight
 
 @torch.no_grad()
 def test_a_stream_follows_a_phase_of_its_own(hidden):
-    excited, plain = (WaveNetSampler(decoder_of(4, harmonics), STEPS) for harmonics in (3, 0))
+    decoders = decoder_of(4, harmonics=3), decoder_of(4)
+    excited, plain = (WaveNetSampler(decoder, STEPS) for decoder in decoders)
     stream, parts = excited.stream(), pieces(hidden, 2)
-    found = np.concatenate([stream.work(piece, STEPS, f0).inputs for piece, f0 in parts])
-    np.testing.assert_allclose(found, inputs_of(decoder_of(4, 3)), atol=1e-4)
+    found = np.concatenate([stream.work(piece, STEPS).inputs for piece in parts])
+    np.testing.assert_allclose(found, inputs_of(decoders[0]), atol=1e-4)
     assert found[: 2 * STEPS].std() > 0.1 and not found[2 * STEPS : 4 * STEPS].any()
-    assert not plain.stream().work(hidden, STEPS).inputs.any()
-    low, high = (excited.add([excited.stream()], [hidden], [f0])[0] for f0 in (F0, 1.5 * F0))
+    assert not plain.stream().work(Frames(hidden), STEPS).inputs.any()
+    told = (frames_of(hidden, f0) for f0 in (F0, 1.5 * F0))
+    low, high = (excited.add([excited.stream()], [one])[0] for one in told)
     assert not np.array_equal(low, high)
 
 
@@ -62,7 +65,7 @@ def test_seeds_decide(decoder, hidden, weights):
     sampler = WaveNetSampler(decoder, STEPS, weights)
 
     def decode(seed):
-        return sampler.add([sampler.stream(seed)], [hidden], [F0])[0]
+        return sampler.add([sampler.stream(seed)], [frames_of(hidden)])[0]
 
     np.testing.assert_array_equal(decode(1), decode(1))
     assert not np.array_equal(decode(1), decode(2))
@@ -81,7 +84,7 @@ def test_streams_together_are_streams_alone(decoder, hidden, weights, threads, m
         return sampler.stream(seed=i, temperature=temperatures[i])
 
     given = [(hidden[..., :n], (1 + i / 10) * F0[:, :n]) for i, n in enumerate(lengths)]
-    alone = [sampler.add([stream(i)], [h], [f0])[0] for i, (h, f0) in enumerate(given)]
+    alone = [sampler.add([stream(i)], [frames_of(*told)])[0] for i, told in enumerate(given)]
     jobs = [(stream(i), pieces(h, 2, f0)) for i, (h, f0) in enumerate(given)]
     found, ended = [[] for _ in jobs], []
     for number, block in sampler.together(jobs, 3):
@@ -108,13 +111,13 @@ def resident_bytes() -> int:
 @torch.no_grad()
 def test_memory_grows_with_neither_length_nor_calls(decoder, hidden, weights):
     sampler = WaveNetSampler(decoder, STEPS, weights)
-    long = [hidden.repeat(1, 1, 20)], [F0.repeat(1, 20)]
+    long = [Frames(*(torch.cat(20 * [part], -1) for part in frames_of(hidden)))]
     stream = sampler.stream(seed=1)
     for _ in range(5):  # until the allocator has what it keeps
-        sampler.add([stream], *long)
+        sampler.add([stream], long)
     before = resident_bytes()
     for _ in range(30):
-        sampler.add([stream], *long)
+        sampler.add([stream], long)
     assert len(stream.state.rings) == sum(decoder.stack.dilations)
     # An allocator breathes by 3 MB; what 30 calls work with is 20 MB.
     assert resident_bytes() - before < 8 * 2**20

@@ -40,9 +40,9 @@ def given(monkeypatch):
     """The F0 that the sampler is given, piece by piece."""
     pieces, add = [], WaveNetSampler.add
 
-    def listening(sampler, streams, hidden, f0=None):
-        pieces.extend(part[0].clone().numpy() for part in f0)
-        return add(sampler, streams, hidden, f0)
+    def listening(sampler, streams, told):
+        pieces.extend(part.f0[0].clone().numpy() for part in told)
+        return add(sampler, streams, told)
 
     monkeypatch.setattr(WaveNetSampler, "add", listening)
     return pieces

@@ -96,6 +96,10 @@ class Config(Table, table="model"):
             self.conditioning.pitch_head or not self.decoder.harmonics,
             "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",
         )
+        self.decoder.require(
+            self.conditioning.log_mel_head or not self.decoder.levelled,
+            "levelled needs conditioning.log_mel_head = true, which says the levels",
+        )
 
     def _check_stage(self, stage: StageConfig) -> None:
         books, frames = self.quantizer.codebooks, self.crop_frames(stage)

@@ -1,20 +1,57 @@
 """The WaveNet decoder: autoregressive 8-bit mu-law samples in each sub-band.
 
 One step emits one sample in every band; within a step the bands are independent given the past.
-With one band this is the paper's full-band decoder.
+With one band this is the paper's full-band decoder. What it draws is the band's sample itself or,
+with a linear prediction (`nn.prediction`), what that leaves of it, over the deviation that it is
+predicted to have.
 """
 
+import math
+from typing import NamedTuple
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import MU, MU_LEVELS, MU_ZERO, mu_law_table
 from vqspeech.config.networks import DecoderConfig
+from vqspeech.nn.prediction import BandPrediction, Predictor, predicted_of
 from vqspeech.nn.subbands import FilterBank
 from vqspeech.nn.wavenet import GatedStack
 
 HEADROOM = 2.0
 """Full scale of a band over the 99.9th percentile of its magnitudes in training speech."""
+MOST_DEVIATIONS = 1e6
+"""Full scale of a residual, at most: any, but in silence."""
+SPAN = 4.0
+"""Full scale of the samples that are known before a residual, over the residual's."""
+
+
+class Truth(NamedTuple):
+    """What a decoder is to say of a waveform, as mu-law indices.
+
+    indices [B, N, bands]: what it draws. known [B, N, 2 bands], of one that draws residuals: each
+    band's prediction and last sample, which it knows before a step. full_scale [B, N, bands]: of
+    what it draws.
+    """
+
+    indices: Tensor
+    known: Tensor | None
+    full_scale: Tensor
+
+
+def mu_law(x: Tensor) -> Tensor:
+    """Samples, full scale 1, to their mu-law indices, int64."""
+    x = x.clamp(-1, 1)
+    compressed = x.sign() * torch.log1p(MU * x.abs()) / math.log1p(MU)
+    steps = torch.where(x < 0, MU_ZERO, MU_LEVELS - 1 - MU_ZERO)
+    return (MU_ZERO + torch.round(compressed * steps)).long()
+
+
+def _by_step(bands: Tensor) -> Tensor:
+    """[B, bands, N] to [B, N, bands]."""
+    return bands.transpose(1, 2)
 
 
 def smooth_rows(bands: int, levels: int, width: int) -> Tensor:
@@ -33,14 +70,20 @@ class WaveNetDecoder(nn.Module):
     """Hidden frames [B, H, F] and past samples to the distribution of the next ones."""
 
     scale: Tensor
+    table: Tensor
 
-    def __init__(self, config: DecoderConfig, hidden_channels: int):
+    def __init__(self, config: DecoderConfig, hidden_channels: int, mels: int = 80):
         super().__init__()
         self.bands = config.bands
         self.bank = FilterBank(config.bands)
         self.register_buffer("scale", torch.ones(config.bands))
+        table = torch.tensor(mu_law_table(), device="cpu")  # values, on the meta device too
+        self.register_buffer("table", table, persistent=False)
         width, skip = config.residual_channels, config.skip_channels
-        rows = torch.empty(config.bands, MU_LEVELS, width)
+        self.order, self.prediction = config.prediction, None
+        if config.levelled:
+            self.prediction = BandPrediction(config.bands, mels, config.prediction)
+        rows = torch.empty(config.input_rows, MU_LEVELS, width)
         self.embedding = nn.Parameter(rows if rows.is_meta else smooth_rows(*rows.shape))
         self.harmonics = config.harmonics
         self.excitation = (
@@ -51,26 +94,53 @@ class WaveNetDecoder(nn.Module):
         self.hidden = nn.Linear(skip, skip)
         self.output = nn.Linear(skip, config.bands * MU_LEVELS)
 
-    def encode(self, wave: Tensor) -> Tensor:
-        """Waveform [B, T] to mu-law indices of its bands [B, ceil(T / bands), bands] (int64)."""
+    def truth(self, wave: Tensor, log_mel: Tensor | None = None) -> Truth:
+        """What is to be said of a waveform [B, T] in its N = ceil(T / bands) steps.
+
+        log_mel: [B, mels, T / 160], predicted of it, for a decoder that draws residuals.
+        """
         with torch.autocast(wave.device.type, enabled=False):  # the target: 8 bits must be exact
             bands = self.bank.split(wave.float())
-        x = (bands / self.scale[:, None]).clamp(-1, 1)
-        compressed = x.sign() * torch.log1p(MU * x.abs()) / torch.log1p(x.new_tensor(float(MU)))
-        steps = torch.where(x < 0, MU_ZERO, MU_LEVELS - 1 - MU_ZERO)
-        return (MU_ZERO + torch.round(compressed * steps)).long().transpose(1, 2)
+            if self.prediction is None:
+                scale = self.scale[:, None].expand_as(bands)
+                return Truth(_by_step(mu_law(bands / scale)), None, _by_step(scale))
+            predictor = self.predictor(log_mel)
+            predicted = predicted_of(bands, predictor.coefficients)
+            repeats = bands.shape[-1] // predictor.full_scale.shape[1]
+            scale = predictor.full_scale.transpose(1, 2).repeat_interleave(repeats, -1)
+            last = F.pad(bands[..., :-1], (1, 0))
+            known = [_by_step(mu_law(x / (SPAN * scale))) for x in (predicted, last)]
+            drawn = mu_law((bands - predicted) / scale)
+        return Truth(_by_step(drawn), torch.cat(known, -1), _by_step(scale))
 
-    def bands_of(self, indices: Tensor) -> Tensor:
-        """Mu-law indices [B, N, bands] to band signals [B, bands, N], ready for `bank.join`."""
-        table = torch.from_numpy(mu_law_table()).to(self.scale)
-        return table[indices].transpose(1, 2) * self.scale[:, None]
+    def predictor(self, log_mel: Tensor | None, frames: int = 1) -> Predictor:
+        """How each band is predicted in each frame of 10 ms, from the log-mel [B, mels, n].
+
+        A decoder that draws samples predicts nothing: then it is [1, `frames`] of that.
+        """
+        if self.prediction is None:
+            none = self.scale.new_zeros(1, frames, self.bands, 0)
+            return Predictor(none, self.scale.expand(1, frames, -1))
+        assert log_mel is not None, "a decoder that draws residuals follows a log-mel"
+        found = self.prediction(log_mel)
+        return found._replace(full_scale=found.full_scale * self.scale)
 
     @torch.no_grad()
-    def fit_scale(self, wave: Tensor) -> None:
-        """Full scale of each band from training waveforms [B, T]: quiet bands get finer steps."""
-        magnitude = self.bank.split(wave).abs().transpose(0, 1).reshape(self.bands, -1)
+    def fit_scale(self, wave: Tensor, log_mel: Tensor) -> None:
+        """Full scale of each band from training waveforms [B, T] and their log-mel [B, mels, T /
+        160]: quiet bands get finer steps.
+
+        Of a residual it is in units of the deviation that it is predicted to have.
+        """
+        drawn, most = self.bank.split(wave), 1.0
+        if self.prediction is not None:
+            found, most = self.prediction(log_mel), MOST_DEVIATIONS
+            drawn = drawn - predicted_of(drawn, found.coefficients)
+            repeats = drawn.shape[-1] // found.full_scale.shape[1]
+            drawn = drawn / found.full_scale.transpose(1, 2).repeat_interleave(repeats, -1)
+        magnitude = drawn.abs().transpose(0, 1).reshape(self.bands, -1)
         loud = magnitude.kthvalue(int(0.999 * (magnitude.shape[1] - 1)) + 1, dim=1).values
-        self.scale.copy_((loud * HEADROOM).clamp(1e-3, 1.0))
+        self.scale.copy_((loud * HEADROOM).clamp(1e-3, most))
 
     def conditioning(self, hidden: Tensor) -> Tensor:
         """Hidden frames [B, H, F] to the gates' biases [B, F, L, 2R]."""
@@ -78,10 +148,14 @@ class WaveNetDecoder(nn.Module):
         projected = self.condition(hidden.transpose(1, 2))
         return projected.view(batch, frames, len(self.stack.dilations), -1)
 
-    def embed(self, indices: Tensor) -> Tensor:
-        """Mu-law indices [B, N, bands] to the stack's input [B, N, R]: a sum over bands."""
-        rows = (F.embedding(indices[..., b], self.embedding[b]) for b in range(self.bands))
-        return sum(rows, self.embedding.new_zeros(()))
+    def embed(self, heard: Tensor) -> Tensor:
+        """What is heard before a step to the stack's input [B, N, R].
+
+        heard: mu-law indices [B, N, bands] of what was drawn last, or [B, N, 3 bands] with what
+        else is known (`Truth`). A sum over them.
+        """
+        tables = zip(heard.unbind(-1), self.embedding, strict=True)
+        return sum((F.embedding(*one) for one in tables), self.embedding.new_zeros(()))
 
     def logits(self, skip: Tensor) -> Tensor:
         """Skip output [B, N, S] to logits [B, N, bands, 256]."""
@@ -89,16 +163,24 @@ class WaveNetDecoder(nn.Module):
         return out.view(*out.shape[:-1], self.bands, MU_LEVELS)
 
     def forward(
-        self, indices: Tensor, hidden: Tensor, first: int = 0, excitation: Tensor | None = None
+        self,
+        indices: Tensor,
+        hidden: Tensor,
+        first: int = 0,
+        excitation: Tensor | None = None,
+        known: Tensor | None = None,
     ) -> Tensor:
         """Teacher-forced logits.
 
-        indices: [B, N, bands], the true samples, N = F * hop / bands; step n sees those before n.
-        hidden: [B, H, F]. excitation: [B, N, 2 harmonics] (`nn.excitation`) for a decoder that
-        wants it. Returns the logits from step `first` on, [B, N - first, bands, 256].
+        indices: [B, N, bands], of what is drawn in truth, N = F * hop / bands; step n sees those
+        before n. hidden: [B, H, F]. excitation: [B, N, 2 harmonics] (`nn.excitation`) for a decoder
+        that wants it. known: of `Truth`. Returns the logits from step `first` on, [B, N - first,
+        bands, 256].
         """
-        past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
-        x = self.embed(past)
+        heard = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
+        if known is not None:
+            heard = torch.cat([heard, known], -1)
+        x = self.embed(heard)
         if self.excitation is not None:
             x = x + self.excitation(excitation)
         return self.logits(self.stack(x, self.conditioning(hidden), first))
@@ -110,3 +192,13 @@ class WaveNetDecoder(nn.Module):
             logits.reshape(-1, MU_LEVELS).float(), indices.reshape(-1), reduction="none"
         )
         return flat.view(batch, steps, self.bands).sum(-1)
+
+    def log_widths(self, indices: Tensor, full_scale: Tensor) -> Tensor:
+        """Log of how many values of 16 bits a drawn level stands for, summed over bands: [B, N].
+
+        Added to `nats` it makes them those of a density, which decoders with other levels share.
+        """
+        table = mu_law_table().astype(np.float64)
+        edges = np.concatenate([table[:1], (table[1:] + table[:-1]) / 2, table[-1:]])
+        widths = torch.tensor(np.diff(edges) * 2**15, dtype=torch.float32, device=indices.device)
+        return (widths[indices] * full_scale).log().sum(-1)

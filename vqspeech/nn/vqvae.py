@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from vqspeech.audio.signal import frames_for
 from vqspeech.config.model import TEACHER_HOP, Config
 from vqspeech.nn.conditioning import Conditioning
-from vqspeech.nn.decoder import WaveNetDecoder
+from vqspeech.nn.decoder import Truth, WaveNetDecoder
 from vqspeech.nn.degradation import degraded
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
@@ -104,7 +104,7 @@ class VQVAE(nn.Module):
         if config.speaker_encoder is not None:
             width = config.conditioning.speaker_dim
             self.speaker_encoder = SpeakerEncoder(config.speaker_encoder, mels, width)
-        self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels)
+        self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels, mels)
         self.state_head = None
         if states:
             self.state_head = StateHead(dim, books, states, config.hop // TEACHER_HOP)
@@ -278,9 +278,15 @@ class VQVAE(nn.Module):
         return vectors, aims._replace(log_mel=log_mel, f0=f0)
 
     def nats(
-        self, wave: Tensor, hidden: Tensor, window: tuple[int, int], f0: Tensor | None = None
+        self,
+        wave: Tensor,
+        hidden: Tensor,
+        window: tuple[int, int],
+        f0: Tensor | None = None,
+        at_16_bits: bool = False,
     ) -> Tensor:
-        """-log p(x | hidden) of a `window` of frames, the mean in nats per audio sample.
+        """-log p(x | hidden) of a `window` of frames, the mean in nats per audio sample: of what
+        the decoder draws, in its own levels, or of samples `at_16_bits`.
 
         wave: [B, T]. hidden: [B, H, F]. f0: [B, T / 160], for a decoder that is told the phase of
         the fundamental: then it is -log p(x | hidden, phase), which is less. Where the window does
@@ -288,7 +294,9 @@ class VQVAE(nn.Module):
         cut off there.
         """
         skip = self.decoder.stack.receptive_field if window[0] else 0
-        nats = self._step_nats(self._truth(wave, f0), hidden, window, skip)
+        truth = self._truth(wave, f0, hidden)
+        nats, log_widths = self._step_nats(truth, hidden, window, skip)
+        nats = nats + log_widths if at_16_bits else nats
         return nats.mean() / self.config.decoder.bands
 
     @torch.no_grad()
@@ -302,34 +310,50 @@ class VQVAE(nn.Module):
 
         wave: [B, F * hop] as the encoder is given it, zeros where it ends within a frame. indices:
         [B, F] or [B, levels, F]. speaker_vector: [B, S]. f0: [B, F * hop / 160] in Hz, 0 unvoiced,
-        for a decoder that is told the phase of the fundamental. Returns [B], nats a step, of all
-        bands together.
+        for a decoder that is told the phase of the fundamental. Returns [B], nats a step of samples
+        of 16 bits, of all bands together.
         """
         per_frame, frames = self.config.steps_per_frame, indices.shape[-1]
-        truth, hidden = self._truth(wave, f0), self.hidden(indices, speaker_vector)
+        hidden = self.hidden(indices, speaker_vector)
+        truth = self._truth(wave, f0, hidden)
         past = frames_for(self.decoder.stack.receptive_field, per_frame)
         size = max(1, round(PIECE_SECONDS * self.config.frame_rate))
         total = torch.zeros(len(wave), dtype=torch.float64, device=wave.device)
         for start in range(0, frames, size):
             window = max(0, start - past), min(frames, start + size)
             skip = (start - window[0]) * per_frame
-            total += self._step_nats(truth, hidden, window, skip).sum(1)
+            nats, log_widths = self._step_nats(truth, hidden, window, skip)
+            total += (nats + log_widths).sum(1)
         return total / (frames * per_frame)
 
-    def _truth(self, wave: Tensor, f0: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """What the decoder is to say of `wave` [B, T], [B, T / bands, bands], and what it is told
-        of the phase of its fundamental, [B, T / bands, 2 harmonics]."""
-        told = None
+    def _truth(
+        self, wave: Tensor, f0: Tensor | None, hidden: Tensor
+    ) -> tuple[Truth, Tensor | None]:
+        """What the decoder is to say of `wave` [B, T], and what it is told of the phase of its
+        fundamental, [B, T / bands, 2 harmonics]."""
+        told = log_mel = None
         if self.decoder.excitation is not None:
             assert f0 is not None
             with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
                 told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
-        return self.decoder.encode(wave), told
+        if self.decoder.prediction is not None:
+            with torch.no_grad():  # it would make the residual small by making speech loud
+                log_mel = self.conditioning.log_mel(hidden)
+        return self.decoder.truth(wave, log_mel), told
 
-    def _step_nats(self, truth, hidden: Tensor, window: tuple[int, int], skip: int) -> Tensor:
-        """Nats of a window's steps but for the first `skip`: [B, N - skip]. truth: of `_truth`."""
-        (first, last), (indices, told) = window, truth
-        steps = slice(first * self.config.steps_per_frame, last * self.config.steps_per_frame)
-        indices, told = indices[:, steps], None if told is None else told[:, steps]
-        logits = self.decoder(indices, hidden[..., first:last], skip, told)
-        return self.decoder.nats(logits, indices[:, skip:])
+    def _step_nats(
+        self,
+        truth: tuple[Truth, Tensor | None],
+        hidden: Tensor,
+        window: tuple[int, int],
+        skip: int,
+    ) -> tuple[Tensor, Tensor]:
+        """Nats of a window's steps but for the first `skip`, and the log of the width of the levels
+        that they are said in: [B, N - skip] both. truth: of `_truth`."""
+        steps = slice(*(frame * self.config.steps_per_frame for frame in window))
+        said, told = truth
+        indices, known, full_scale = (None if x is None else x[:, steps] for x in said)
+        told = None if told is None else told[:, steps]
+        logits = self.decoder(indices, hidden[..., slice(*window)], skip, told, known)
+        nats = self.decoder.nats(logits, indices[:, skip:])
+        return nats, self.decoder.log_widths(indices[:, skip:], full_scale[:, skip:])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the command line needs WEIGHTS, and no PyTorch
     import torch
 
     from vqspeech.nn.decoder import WaveNetDecoder
-    from vqspeech.sampling.work import Work
+    from vqspeech.sampling.work import Drawn, Work
 
 WEIGHTS = ("auto", "int8", "float32")
 """What can be asked for; "auto" is the fast one of the device."""
@@ -35,12 +35,12 @@ class Backend(Protocol):
         """A stream that has seen nothing: silence before its first sample."""
         ...
 
-    def sample(self, work: "Sequence[Work]", threads: int) -> "list[np.ndarray]":
-        """Free-running samples of every stream, mu-law indices [N, bands] uint8."""
+    def sample(self, work: "Sequence[Work]", threads: int) -> "list[Drawn]":
+        """Free-running samples of every stream."""
         ...
 
     def logits(self, work: "Work", samples: "np.ndarray") -> "np.ndarray":
-        """Teacher-forced logits [N, bands, 256] of given samples [N, bands] uint8.
+        """Teacher-forced logits [N, bands, 256] of given draws [N, bands], mu-law indices uint8.
 
         What `work` says of drawing is not used.
         """

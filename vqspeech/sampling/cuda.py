@@ -12,8 +12,16 @@ import numpy as np
 import torch
 
 from vqspeech.nn.decoder import WaveNetDecoder
-from vqspeech.sampling.reference import ReferenceBackend, State, draw, step
-from vqspeech.sampling.work import Work
+from vqspeech.sampling.reference import (
+    Frame,
+    ReferenceBackend,
+    State,
+    draw,
+    follow,
+    predicted,
+    step,
+)
+from vqspeech.sampling.work import Drawn, Work
 
 WARM_UP_STEPS = 3
 """Steps that run uncaptured first, as CUDA graphs ask for."""
@@ -23,12 +31,12 @@ class CudaBackend(ReferenceBackend):
     """A decoder on its own device, sampled in batches; teacher-forced as the reference is."""
 
     @torch.no_grad()
-    def sample(self, work: Sequence[Work], threads: int) -> list[np.ndarray]:
+    def sample(self, work: Sequence[Work], threads: int) -> list[Drawn]:
         """As in `Backend`; a GPU's threads are its own."""
         alike = defaultdict(list)  # a batch takes streams with the same number of steps
         for i, item in enumerate(work):
             alike[len(item.inputs)].append(i)
-        found: dict[int, np.ndarray] = {}
+        found: dict[int, Drawn] = {}
         for group in alike.values():
             batch = _Batch(self._decoder, [work[i] for i in group])
             found.update(zip(group, batch.run(), strict=True))
@@ -42,26 +50,26 @@ class _Batch:
         self._decoder, device = decoder, decoder.embedding.device
         states, *arrays, temperatures = zip(*work, strict=True)
         self._states, self._state = states, State(*map(torch.cat, zip(*states, strict=True)))
-        self._conditioning, self._inputs, self._uniforms = (
+        *self._told, self._uniforms = (
             torch.from_numpy(np.stack(parts)).to(device) for parts in arrays
         )
-        self._steps_per_frame = self._inputs.shape[1] // self._conditioning.shape[1]
+        self._steps = self._uniforms.shape[1]
         self._temperature = torch.tensor(temperatures, dtype=torch.float32, device=device)
         self._out = torch.zeros(self._uniforms.shape, dtype=torch.uint8, device=device)
+        self._bands = torch.zeros(self._uniforms.shape, dtype=torch.float32, device=device)
         self._at = torch.zeros(1, dtype=torch.long, device=device)
 
-    def run(self) -> list[np.ndarray]:
-        """Samples [N, bands] of every stream; moves their states on."""
-        steps = self._uniforms.shape[1]
-        if self._at.device.type == "cuda" and steps > WARM_UP_STEPS:
-            self._run_captured(steps)
+    def run(self) -> list[Drawn]:
+        """What every stream gives; moves their states on."""
+        if self._at.device.type == "cuda" and self._steps > WARM_UP_STEPS:
+            self._run_captured(self._steps)
         else:
-            for _ in range(steps):
+            for _ in range(self._steps):
                 self._step()
         for i, state in enumerate(self._states):
             for mine, together in zip(state, self._state, strict=True):
                 mine.copy_(together[i, None])
-        return list(self._out.cpu().numpy())
+        return list(map(Drawn, self._out.cpu().numpy(), self._bands.cpu().numpy()))
 
     def _run_captured(self, steps: int) -> None:
         aside = torch.cuda.Stream()
@@ -78,12 +86,15 @@ class _Batch:
 
     def _step(self) -> None:
         """One step of every stream; changes nothing but the buffers, in place."""
-        frame = self._at // self._steps_per_frame
-        conditioning = self._conditioning.index_select(1, frame)[:, 0]
-        inputs = self._inputs.index_select(1, self._at)[:, 0]
-        logits = step(self._decoder, self._state, conditioning, inputs)
-        uniforms = self._uniforms.index_select(1, self._at)[:, 0]
-        chosen = draw(logits, uniforms, self._temperature)
-        self._state.previous.copy_(chosen)
-        self._out.index_copy_(1, self._at, chosen[:, None].to(torch.uint8))
+        frame = Frame(*(self._now(part) for part in self._told))
+        prediction, heard = predicted(self._decoder, self._state, frame)
+        logits = step(self._decoder, self._state, heard, frame)
+        drawn = draw(logits, self._now(self._uniforms), self._temperature)
+        bands = follow(self._decoder, self._state, drawn, prediction, frame)
+        self._out.index_copy_(1, self._at, drawn[:, None].to(torch.uint8))
+        self._bands.index_copy_(1, self._at, bands[:, None])
         self._at += 1
+
+    def _now(self, part: torch.Tensor) -> torch.Tensor:
+        """What [B, M, ...] says of the step, each of the M for as many of them."""
+        return part.index_select(1, self._at // (self._steps // part.shape[1]))[:, 0]

@@ -8,7 +8,7 @@ from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.parallel import mapped_ahead
 from vqspeech.sampling import float32_kernels
 from vqspeech.sampling.float32_weights import Float32State, new_state, pack_wavenet
-from vqspeech.sampling.work import Work
+from vqspeech.sampling.work import Drawn, Work
 
 
 class Float32Backend:
@@ -21,18 +21,19 @@ class Float32Backend:
         """As in `Backend`."""
         return new_state(self._net)
 
-    def sample(self, work: Sequence[Work], threads: int) -> list[np.ndarray]:
+    def sample(self, work: Sequence[Work], threads: int) -> list[Drawn]:
         """As in `Backend`."""
         return list(mapped_ahead(self._sampled, work, threads))
 
-    def _sampled(self, work: Work) -> np.ndarray:
-        out = np.empty(work.uniforms.shape, np.uint8)
+    def _sampled(self, work: Work) -> Drawn:
+        drawn = Drawn(np.empty(work.uniforms.shape, np.uint8), np.empty_like(work.uniforms))
         logits = np.empty((1, len(self._net.output_bias)), np.float32)
-        float32_kernels.run(self._net, work, False, out, logits)
-        return out
+        float32_kernels.run(self._net, work, False, *drawn, logits)
+        return drawn
 
     def logits(self, work: Work, samples: np.ndarray) -> np.ndarray:
         """As in `Backend`."""
         logits = np.empty((len(samples), len(self._net.output_bias)), np.float32)
-        float32_kernels.run(self._net, work, True, samples.copy(), logits)
+        bands = np.empty(samples.shape, np.float32)
+        float32_kernels.run(self._net, work, True, samples.copy(), bands, logits)
         return logits.reshape(*samples.shape, -1)

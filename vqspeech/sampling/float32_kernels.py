@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vqspeech.sampling.compilation import kernel
-from vqspeech.sampling.maths import FLAGS, copy, draw_bands, embed, gated32
+from vqspeech.sampling.maths import FLAGS, draw_bands, embed, gated32
+from vqspeech.sampling.prediction import follow, foretell
 
 
 class Space(NamedTuple):
@@ -41,13 +42,13 @@ def add_product(x, w, out):
 
 @kernel(**FLAGS)
 def step(net, state, conditioning, inputs, space, logits):
-    """One step of the network: reads `state.previous`, fills logits [bands * 256].
+    """One step of the network: reads `state.heard`, fills logits [bands * 256].
 
     conditioning: [L, 2R]. inputs: [R].
     """
     x, both, gates, skip, top = space
     width, offset = len(x), 0
-    embed(net.embedding, state.previous, inputs, x)
+    embed(net.embedding, state.heard, inputs, x)
     skip[:] = net.skip_bias
     for layer in range(len(net.dilations)):
         ring = offset + state.cursor[layer]
@@ -77,20 +78,25 @@ def step(net, state, conditioning, inputs, space, logits):
 
 
 @kernel(**FLAGS)
-def run(net, work, forced, out, logits):
-    """Sample freely, or with `forced` follow the samples that `out` holds.
+def run(net, work, forced, out, bands, logits):
+    """Sample freely, or with `forced` follow the draws that `out` holds.
 
-    work: a `Work`. out: [N, bands] uint8. logits: [N or 1, bands * 256]: of every step where
-    forced, else work space.
+    work: a `Work`. out: [N, bands] uint8. bands: [N, bands] float32. logits: [N or 1, bands * 256]:
+    of every step where forced, else work space.
     """
-    width, channels = net.embedding.shape[2], len(net.skip_bias)
+    width, channels, steps = net.embedding.shape[2], len(net.skip_bias), len(out)
     x, skip = np.empty(width, np.float32), np.empty(channels, np.float32)
     both, gates = np.empty(2 * width, np.float32), np.empty(2 * width, np.float32)
     space = Space(x, both, gates, skip, np.empty_like(skip))
-    steps_per_frame = len(work.inputs) // len(work.conditioning)
-    for n in range(len(out)):
-        conditioning, here = work.conditioning[n // steps_per_frame], logits[n if forced else 0]
-        step(net, work.state, conditioning, work.inputs[n], space, here)
+    state, prediction = work.state, np.empty(out.shape[1])
+    per_frame = steps // len(work.conditioning)
+    per_predictor = steps // len(work.full_scale)
+    for n in range(steps):
+        coefficients = work.coefficients[n // per_predictor]
+        full_scale = work.full_scale[n // per_predictor]
+        foretell(coefficients, full_scale, state, prediction)
+        here = logits[n if forced else 0]
+        step(net, state, work.conditioning[n // per_frame], work.inputs[n], space, here)
         if not forced:
             draw_bands(here, work.uniforms[n], work.temperature, out[n])
-        copy(out[n], work.state.previous)
+        follow(net.table, full_scale, out[n], prediction, state, bands[n])

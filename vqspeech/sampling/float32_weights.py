@@ -15,12 +15,16 @@ from vqspeech.nn.decoder import WaveNetDecoder
 class Float32WaveNet(NamedTuple):
     """Weights, float32, inputs first: row i of a matrix is what input i adds to all outputs.
 
-    embedding [bands, 256, R]; gates [L, 2R, 2R]; residual [L, R, R] and residual_bias [L, R]
-    (zero in the last layer); skip [L, R, S] and skip_bias [S]; hidden [S, S] and hidden_bias [S];
-    output [S, bands * 256] and output_bias [bands * 256]; dilations [L].
+    embedding [rows, 256, R]: `bands` rows and, of residuals, twice as many more (`nn.decoder`);
+    table [256]: what mu-law indices stand for; order: of the prediction; gates [L, 2R, 2R];
+    residual [L, R, R] and residual_bias [L, R] (zero in the last layer); skip [L, R, S] and
+    skip_bias [S]; hidden [S, S] and hidden_bias [S]; output [S, bands * 256] and output_bias
+    [bands * 256]; dilations [L].
     """
 
     embedding: np.ndarray
+    table: np.ndarray
+    order: int
     gates: np.ndarray
     residual: np.ndarray
     residual_bias: np.ndarray
@@ -37,12 +41,14 @@ class Float32State(NamedTuple):
     """Where one stream stands; the kernels change it in place.
 
     rings [sum of dilations, R]: each layer's last inputs. cursor [L]: the oldest row of each
-    layer's ring. previous [bands]: the last samples' indices.
+    layer's ring. heard [rows]: indices, of what was drawn last in each band, and what else a step
+    hears. past [bands, order or 1]: the last samples, the last one first.
     """
 
     rings: np.ndarray
     cursor: np.ndarray
-    previous: np.ndarray
+    heard: np.ndarray
+    past: np.ndarray
 
 
 def _inputs_first(weight: Tensor) -> np.ndarray:
@@ -63,6 +69,8 @@ def pack_wavenet(decoder: WaveNetDecoder) -> Float32WaveNet:
     skip = _inputs_first(stack.skip.weight)
     return Float32WaveNet(
         embedding=_array(decoder.embedding),
+        table=_array(decoder.table),
+        order=decoder.order,
         gates=np.stack([_inputs_first(layer.weight) for layer in stack.gates]),
         residual=np.stack([_inputs_first(weight) for weight, _ in residual]),
         residual_bias=np.stack([_array(bias) for _, bias in residual]),
@@ -81,5 +89,12 @@ def new_state(net: Float32WaveNet) -> Float32State:
     return Float32State(
         rings=np.zeros((int(net.dilations.sum()), net.gates.shape[1] // 2), np.float32),
         cursor=np.zeros(len(net.dilations), np.int64),
-        previous=np.full(net.embedding.shape[0], MU_ZERO, np.int64),
+        heard=np.full(len(net.embedding), MU_ZERO, np.int64),
+        past=new_past(net),
     )
+
+
+def new_past(net) -> np.ndarray:
+    """The samples [bands, order or 1] before the first one of a `Float32WaveNet` or one like it."""
+    bands = len(net.output_bias) // len(net.table)
+    return np.zeros((bands, max(1, net.order)), np.float32)

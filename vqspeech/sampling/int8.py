@@ -9,7 +9,7 @@ from vqspeech.nn.decoder import WaveNetDecoder
 from vqspeech.parallel import mapped_ahead
 from vqspeech.sampling import int8_kernels, int8_weights
 from vqspeech.sampling.float32_weights import pack_wavenet
-from vqspeech.sampling.work import Work
+from vqspeech.sampling.work import Drawn, Work
 
 TOGETHER = 4
 """Streams that share each weight as it is read. More of them would crowd the weights out of a
@@ -26,7 +26,7 @@ class Int8Backend:
         """As in `Backend`."""
         return int8_weights.new_state(self._net)
 
-    def sample(self, work: Sequence[Work], threads: int) -> list[np.ndarray]:
+    def sample(self, work: Sequence[Work], threads: int) -> list[Drawn]:
         """As in `Backend`."""
         # The longest first: at any step the streams that still run are the first ones.
         order = sorted(range(len(work)), key=lambda i: -len(work[i].inputs))
@@ -38,32 +38,36 @@ class Int8Backend:
         found = dict(zip(order, chain.from_iterable(sampled), strict=True))
         return [found[i] for i in range(len(work))]
 
-    def _sampled(self, work: list[Work]) -> list[np.ndarray]:
-        bands = work[0].uniforms.shape[1]
-        out = np.zeros((len(work), len(work[0].uniforms), bands), np.uint8)
+    def _sampled(self, work: list[Work]) -> list[Drawn]:
+        shape = len(work), *work[0].uniforms.shape
+        indices, bands = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
         logits = np.empty((len(work), 1, len(self._net.output_bias)), np.float32)
-        self._run(work, False, out, logits)
-        return [mine[: len(item.uniforms)] for mine, item in zip(out, work, strict=True)]
+        self._run(work, False, Drawn(indices, bands), logits)
+        counts = [len(item.inputs) for item in work]
+        return [Drawn(a[:n], b[:n]) for a, b, n in zip(indices, bands, counts, strict=True)]
 
     def logits(self, work: Work, samples: np.ndarray) -> np.ndarray:
         """As in `Backend`."""
         logits = np.empty((1, len(samples), len(self._net.output_bias)), np.float32)
-        self._run([work], True, samples[None].copy(), logits)
+        bands = np.empty((1, *samples.shape), np.float32)
+        self._run([work], True, Drawn(samples[None].copy(), bands), logits)
         return logits.reshape(*samples.shape, -1)
 
-    def _run(self, work: list[Work], forced: bool, out: np.ndarray, logits: np.ndarray) -> None:
-        """The kernel on streams side by side, the longest first; out and logits are its own."""
+    def _run(self, work: list[Work], forced: bool, drawn: Drawn, logits: np.ndarray) -> None:
+        """The kernel on streams side by side, the longest first; drawn and logits are its own."""
         states = [item.state for item in work]
         together = int8_weights.Int8State(*map(np.stack, zip(*states, strict=True)))
         batch = int8_kernels.Batch(
             together,
             int8_weights.padded_gates(stacked([item.conditioning for item in work])),
             int8_weights.padded(stacked([item.inputs for item in work]), 2),
+            stacked([item.coefficients for item in work]),
+            stacked([item.full_scale for item in work]),
             stacked([item.uniforms for item in work]),
             np.array([item.temperature for item in work], np.float32),
             np.array([len(item.inputs) for item in work]),
         )
-        int8_kernels.run(self._net, batch, forced, out, logits)
+        int8_kernels.run(self._net, batch, forced, *drawn, logits)
         for i, state in enumerate(states):
             for mine, all_streams in zip(state, together, strict=True):
                 mine[...] = all_streams[i]

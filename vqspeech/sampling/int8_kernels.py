@@ -16,6 +16,7 @@ from vqspeech.sampling.elementwise import add_residual, gate, rectify, to_int16
 from vqspeech.sampling.int8_weights import Int8State
 from vqspeech.sampling.maths import FLAGS, copy, draw_bands, embed, full_vectors, largest_magnitude
 from vqspeech.sampling.matvec import GROUP, product
+from vqspeech.sampling.prediction import follow, foretell
 
 ONE = np.float32(1)
 
@@ -23,16 +24,26 @@ ONE = np.float32(1)
 class Batch(NamedTuple):
     """`Work` of B streams side by side, the longest first.
 
-    state: with a leading axis B. conditioning: [B, F, L, 2R]. inputs: [B, N, R]. uniforms:
-    [B, N, bands]. temperatures and counts [B]: each stream's temperature and its steps.
+    state: with a leading axis B. conditioning: [B, F, L, 2R]. inputs: [B, N, R]. coefficients [B,
+    M, bands, order] and full_scale [B, M, bands]. uniforms: [B, N, bands]. temperatures and counts
+    [B]: each stream's temperature and its steps.
     """
 
     state: Int8State
     conditioning: np.ndarray
     inputs: np.ndarray
+    coefficients: np.ndarray
+    full_scale: np.ndarray
     uniforms: np.ndarray
     temperatures: np.ndarray
     counts: np.ndarray
+
+
+class Past(NamedTuple):
+    """What a stream's prediction goes by, of its `Int8State`."""
+
+    heard: np.ndarray
+    past: np.ndarray
 
 
 class Space(NamedTuple):
@@ -152,20 +163,24 @@ def run_head(net, at, active, space):
 
 
 @kernel(**FLAGS)
-def run(net, batch, forced, out, logits):
-    """Sample freely, or with `forced` let the streams follow the samples that `out` holds.
+def run(net, batch, forced, out, bands, logits):
+    """Sample freely, or with `forced` let the streams follow the draws that `out` holds.
 
-    out: [B, N, bands] uint8. logits: [B, N or 1, bands * 256]: of every step where forced, else
-    work space.
+    out: [B, N, bands] uint8. bands: [B, N, bands] float32. logits: [B, N or 1, bands * 256]: of
+    every step where forced, else work space.
     """
     full_vectors()
-    active = len(batch.counts)
-    space, previous = new_space(net, active), batch.state.previous
+    active, state = len(batch.counts), batch.state
+    space, prediction = new_space(net, active), np.empty((active, out.shape[2]))
+    per_predictor = batch.inputs.shape[1] // batch.full_scale.shape[1]
     for n in range(out.shape[1]):
+        m = n // per_predictor
         while active and batch.counts[active - 1] <= n:
             active -= 1
         for s in range(active):
-            embed(net.embedding, previous[s], batch.inputs[s, n], space.x[s])
+            mine = Past(state.heard[s], state.past[s])
+            foretell(batch.coefficients[s, m], batch.full_scale[s, m], mine, prediction[s])
+            embed(net.embedding, mine.heard, batch.inputs[s, n], space.x[s])
             space.peaks[s] = largest_magnitude(space.x[s])
         at = run_layers(net, batch, n, active, space)
         run_head(net, at, active, space)
@@ -174,4 +189,5 @@ def run(net, batch, forced, out, logits):
             add_scaled(space.sums[s], net.output_scale, factor, net.output_bias, here)
             if not forced:
                 draw_bands(here, batch.uniforms[s, n], batch.temperatures[s], out[s, n])
-            copy(out[s, n], previous[s])
+            mine = Past(state.heard[s], state.past[s])
+            follow(net.table, batch.full_scale[s, m], out[s, n], prediction[s], mine, bands[s, n])

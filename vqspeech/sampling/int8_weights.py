@@ -11,7 +11,7 @@ import numpy as np
 from vqspeech.audio.signal import MU_ZERO
 from vqspeech.errors import InputError
 from vqspeech.sampling.elementwise import LANES
-from vqspeech.sampling.float32_weights import Float32WaveNet
+from vqspeech.sampling.float32_weights import Float32WaveNet, new_past
 from vqspeech.sampling.matvec import LARGEST_INPUTS, pack_int8
 
 LARGEST_INT8, LARGEST_INT16 = 127, 32_767
@@ -31,6 +31,8 @@ class Int8WaveNet(NamedTuple):
     """
 
     embedding: np.ndarray
+    table: np.ndarray
+    order: int
     weights: np.ndarray
     gate_scale: np.ndarray
     residual_scale: np.ndarray
@@ -49,13 +51,14 @@ class Int8State(NamedTuple):
     """Where one stream stands.
 
     rings [sum of dilations, R padded] int16 and ring_scale [sum of dilations]: each layer's last
-    inputs. cursor [L]: the oldest row of each layer's ring. previous [bands]: the last samples.
+    inputs. The rest is as in `Float32State`.
     """
 
     rings: np.ndarray
     ring_scale: np.ndarray
     cursor: np.ndarray
-    previous: np.ndarray
+    heard: np.ndarray
+    past: np.ndarray
 
 
 def padding(size: int) -> int:
@@ -130,6 +133,8 @@ def quantise_wavenet(net: Float32WaveNet) -> Int8WaveNet:
     hidden_scale, output_scale = pack(net.hidden), pack(net.output)
     return Int8WaveNet(
         embedding=net.embedding,
+        table=net.table,
+        order=net.order,
         weights=aligned(np.concatenate(flat)),
         gate_scale=np.array(gate_scale, np.float32),
         residual_scale=np.array(residual_scale, np.float32).reshape(-1, width)
@@ -153,5 +158,6 @@ def new_state(net: Int8WaveNet) -> Int8State:
         rings=np.zeros((steps, width), np.int16),
         ring_scale=np.zeros(steps, np.float32),
         cursor=np.zeros(len(net.dilations), np.int64),
-        previous=np.full(net.embedding.shape[0], MU_ZERO, np.int64),
+        heard=np.full(len(net.embedding), MU_ZERO, np.int64),
+        past=new_past(net),
     )

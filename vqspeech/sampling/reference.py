@@ -13,36 +13,84 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqspeech.audio.signal import MU_LEVELS, MU_ZERO
-from vqspeech.nn.decoder import WaveNetDecoder
-from vqspeech.sampling.work import Work
+from vqspeech.nn.decoder import SPAN, WaveNetDecoder, mu_law
+from vqspeech.sampling.work import Drawn, Work
 
 
 class State(NamedTuple):
     """Where B streams stand; changed in place.
 
     rings [B, sum of dilations, R]: each layer's last inputs. steps [B]: how many are done.
-    previous [B, bands]: the last samples' indices.
+    previous [B, bands]: the indices of what was drawn last. past [B, bands, order or 1]: the last
+    samples, the last one first, float64.
     """
 
     rings: Tensor
     steps: Tensor
     previous: Tensor
+    past: Tensor
 
 
-def step(decoder: WaveNetDecoder, state: State, conditioning: Tensor, inputs: Tensor) -> Tensor:
-    """Logits [B, bands, 256] of the samples after `state.previous`, which the caller then sets.
+def new_state(decoder: WaveNetDecoder) -> State:
+    """A stream that has seen nothing, B = 1."""
+    stack, zeros = decoder.stack, decoder.embedding.new_zeros
+    device, shape = decoder.embedding.device, (1, decoder.bands, max(1, decoder.order))
+    return State(
+        zeros(1, sum(stack.dilations), stack.residual_channels),
+        torch.zeros(1, dtype=torch.long, device=device),
+        torch.full((1, decoder.bands), MU_ZERO, device=device),
+        torch.zeros(shape, dtype=torch.float64, device=device),
+    )
 
-    conditioning: [B, L, 2R], each stream's frame. inputs: [B, R], added to the stack's input.
+
+class Frame(NamedTuple):
+    """What B streams are told of a step.
+
+    conditioning [B, L, 2R]: of their hidden frames. inputs [B, R]: added to the stack's input.
+    coefficients [B, bands, order] and full_scale [B, bands]: of their predictors.
     """
+
+    conditioning: Tensor
+    inputs: Tensor
+    coefficients: Tensor
+    full_scale: Tensor
+
+
+def predicted(decoder: WaveNetDecoder, state: State, frame: Frame) -> tuple[Tensor, Tensor]:
+    """The prediction of the next samples [B, bands], float64, and what the network hears before it
+    draws, [B, rows] (`WaveNetDecoder.embed`)."""
+    past = state.past[..., : decoder.order]
+    found = (frame.coefficients.double() * past).sum(-1)
+    if decoder.prediction is None:
+        return found, state.previous
+    top = SPAN * frame.full_scale.double()
+    known = mu_law(found / top), mu_law(state.past[..., 0] / top)
+    return found, torch.cat([state.previous, *known], -1)
+
+
+def follow(
+    decoder: WaveNetDecoder, state: State, drawn: Tensor, prediction: Tensor, frame: Frame
+) -> Tensor:
+    """Have the streams go on from what was drawn, indices [B, bands]; the samples [B, bands]."""
+    samples = prediction + decoder.table[drawn].double() * frame.full_scale.double()
+    samples = samples.clamp(-1, 1).float()
+    state.past.copy_(torch.cat([samples[..., None].double(), state.past[..., :-1]], -1))
+    state.previous.copy_(drawn)
+    return samples
+
+
+def step(decoder: WaveNetDecoder, state: State, heard: Tensor, frame: Frame) -> Tensor:
+    """Logits [B, bands, 256] of what is drawn after `heard` (`predicted`); to be followed by
+    `follow`."""
     stack, offset, outputs = decoder.stack, 0, []
-    streams = torch.arange(len(state.steps), device=inputs.device)
-    x = decoder.embed(state.previous[:, None])[:, 0] + inputs
+    streams = torch.arange(len(state.steps), device=heard.device)
+    x = decoder.embed(heard[:, None])[:, 0] + frame.inputs
     for layer, dilation in enumerate(stack.dilations):
         oldest = offset + state.steps % dilation
         offset += dilation
         past = state.rings[streams, oldest]
         state.rings[streams, oldest] = x
-        h = stack.gates[layer](torch.cat([past, x], -1)) + conditioning[:, layer]
+        h = stack.gates[layer](torch.cat([past, x], -1)) + frame.conditioning[:, layer]
         a, b = h.chunk(2, -1)
         z = torch.tanh(a) * torch.sigmoid(b)
         outputs.append(z)
@@ -70,15 +118,10 @@ class ReferenceBackend:
         self._decoder, self._device = decoder, decoder.embedding.device
 
     def new_state(self) -> State:
-        """A stream that has seen nothing, B = 1."""
-        stack = self._decoder.stack
-        return State(
-            self._decoder.embedding.new_zeros(1, sum(stack.dilations), stack.residual_channels),
-            torch.zeros(1, dtype=torch.long, device=self._device),
-            torch.full((1, self._decoder.bands), MU_ZERO, device=self._device),
-        )
+        """As in `Backend`."""
+        return new_state(self._decoder)
 
-    def sample(self, work: Sequence[Work], threads: int) -> list[np.ndarray]:
+    def sample(self, work: Sequence[Work], threads: int) -> list[Drawn]:
         """As in `Backend`; PyTorch minds its own threads."""
         return [self._run(item)[0] for item in work]
 
@@ -87,18 +130,20 @@ class ReferenceBackend:
         return self._run(work, torch.from_numpy(samples))[1]
 
     @torch.no_grad()
-    def _run(self, work: Work, samples: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Samples [N, bands], drawn if none are given, and their logits [N, bands, 256]."""
+    def _run(self, work: Work, samples: Tensor | None = None) -> tuple[Drawn, np.ndarray]:
+        """What is drawn if it is not given, indices [N, bands], and its logits [N, bands, 256]."""
         state, *arrays, temperature = work
-        conditioning, inputs, uniforms = (torch.from_numpy(a).to(self._device) for a in arrays)
+        *told, uniforms = (torch.from_numpy(a).to(self._device) for a in arrays)
         heat = torch.tensor([temperature], dtype=torch.float32, device=self._device)
-        steps_per_frame = len(inputs) // len(conditioning)
-        found, logits = [], []
-        for n in range(len(inputs)):
-            frame = conditioning[n // steps_per_frame, None]
-            here = step(self._decoder, state, frame, inputs[n, None])
-            drawn = draw(here, uniforms[n, None], heat) if samples is None else samples[n, None]
-            state.previous.copy_(drawn)
-            found.append(drawn[0].to(torch.uint8))
-            logits.append(here[0])
-        return torch.stack(found).cpu().numpy(), torch.stack(logits).cpu().numpy()
+        steps = len(work.inputs)
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        for n in range(steps):
+            frame = Frame(*(part[n * len(part) // steps, None] for part in told))
+            prediction, heard = predicted(self._decoder, state, frame)
+            logits = step(self._decoder, state, heard, frame)
+            drawn = draw(logits, uniforms[n, None], heat) if samples is None else samples[n, None]
+            drawn = drawn.to(self._device, torch.long)
+            made = follow(self._decoder, state, drawn, prediction, frame)
+            found.append((drawn[0].to(torch.uint8), made[0], logits[0]))
+        indices, bands, logits = (torch.stack(x).cpu().numpy() for x in zip(*found, strict=True))
+        return Drawn(indices, bands), logits

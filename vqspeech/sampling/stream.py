@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,18 @@ from vqspeech.sampling.work import Work
 def to_numpy(tensor: Tensor) -> np.ndarray:
     """The same values, float32, in the CPU's memory."""
     return tensor.detach().float().cpu().numpy()
+
+
+class Frames(NamedTuple):
+    """What a stream is told of F code frames.
+
+    hidden: [1, H, F]. f0: [1, n], a frame for every 10 ms of them, Hz, 0 unvoiced; for a decoder
+    with excitation. log_mel: [1, mels, n]; for one that draws residuals.
+    """
+
+    hidden: Tensor
+    f0: Tensor | None = None
+    log_mel: Tensor | None = None
 
 
 class BandJoiner:
@@ -60,28 +73,28 @@ class WaveNetStream:
         excited = decoder.excitation is not None
         self._walk = PhaseWalk(decoder.bands, decoder.harmonics) if excited else None
 
-    def work(self, hidden: Tensor, steps_per_frame: int, f0: Tensor | None = None) -> Work:
-        """What the next hidden frames [1, H, F] ask of the sampler.
-
-        f0: [1, n], a frame for every 10 ms of them, Hz, 0 unvoiced; for a decoder with excitation.
-        """
+    def work(self, told: Frames, steps_per_frame: int) -> Work:
+        """What the next frames ask of the sampler."""
+        decoder = self._decoder
         with one_thread:
-            conditioning = to_numpy(self._decoder.conditioning(hidden)[0])
+            conditioning = to_numpy(decoder.conditioning(told.hidden)[0])
+            predictor = decoder.predictor(told.log_mel)
         steps = len(conditioning) * steps_per_frame
-        if self._walk is None or self._decoder.excitation is None:
-            inputs = np.zeros((steps, self._decoder.stack.residual_channels), np.float32)
+        if self._walk is None or decoder.excitation is None:
+            inputs = np.zeros((steps, decoder.stack.residual_channels), np.float32)
         else:
-            assert f0 is not None, "a decoder with excitation follows an F0"
+            assert told.f0 is not None, "a decoder with excitation follows an F0"
             with one_thread:
-                inputs = to_numpy(self._decoder.excitation(self._walk(f0))[0])
-        uniforms = self._random.random((steps, self._decoder.bands), dtype=np.float32)
-        return Work(self.state, conditioning, inputs, uniforms, self.temperature)
+                inputs = to_numpy(decoder.excitation(self._walk(told.f0))[0])
+        uniforms = self._random.random((steps, decoder.bands), dtype=np.float32)
+        foretold = (np.ascontiguousarray(to_numpy(part[0])) for part in predictor)
+        return Work(self.state, conditioning, inputs, *foretold, uniforms, self.temperature)
 
-    def join(self, indices: np.ndarray) -> np.ndarray:
-        """The next mu-law indices [N, bands] to the samples that are now final, float32."""
-        given = torch.from_numpy(indices.astype(np.int64))[None].to(self._decoder.embedding.device)
+    def join(self, bands: np.ndarray) -> np.ndarray:
+        """The next samples of the bands [N, bands] to the samples that are now final, float32."""
+        given = torch.from_numpy(bands).t()[None].to(self._decoder.embedding.device)
         with one_thread:
-            return self._joiner.add(self._decoder.bands_of(given))
+            return self._joiner.add(given)
 
     def finish(self) -> np.ndarray:
         """The last samples, once all frames are in."""
@@ -103,34 +116,26 @@ class WaveNetSampler:
         """
         return WaveNetStream(self._decoder, self._backend.new_state(), seed, temperature)
 
-    def add(
-        self,
-        streams: Sequence[WaveNetStream],
-        hidden: Sequence[Tensor],
-        f0: Sequence[Tensor | None] | None = None,
-    ) -> list[np.ndarray]:
-        """The next hidden frames [1, H, F] of every stream to the samples that are now final.
+    def add(self, streams: Sequence[WaveNetStream], told: Sequence[Frames]) -> list[np.ndarray]:
+        """The next frames of every stream to the samples that are now final.
 
-        f0: of each, [1, n] (`WaveNetStream.work`). Streams may get different numbers of frames;
-        what each gives is what it would give alone.
+        Streams may get different numbers of frames; what each gives is what it would give alone.
         """
-        f0 = [None] * len(streams) if f0 is None else f0
         work = [
-            one.work(frames, self._steps_per_frame, pitch)
-            for one, frames, pitch in zip(streams, hidden, f0, strict=True)
+            one.work(frames, self._steps_per_frame)
+            for one, frames in zip(streams, told, strict=True)
         ]
         found = self._backend.sample(work, threads())
-        return [one.join(indices) for one, indices in zip(streams, found, strict=True)]
+        return [one.join(drawn.bands) for one, drawn in zip(streams, found, strict=True)]
 
     def together(
         self,
-        jobs: Iterable[tuple[WaveNetStream, Iterator[tuple[Tensor, Tensor | None]]]],
+        jobs: Iterable[tuple[WaveNetStream, Iterator[Frames]]],
         most: int,
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """Run jobs, `most` at a time: pairs (number of the job, its next samples; None: its end).
 
-        A job is a new stream and, in blocks, its hidden frames with their F0 or None (`add`). The
-        next job begins where one ends.
+        A job is a new stream and, in blocks, what it is told. The next job begins where one ends.
         """
         waiting = enumerate(jobs)
         running = dict(islice(waiting, most))
@@ -143,5 +148,4 @@ class WaveNetSampler:
                 running.update(islice(waiting, 1))
             if blocks:
                 streams = [running[number][0] for number in blocks]
-                hidden, f0 = zip(*blocks.values(), strict=True)
-                yield from zip(blocks, self.add(streams, hidden, f0), strict=True)
+                yield from zip(blocks, self.add(streams, list(blocks.values())), strict=True)

@@ -1,4 +1,4 @@
-"""What every backend is asked to do."""
+"""What every backend is asked to do, and what it gives."""
 
 from typing import Any, NamedTuple
 
@@ -10,11 +10,23 @@ class Work(NamedTuple):
 
     state: from the backend's `new_state`, changed in place. conditioning: [F, L, 2R] float32, the
     biases of the gates. inputs: [N, R] float32, added to the stack's input at each step; zeros for
-    a decoder without excitation. uniforms: [N, bands] float32 in [0, 1). temperature: 0 to 2.
+    a decoder without excitation. coefficients [M, bands, order] and full_scale [M, bands], float32:
+    the `Predictor` of M frames, each for N / M steps. uniforms: [N, bands] float32 in [0, 1).
+    temperature: 0 to 2.
     """
 
     state: Any
     conditioning: np.ndarray
     inputs: np.ndarray
+    coefficients: np.ndarray
+    full_scale: np.ndarray
     uniforms: np.ndarray
     temperature: float
+
+
+class Drawn(NamedTuple):
+    """What a stream gives. indices: [N, bands] uint8, mu-law, of what was drawn. bands: [N, bands]
+    float32, the band signals that it makes."""
+
+    indices: np.ndarray
+    bands: np.ndarray

@@ -172,7 +172,8 @@ class _Fit:
         frames = min(part.z_q.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.config.hop))
         first = (part.z_q.shape[-1] - frames) // 2  # the middle, with real context around it
         window = (first, first + frames)
-        return self.model.nats(part.wave, hidden(self.loaded, part, vector), window, part.f0)
+        told = hidden(self.loaded, part, vector)
+        return self.model.nats(part.wave, told, window, part.f0, at_16_bits=True)
 
     @torch.no_grad()
     def _nearest(self) -> list[int]:

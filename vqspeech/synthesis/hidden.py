@@ -10,6 +10,7 @@ import torch
 from vqspeech.codes.codes import Codes
 from vqspeech.nn.guidance import guided
 from vqspeech.nn.surroundings import one_thread
+from vqspeech.sampling.stream import Frames
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import NO_CHANGE, Change
 from vqspeech.synthesis.source import CodeSource
@@ -29,15 +30,6 @@ class Spoken(NamedTuple, Generic[Told]):
     change: Change = NO_CHANGE
 
 
-class Predicted(NamedTuple):
-    """Of a piece of F code frames: hidden frames [1, H, F], F0 [1, n] in Hz (0 unvoiced), and
-    log-mel [mels, n]; None for what the model does not predict or nobody asked for."""
-
-    hidden: torch.Tensor
-    f0: torch.Tensor | None
-    log_mel: np.ndarray | None
-
-
 class HiddenFrames:
     """The conditioning net of a model, run piece by piece: equal to a run over all frames."""
 
@@ -45,10 +37,11 @@ class HiddenFrames:
         self._loaded = loaded
 
     @torch.inference_mode()
-    def pieces(self, spoken: Spoken, frames: int, with_mel: bool = True) -> Iterator[Predicted]:
+    def pieces(self, spoken: Spoken, frames: int, with_mel: bool = True) -> Iterator[Frames]:
         """What is predicted of `frames` code frames at a time, as soon as the codes have come.
 
-        With speaker guidance the log-mel of the average voice is predicted beside.
+        None for what the model does not predict or nobody asked for. With speaker guidance the
+        log-mel of the average voice is predicted beside.
         """
         codes, voices, change = spoken
         if with_mel and change.guidance:
@@ -59,7 +52,7 @@ class HiddenFrames:
                 predicted = self._predicted(hidden, change, with_mel)
             yield predicted
 
-    def _predicted(self, hidden: torch.Tensor, change: Change, with_mel: bool) -> Predicted:
+    def _predicted(self, hidden: torch.Tensor, change: Change, with_mel: bool) -> Frames:
         """What hidden frames [N, H, F] predict; those of the average voice come second."""
         conditioning, f0, log_mel = self._loaded.model.conditioning, None, None
         own = hidden[:1]
@@ -67,9 +60,8 @@ class HiddenFrames:
             f0 = conditioning.pitch(own).f0() * 2 ** (change.semitones / 12)
         if with_mel:
             found = conditioning.log_mel(hidden)
-            log_mel = guided(found[0], found[1], change.guidance) if change.guidance else found[0]
-            log_mel = log_mel.cpu().numpy()
-        return Predicted(own, f0, log_mel)
+            log_mel = guided(found[:1], found[1:], change.guidance) if change.guidance else found
+        return Frames(own, f0, log_mel)
 
     def _hidden(
         self, source: CodeSource, voices: torch.Tensor, frames: int

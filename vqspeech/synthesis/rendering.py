@@ -10,7 +10,7 @@ from vqspeech.config.rendering import PostFilterConfig
 from vqspeech.nn.surroundings import threads
 from vqspeech.sampling.backend import weights_for
 from vqspeech.sampling.checks import check_streams
-from vqspeech.sampling.stream import WaveNetSampler
+from vqspeech.sampling.stream import Frames, WaveNetSampler
 from vqspeech.synthesis.griffin_lim import griffin_lim_pieces
 from vqspeech.synthesis.hidden import HiddenFrames, Spoken
 from vqspeech.synthesis.loaded import LoadedModel
@@ -34,16 +34,17 @@ class SamplingJob:
         self._spoken = spoken._replace(codes=self._source)
         self._hidden, self._postfilter, self._made = hidden, postfilter, 0
 
-    def frames(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
-        """What the stream is given, `size` code frames at a time: hidden [1, H, F], F0 [1, n].
+    def frames(self, size: int, with_mel: bool) -> Iterator[Frames]:
+        """What the stream is told, `size` code frames at a time.
 
-        What the codes predict of their sound goes to the post-filter on the way.
+        What the codes predict of their sound goes to the post-filter on the way. with_mel: whether
+        the stream wants it too.
         """
         postfilter = self._postfilter
-        for piece in self._hidden.pieces(self._spoken, size, postfilter is not None):
+        for piece in self._hidden.pieces(self._spoken, size, with_mel or postfilter is not None):
             if postfilter is not None and piece.log_mel is not None:
-                postfilter.expect(piece.log_mel)
-            yield piece.hidden, piece.f0
+                postfilter.expect(piece.log_mel[0].cpu().numpy())
+            yield piece
 
     def heard(self, block: np.ndarray | None) -> np.ndarray:
         """The stream's next samples (None: its end) to those that are now final, float32 [N]."""
@@ -113,7 +114,10 @@ class Renderer:
             SamplingJob(self.hidden, one, PostFilter(self._settings) if filtered else None)
             for one in spoken
         ]
-        starts = ((sampler.stream(options.seed, temperature), job.frames(size)) for job in jobs)
+        starts = (
+            (sampler.stream(options.seed, temperature), job.frames(size, config.decoder.levelled))
+            for job in jobs
+        )
         return self._sampled(jobs, sampler.together(starts, streams))
 
     @torch.inference_mode()
@@ -147,7 +151,7 @@ class Renderer:
         pieces = self.hidden.pieces(
             spoken._replace(codes=source), self._loaded.frames(PREVIEW_SECONDS)
         )
-        log_mels = (piece.log_mel for piece in pieces if piece.log_mel is not None)
+        log_mels = (piece.log_mel[0].cpu().numpy() for piece in pieces if piece.log_mel is not None)
         made = 0
         for block in griffin_lim_pieces(log_mels, seed, side_by_side):
             if len(block := own_samples(block, made, source)):

@@ -79,7 +79,8 @@ class StageRun:
         """Full scale of the sub-bands, once: a decoder that is trained already keeps its own."""
         decoder = self.run.model.decoder
         if bool((decoder.scale == 1).all()):
-            decoder.fit_scale(self._fitting_crops())
+            crops = self._fitting_crops()
+            decoder.fit_scale(crops, self.run.model.target_mel(crops))
 
     def _fitting_crops(self) -> torch.Tensor:
         """Crops [B, T] that are none of the training's, to measure speech by.

@@ -6,8 +6,8 @@ import torch
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.config.training import StageConfig
 from vqspeech.nn.quantizer import perplexity
-from vqspeech.nn.vqvae import Batch
-from vqspeech.sampling.stream import WaveNetSampler
+from vqspeech.nn.vqvae import VQVAE, Batch
+from vqspeech.sampling.stream import Frames, WaveNetSampler
 from vqspeech.synthesis.griffin_lim import griffin_lim
 from vqspeech.training.run import Run, levels_of, to_batch
 
@@ -34,10 +34,13 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
             terms = ("mel", "cepstra", "pitch", "phonemes", "perceptual", "states", "nats")
             found = {name: getattr(losses, name) for name in terms}
             if losses.nats is not None:
-                bands = run.config.decoder.bands
-                found["nats_per_step"] = losses.nats * bands
-                shuffled = shuffled_nats(model, batch, window)
-                found["nats_per_step_shuffled"] = shuffled * bands
+                bands, indices = run.config.decoder.bands, model.encode(batch.wave)
+                right = nats_of(model, batch, indices, window)
+                wrong = nats_of(model, batch, shuffled(indices), window)
+                found |= {
+                    "nats_per_step": right * bands,
+                    "nats_per_step_shuffled": wrong * bands,
+                }
             for count in range(2, levels_of(run, stage) + 1):
                 found |= upper_levels(model, batch, count)
             if batch.reference is not None and losses.mel is not None:
@@ -64,13 +67,18 @@ def heard_mel(model, batch: Batch) -> torch.Tensor:
     return (model.conditioning.log_mel(hidden).float() - model.target_mel(batch.wave)).abs().mean()
 
 
-def shuffled_nats(model, batch: Batch, window) -> torch.Tensor:
-    """Nats per audio sample when every frame gets the code of another, drawn from the batch."""
-    indices = model.encode(batch.wave)
+def nats_of(
+    model: VQVAE, batch: Batch, indices: torch.Tensor, window: tuple[int, int]
+) -> torch.Tensor:
+    """Nats per audio sample of 16 bits, given codes [B, F]."""
+    hidden = model.hidden(indices, model.speakers(batch.speaker))
+    return model.nats(batch.wave, hidden, window, batch.f0, at_16_bits=True)
+
+
+def shuffled(indices: torch.Tensor) -> torch.Tensor:
+    """Every frame gets the code of another of the batch."""
     order = torch.randperm(indices.numel(), generator=torch.Generator().manual_seed(SEED))
-    mixed = indices.flatten()[order.to(indices.device)].view_as(indices)
-    hidden = model.hidden(mixed, model.speakers(batch.speaker))
-    return model.nats(batch.wave, hidden, window, batch.f0)
+    return indices.flatten()[order.to(indices.device)].view_as(indices)
 
 
 @torch.no_grad()
@@ -89,18 +97,18 @@ def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
     wave = torch.from_numpy(original).to(run.accelerator.device)[None]
     speaker = model.speakers(torch.tensor([row], device=wave.device))
     hidden = model.hidden(model.encode(wave), speaker)
-    found = {"original": original}
-    if model.conditioning.log_mel_head is not None:
-        log_mel = model.conditioning.log_mel(hidden)[0].cpu().numpy()
-        found["preview"] = griffin_lim(log_mel, SEED)[:samples]
+    found, conditioning, log_mel, f0 = {"original": original}, model.conditioning, None, None
+    if conditioning.pitch_head is not None:
+        f0 = conditioning.pitch(hidden).f0()
+    if conditioning.log_mel_head is not None:
+        log_mel = conditioning.log_mel(hidden)
+        found["preview"] = griffin_lim(log_mel[0].cpu().numpy(), SEED)[:samples]
     if stage.name in ("waveform", "joint"):
         sampler = WaveNetSampler(
             model.decoder, steps_per_frame, "float32"
         )  # exactly what was trained
         stream = sampler.stream(SEED, run.config.decoder.temperature)
-        told = None
-        if model.conditioning.pitch_head is not None:
-            told = [model.conditioning.pitch(hidden).f0()]
-        blocks = [*sampler.add([stream], [hidden], told), stream.finish()]
+        told = Frames(hidden, f0, log_mel)
+        blocks = [*sampler.add([stream], [told]), stream.finish()]
         found["wavenet"] = np.concatenate(blocks)[:samples]
     return found

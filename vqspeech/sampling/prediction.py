@@ -1,0 +1,60 @@
+"""From what is drawn to samples: each band's linear prediction, step by step, as kernels.
+
+In float64: whether a prediction rounds to one index or to the next must not hang on the order of a
+sum.
+"""
+
+import math
+
+import numpy as np
+
+from vqspeech.audio.signal import MU, MU_LEVELS, MU_ZERO
+from vqspeech.nn.decoder import SPAN
+from vqspeech.sampling.compilation import kernel
+from vqspeech.sampling.maths import FLAGS
+
+FULL = math.log1p(MU)
+BELOW, ABOVE = MU_ZERO, MU_LEVELS - 1 - MU_ZERO
+"""Levels below zero and above it."""
+
+
+@kernel(inline="always", **FLAGS)
+def mu_law(x):
+    """The index of a sample, full scale 1; as `nn.decoder.mu_law`."""
+    if x < 0:
+        return MU_ZERO - int(np.rint(math.log1p(MU * min(-x, 1.0)) / FULL * BELOW))
+    return MU_ZERO + int(np.rint(math.log1p(MU * min(x, 1.0)) / FULL * ABOVE))
+
+
+@kernel(**FLAGS)
+def foretell(coefficients, full_scale, state, prediction):
+    """prediction [bands] of the next samples, and what of it the network hears, in `state.heard`.
+
+    coefficients [bands, order] and full_scale [bands]: of the step's predictor.
+    """
+    heard, past = state.heard, state.past
+    bands, order = coefficients.shape
+    for band in range(bands):
+        total = 0.0
+        for k in range(order):
+            total += np.float64(coefficients[band, k]) * np.float64(past[band, k])
+        prediction[band] = total
+        if len(heard) > bands:
+            top = SPAN * np.float64(full_scale[band])
+            heard[bands + band] = mu_law(total / top)
+            heard[2 * bands + band] = mu_law(np.float64(past[band, 0]) / top)
+
+
+@kernel(**FLAGS)
+def follow(table, full_scale, drawn, prediction, state, out):
+    """Go on from what was drawn, indices [bands]: the samples [bands] to `out` and `state`."""
+    past = state.past
+    for band in range(len(drawn)):
+        index = drawn[band]
+        x = prediction[band] + np.float64(table[index]) * np.float64(full_scale[band])
+        x = np.float32(min(max(x, -1.0), 1.0))
+        for k in range(past.shape[1] - 1, 0, -1):
+            past[band, k] = past[band, k - 1]
+        past[band, 0] = x
+        out[band] = x
+        state.heard[band] = index
