@@ -79,7 +79,8 @@ def paired_model(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pitched_model(tmp_path_factory):
-    """Folder of a tiny model that predicts pitch, of every code another, and decodes by it."""
+    """Folder of a tiny model that predicts pitch, of every code another, and decodes by it; what it
+    draws are residuals."""
     import torch
 
     from vqspeech.checkpoint.model import save_checkpoint
@@ -89,7 +90,7 @@ def pitched_model(tmp_path_factory):
         "encoder": {"low_bins": 8, "vtlp": 0.1, "equaliser": 0.1},
         "quantizer": {"codebooks": 2},
         "conditioning": {"pitch_head": True, "phoneme_head": True, "film": True},
-        "decoder": {"harmonics": 3},
+        "decoder": {"harmonics": 3, "scaled": True, "prediction": 3},
     }
     table = TINY | {name: TINY[name] | values for name, values in parts.items()}
     torch.manual_seed(0)
@@ -101,6 +102,7 @@ def pitched_model(tmp_path_factory):
         head.weight[::2] *= 2  # log F0
         head.bias[1::2] = 0.3  # a voice in most frames
         excite.weight *= 4
+        model.decoder.scale.fill_(20.0)
         model.decoder.output.weight *= 8  # so that what it is told shows in what it says
     folder = tmp_path_factory.mktemp("models") / "pitched"
     save_checkpoint(model, SPEAKERS, folder, {"codes": 10, "waveform": 10})

@@ -87,6 +87,8 @@ def test_unknown_key_is_named(path):
         ("conditioning.pitch_head", 1),
         ("conditioning.phoneme_head", "yes"),
         ("decoder.harmonics", 8.5),
+        ("decoder.scaled", 1),
+        ("decoder.prediction", "8"),
         ("training.pitch_weight", None),
         ("training.perceptual_weight", "0.5"),
         ("training.perceptual_layers", 2.0),
@@ -141,6 +143,8 @@ def test_numbers_must_be_finite(value):
         ("decoder.cycle", 40),
         ("decoder.harmonics", -1),
         ("decoder.harmonics", 65),
+        ("decoder.prediction", -1),
+        ("decoder.prediction", 33),
         ("training.perceptual_weight", -0.5),
         ("training.perceptual_layers", 0),
         ("training.states_weight", 1e4),
@@ -187,6 +191,20 @@ def test_harmonics_need_pitch():
     assert from_dict(table)
 
 
+def test_a_prediction_needs_a_log_mel_and_its_scale():
+    table = changed("decoder.scaled", False)
+    table["decoder"]["prediction"] = 8
+    with pytest.raises(InputError, match="prediction = 8 needs scaled = true"):
+        from_dict(table)
+    table["decoder"]["scaled"] = True
+    assert from_dict(table).decoder.input_rows == 12
+    for parts in ({"prediction": 0}, {"prediction": 4}):
+        table = load_preset("paper").to_dict()
+        table["decoder"] |= {"scaled": True} | parts
+        with pytest.raises(InputError, match="conditioning.log_mel_head = true"):
+            from_dict(table)
+
+
 def test_warping_needs_bands_that_lie_apart():
     assert "128" in refusal("encoder.mels", 129)
     table = changed("encoder.mels", 129)
@@ -226,13 +244,14 @@ def test_what_older_configurations_do_not_say():
         "encoder": ("low_bins", "vtlp", "pitch_shift", "equaliser"),
         "quantizer": ("codebooks",),
         "conditioning": ("pitch_head", "phoneme_head", "film"),
-        "decoder": ("harmonics",),
+        "decoder": ("harmonics", "scaled", "prediction"),
     }.items():
         for key in keys:
             del table[part][key]
     old = from_dict(table)
     assert (old.encoder.low_bins, old.encoder.vtlp, old.decoder.harmonics) == (0, 0.0, 0)
     assert (old.encoder.pitch_shift, old.encoder.equaliser) == (0.0, 0.0)
+    assert (old.decoder.scaled, old.decoder.prediction) == (False, 0)
     assert not old.conditioning.pitch_head and not old.conditioning.phoneme_head
     assert old.quantizer.codebooks == 1
 

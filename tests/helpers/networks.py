@@ -17,8 +17,8 @@ KINDS = {
     "full band": {"bands": 1},
     "four bands": {"bands": 4},
     "excited": {"bands": 4, "harmonics": 3},
-    "levelled": {"bands": 1, "levelled": True},
-    "residual": {"bands": 4, "levelled": True, "prediction": 5},
+    "scaled": {"bands": 1, "scaled": True},
+    "residual": {"bands": 4, "scaled": True, "prediction": 5},
 }
 MELS = 80
 F0 = torch.tensor([[120.0, 150.0, 0.0, 0.0, 230.0, 180.0]])

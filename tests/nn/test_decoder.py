@@ -22,7 +22,7 @@ def decoder_of(bands, **options):
 
 def residual_of(bands):
     """A decoder that draws residuals of a prediction, with a scale."""
-    decoder = decoder_of(bands, levelled=True, prediction=4)
+    decoder = decoder_of(bands, scaled=True, prediction=4)
     decoder.scale.copy_(torch.linspace(15, 20, bands))
     return decoder
 

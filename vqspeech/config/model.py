@@ -97,8 +97,8 @@ class Config(Table, table="model"):
             "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",
         )
         self.decoder.require(
-            self.conditioning.log_mel_head or not self.decoder.levelled,
-            "levelled needs conditioning.log_mel_head = true, which says the levels",
+            self.conditioning.log_mel_head or not self.decoder.scaled,
+            "scaled needs conditioning.log_mel_head = true, which says the levels",
         )
 
     def _check_stage(self, stage: StageConfig) -> None:

@@ -133,7 +133,7 @@ class DecoderConfig(Table, table="decoder"):
     """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network.
 
     harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
-    none. levelled: what is drawn is scaled by the deviation that the predicted log-mel gives it.
+    none. scaled: what is drawn is scaled by the deviation that the predicted log-mel gives it.
     prediction: order of the linear prediction in each band whose residual is drawn
     (`nn.prediction`); 0 for none.
     """
@@ -145,20 +145,20 @@ class DecoderConfig(Table, table="decoder"):
     cycle: int = within(1, 12, 8)
     temperature: float = within(0.0, 2.0, 1.0)
     harmonics: int = within(0, 64, 0)
-    levelled: bool = False
+    scaled: bool = False
     prediction: int = within(0, 32, 0)
 
     def __post_init__(self):
         super().__post_init__()
         self.require(self.bands in (1, 4), f"bands = {self.bands} must be 1 or 4")
-        fits = self.levelled or not self.prediction
-        self.require(fits, f"prediction = {self.prediction} needs levelled = true")
+        fits = self.scaled or not self.prediction
+        self.require(fits, f"prediction = {self.prediction} needs scaled = true")
 
     @property
     def input_rows(self) -> int:
         """Samples that a step hears: of each band what was drawn last and, of a residual, what is
         known of the sample itself, its prediction and the last one."""
-        return self.bands * (3 if self.levelled else 1)
+        return self.bands * (3 if self.scaled else 1)
 
     @property
     def dilations(self) -> tuple[int, ...]:

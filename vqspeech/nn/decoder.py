@@ -81,7 +81,7 @@ class WaveNetDecoder(nn.Module):
         self.register_buffer("table", table, persistent=False)
         width, skip = config.residual_channels, config.skip_channels
         self.order, self.prediction = config.prediction, None
-        if config.levelled:
+        if config.scaled:
             self.prediction = BandPrediction(config.bands, mels, config.prediction)
         rows = torch.empty(config.input_rows, MU_LEVELS, width)
         self.embedding = nn.Parameter(rows if rows.is_meta else smooth_rows(*rows.shape))

@@ -115,7 +115,7 @@ class Renderer:
             for one in spoken
         ]
         starts = (
-            (sampler.stream(options.seed, temperature), job.frames(size, config.decoder.levelled))
+            (sampler.stream(options.seed, temperature), job.frames(size, config.decoder.scaled))
             for job in jobs
         )
         return self._sampled(jobs, sampler.together(starts, streams))
