@@ -91,6 +91,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto: bf16 where a GPU or the processor multiplies it itself (default: auto)",
     )
     add(
+        "--compile",
+        action="store_true",
+        help="have PyTorch compile the WaveNet first: a minute or two, for faster steps after it; "
+        "a processor needs a C++ compiler for it",
+    )
+    add(
         "--model",
         metavar="MODEL",
         help="for --stage prior: a trained model to copy into OUT (default: the one of the run)",
@@ -137,6 +143,7 @@ def run(args: argparse.Namespace) -> None:
         device=args.device,
         mixed_precision=args.mixed_precision,
         seed=args.seed,
+        compile=args.compile,
         quiet=args.quiet,
     )
     if with_prior:

@@ -25,7 +25,7 @@ def learning_rate(stage: StageConfig | PriorConfig, step: int) -> float:
 def adam(parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> torch.optim.AdamW:
     """The optimiser of every stage; `set_learning_rate` goes before each step."""
     betas = (0.9, 0.99)
-    return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, foreach=True)
+    return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, fused=True)
 
 
 def set_learning_rate(optimizer, stage: StageConfig | PriorConfig, step: int) -> float:

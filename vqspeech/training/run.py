@@ -1,9 +1,11 @@
 """A run: its options, what its steps share, and how crops become tensors."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import torch
@@ -24,6 +26,8 @@ from vqspeech.training.log import RunLog, every_quarter_minute
 from vqspeech.training.teaching import Teaching
 
 DEVICES = ("auto", "cpu", "cuda")
+CPP_COMPILERS = ("g++", "clang++")
+"""What PyTorch looks for, unless CXX names another one."""
 PRECISIONS = ("auto", "no", "bf16")
 """Not fp16: it overflows now and then, and the scale that it then needs is no part of the state."""
 
@@ -38,6 +42,7 @@ class Options:
     resumed has begun already.
     teacher: folder or hub name of the network that codes are learned from (`training.teaching`).
     max_minutes: stop (resumably) after this long. save_minutes: time between checkpoints.
+    compile: have PyTorch compile the WaveNet first.
     """
 
     data: Path
@@ -51,6 +56,7 @@ class Options:
     device: str = "auto"
     mixed_precision: str = "auto"
     seed: int = 0
+    compile: bool = False
     quiet: bool = False
 
     def __post_init__(self):
@@ -64,6 +70,11 @@ class Options:
             )
         if self.seed < 0:
             raise InputError(f"seed {self.seed} must not be negative")
+        if self.compile and self.on_cpu and not any(map(which, cpp_compilers())):
+            raise InputError(
+                "to compile for this processor PyTorch needs a C++ compiler: install g++ (or name "
+                "another one in CXX), or train without --compile"
+            )
 
     @property
     def on_cpu(self) -> bool:
@@ -74,6 +85,12 @@ class Options:
         """Whether `max_minutes` are over since `started` (`time.monotonic()`)."""
         limit = self.max_minutes
         return limit is not None and time.monotonic() - started > 60 * limit
+
+
+def cpp_compilers() -> tuple[str, ...]:
+    """Any of these can compile for a processor, if it is there."""
+    own = os.environ.get("CXX")
+    return (own,) if own else CPP_COMPILERS
 
 
 class Run:

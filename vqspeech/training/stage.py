@@ -59,6 +59,8 @@ class StageRun:
         if self.teacher is not None:
             with run.accelerator.autocast():
                 self.teacher.fit(model.target_mel(self._fitting_crops()))
+        if self.with_decoder and run.options.compile:
+            model.decoder.compile(dynamic=False)
         self.parameters = trained_parameters(model, stage, run.has_phonemes)
         average = WeightAverage(model, stage.ema_decay)
         optimizer = adam(self.parameters, config.training.weight_decay)
@@ -182,7 +184,9 @@ class StageRun:
 
     def _validate(self) -> None:
         log, stage, step = self.run.log, self.stage.name, self.position.step
-        with self.parts.average.applied(self.run.model):
+        # What is compiled is compiled for the shapes of training.
+        eager = torch.compiler.set_stance("force_eager")
+        with self.parts.average.applied(self.run.model), eager:
             figures = validate(self.run, self.stage)
             for name, wave in previews(self.run, self.stage).items():
                 log.audio(stage, step, name, wave)
