@@ -98,7 +98,7 @@ def measure(form: str, batch: int) -> dict:
     stage = dataclasses.replace(config.training.stage("waveform"), batch=batch)
     window = config.decoder_window(stage)
     model = VQVAE(config, 16)
-    optimizer = torch.optim.AdamW(trained_parameters(model, stage), 1e-3, foreach=True)
+    optimizer = torch.optim.AdamW(trained_parameters(model, stage), 1e-3, fused=True)
     model.train()
     samples = round(stage.crop_seconds * 16_000 / config.hop) * config.hop
     f0 = torch.full((batch, samples // FILTER_BANK_HOP), 120.0)

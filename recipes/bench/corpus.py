@@ -96,7 +96,7 @@ def loader_speed(packed: Path) -> None:
 
         torch.manual_seed(0)
         model = VQVAE(config, len(corpus.speakers)).train()
-        optimizer = torch.optim.AdamW(trained_parameters(model, stage), 1e-3, foreach=True)
+        optimizer = torch.optim.AdamW(trained_parameters(model, stage), 1e-3, fused=True)
         times = []
         for _ in range(WARM_UP + STEPS):
             start = time.perf_counter()

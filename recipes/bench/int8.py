@@ -51,15 +51,19 @@ def main() -> int:
         with torch.inference_mode():
             hidden = codec.model.hidden(codec.model.encode(wave), codec.model.speakers(speaker))
             conditioning = decoder.conditioning(hidden)[0].numpy()
-            samples = decoder.encode(wave)[0].numpy().astype(np.uint8)
+            log_mel = codec.model.conditioning.log_mel(hidden) if decoder.prediction else None
+            truth, predictor = decoder.truth(wave, log_mel), decoder.predictor(log_mel)
+            samples = truth.indices[0].numpy().astype(np.uint8)
+            told = [part[0].numpy() for part in predictor]
             inputs = np.zeros((len(samples), decoder.stack.residual_channels), np.float32)
             if decoder.excitation is not None:
                 f0 = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
                 excitation = teacher_excitation(wave, f0, decoder.bands, decoder.harmonics)
                 inputs = decoder.excitation(excitation)[0].numpy()
         uniforms, row = np.zeros(samples.shape, np.float32), {}
+        heat = np.ones((1, decoder.bands), np.float32)
         for name, backend in backends.items():
-            work = Work(backend.new_state(), conditioning, inputs, uniforms, 1.0)
+            work = Work(backend.new_state(), conditioning, inputs, *told, heat, uniforms)
             row[name] = nats(backend.logits(work, samples), samples)
         found.append(row["int8"] - row["float32"])
         print(f"{row['float32']:8.4f} float32 {row['int8']:8.4f} int8 {found[-1]:+8.4f}  {file}")

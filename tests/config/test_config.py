@@ -191,6 +191,17 @@ def test_harmonics_need_pitch():
     assert from_dict(table)
 
 
+def test_voiced_temperatures_are_one_a_band_and_need_pitch():
+    table = changed("decoder.voiced_temperatures", [0.5, 0.7, 0.9, 1.0])
+    assert from_dict(table).decoder.voiced_temperatures == (0.5, 0.7, 0.9, 1.0)
+    assert "2 numbers for 4 bands" in refusal("decoder.voiced_temperatures", [0.5, 0.7])
+    assert "0.0..2.0" in refusal("decoder.voiced_temperatures", [0.5, 0.7, 0.9, 3.0])
+    table["conditioning"]["pitch_head"] = False
+    table["decoder"]["harmonics"] = 0
+    with pytest.raises(InputError, match="conditioning.pitch_head = true, which says"):
+        from_dict(table)
+
+
 def test_a_prediction_needs_a_log_mel_and_its_scale():
     table = changed("decoder.scaled", False)
     table["decoder"]["prediction"] = 8
@@ -244,7 +255,7 @@ def test_what_older_configurations_do_not_say():
         "encoder": ("low_bins", "vtlp", "pitch_shift", "equaliser"),
         "quantizer": ("codebooks",),
         "conditioning": ("pitch_head", "phoneme_head", "film"),
-        "decoder": ("harmonics", "scaled", "prediction"),
+        "decoder": ("harmonics", "scaled", "prediction", "voiced_temperatures"),
     }.items():
         for key in keys:
             del table[part][key]

@@ -79,8 +79,8 @@ def work_of(decoder: WaveNetDecoder, state, hidden: Tensor, temperature=1.0, see
         decoder.conditioning(hidden)[0].cpu().numpy(),
         inputs_of(decoder, F0[:, -frames:]),
         *(part[0].cpu().numpy() for part in predictor),
+        np.full((1, decoder.bands), temperature, np.float32),
         np.random.default_rng(seed).random((frames * STEPS, decoder.bands), dtype=np.float32),
-        temperature,
     )
 
 

@@ -48,6 +48,9 @@ EVERYTHING = CONFIG | {
     | {"pitch_head": True, "phoneme_head": True, "film": True},
     "decoder": CONFIG["decoder"] | {"harmonics": 2, "scaled": True, "prediction": 3},
     "speaker_encoder": {"channels": 8, "dilations": [1], "reference_seconds": 0.2},
+    "training": {
+        "stages": [stage | {"muon": 3.0} for stage in CONFIG["training"]["stages"]],
+    },
 }
 """With every term of the loss there is."""
 

@@ -76,7 +76,7 @@ def test_samples_are_drawn_from_the_logits(backend, plain, hidden, temperature):
     [(found, _)] = backend.sample([work], 1)
     assert found.dtype == np.uint8 and len(np.unique(found)) > 2
     logits = backend.logits(work._replace(state=backend.new_state()), found)
-    heat = torch.full((len(found),), temperature)
+    heat = torch.full(found.shape, temperature)
     expected = draw(torch.from_numpy(logits), torch.from_numpy(work.uniforms), heat)
     np.testing.assert_array_equal(found, expected.numpy())
 
@@ -103,6 +103,20 @@ def test_the_bands_follow_from_what_was_drawn(backend, plain, hidden):
         wanted[lag:] += coefficients[lag:, :, lag - 1] * bands[:-lag]
     np.testing.assert_allclose(bands, np.clip(wanted, -1, 1), atol=1e-6)
     assert bands.dtype == np.float32 and bands.std() > 0.01
+
+
+def test_each_band_has_its_temperature_in_each_frame(backend, plain, hidden):
+    """As where the backend draws each frame's at one temperature, from the same state."""
+    rng = np.random.default_rng(3)
+    heats = rng.choice([0.0, 0.5, 1.0, 1.6], (FRAMES, plain.bands)).astype(np.float32)
+    work = work_for(backend, plain, hidden)
+    [whole] = backend.sample([work._replace(temperatures=heats)], 1)
+    logits = backend.logits(work._replace(state=backend.new_state()), whole.indices)
+    heat = torch.from_numpy(heats).repeat_interleave(STEPS, 0)
+    expected = draw(torch.from_numpy(logits), torch.from_numpy(work.uniforms), heat)
+    np.testing.assert_array_equal(whole.indices, expected.numpy())
+    [other] = backend.sample([work_for(backend, plain, hidden)], 1)
+    assert not np.array_equal(whole.indices, other.indices)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -141,10 +155,10 @@ def test_the_state_goes_on(backend, plain, hidden, cut):
 def test_draw_follows_the_distribution():
     logits = 2 * torch.randn(1, 1, 256, generator=torch.Generator().manual_seed(0))
     uniforms = (torch.arange(0.5, 4000) / 4000)[:, None]
-    found = draw(logits.expand(4000, 1, 256), uniforms, torch.ones(4000))
+    found = draw(logits.expand(4000, 1, 256), uniforms, torch.ones(4000, 1))
     frequency = torch.bincount(found.flatten(), minlength=256) / 4000
     assert (frequency - torch.softmax(logits[0, 0], 0)).abs().max() < 2 / 4000
-    assert (draw(logits, uniforms[:1], torch.zeros(1)) == logits.argmax()).all()
+    assert (draw(logits, uniforms[:1], torch.zeros(1, 1)) == logits.argmax()).all()
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,17 @@ def test_a_stream_follows_a_phase_of_its_own(hidden):
     assert not np.array_equal(low, high)
 
 
+@torch.no_grad()
+def test_a_stream_is_cooler_where_there_is_a_voice(hidden):
+    factors = [0.5, 0.7, 0.9, 1.0]
+    sampler = WaveNetSampler(decoder_of(4, voiced_temperatures=tuple(factors)), STEPS)
+    found = sampler.stream(temperature=0.8).work(frames_of(hidden), STEPS).temperatures
+    wanted = [[0.8 * x if voiced else 0.8 for x in factors] for voiced in F0[0] > 0]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    plain = WaveNetSampler(decoder_of(4), STEPS).stream(temperature=0.8)
+    assert plain.work(Frames(hidden), STEPS).temperatures.tolist() == [[np.float32(0.8)] * 4]
+
+
 @pytest.mark.parametrize("weights", ["int8", "float32"])
 @torch.no_grad()
 def test_seeds_decide(decoder, hidden, weights):

@@ -1,7 +1,11 @@
+"""Learning rates over a stage, and which optimiser moves what."""
+
 import pytest
+import torch
+from networks import decoder_of
 
 from vqspeech.config.training import StageConfig
-from vqspeech.training.optimizer import learning_rate
+from vqspeech.training.optimizer import learning_rate, optimizers, set_learning_rate
 
 STAGE = StageConfig("joint", 900, learning_rate=1e-3, final_learning_rate=1e-4, warmup=100)
 
@@ -30,3 +34,41 @@ def test_without_warm_up():
 
 def test_one_step_stage():
     assert 0 < learning_rate(StageConfig("joint", 1), 0) <= 1e-3
+
+
+def test_without_muon_adam_moves_everything():
+    decoder = decoder_of(4, harmonics=2)
+    parameters = list(decoder.parameters())
+    [only] = optimizers(parameters, decoder, STAGE, 0.0)
+    assert isinstance(only, torch.optim.AdamW)
+    assert only.param_groups[0]["params"] == parameters
+
+
+def test_muon_moves_the_matrices_of_the_wavenet_at_its_own_rate():
+    decoder, other = decoder_of(4, harmonics=2), torch.nn.Linear(3, 2)
+    stage = StageConfig("joint", 900, learning_rate=1e-3, warmup=100, muon=3.0)
+    mine = [p for p in decoder.parameters() if p is not decoder.output.weight]  # one is frozen
+    adam, muon = optimizers([*mine, *other.parameters()], decoder, stage, 0.1)
+    moved = muon.param_groups[0]["params"]
+    wanted = [layer.weight for layer in decoder.modules() if isinstance(layer, torch.nn.Linear)]
+    assert {*map(id, moved)} == {id(p) for p in wanted if p is not decoder.output.weight}
+    rest = {id(p) for p in adam.param_groups[0]["params"]}
+    assert rest == {id(p) for p in [*mine, *other.parameters()]} - {*map(id, moved)}
+    rates = [set_learning_rate(optimizer, stage, 49) for optimizer in (adam, muon)]
+    assert rates == [pytest.approx(5e-4)] * 2
+    found = [optimizer.param_groups[0]["lr"] for optimizer in (adam, muon)]
+    assert found == [pytest.approx(5e-4), pytest.approx(1.5e-3)]
+
+
+def test_a_step_of_muon_is_as_large_as_one_of_adam():
+    """In each entry, whatever the gradient's size."""
+    decoder = decoder_of(4, width=32, channels=32)
+    stage = StageConfig("joint", 900, warmup=0, learning_rate=1e-3, muon=1.0)
+    weight = decoder.stack.gates[0].weight
+    muon = optimizers([weight, decoder.hidden.bias], decoder, stage, 0.0)[-1]
+    set_learning_rate(muon, stage, 0)
+    before = weight.detach().clone()
+    weight.grad = 1e-4 * torch.randn_like(weight)
+    muon.step()
+    moved = (weight.detach() - before).square().mean().sqrt()
+    assert 1e-4 < float(moved) < 4e-4

@@ -97,6 +97,10 @@ class Config(Table, table="model"):
             "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",
         )
         self.decoder.require(
+            self.conditioning.pitch_head or not self.decoder.voiced_temperatures,
+            "voiced_temperatures need conditioning.pitch_head = true, which says what is voiced",
+        )
+        self.decoder.require(
             self.conditioning.log_mel_head or not self.decoder.scaled,
             "scaled needs conditioning.log_mel_head = true, which says the levels",
         )

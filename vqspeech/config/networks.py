@@ -135,7 +135,8 @@ class DecoderConfig(Table, table="decoder"):
     harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
     none. scaled: what is drawn is scaled by the deviation that the predicted log-mel gives it.
     prediction: order of the linear prediction in each band whose residual is drawn
-    (`nn.prediction`); 0 for none.
+    (`nn.prediction`); 0 for none. voiced_temperatures: of each band, from the lowest up, in voiced
+    frames, over `temperature`; none: 1.
     """
 
     bands: int = 4
@@ -144,6 +145,7 @@ class DecoderConfig(Table, table="decoder"):
     layers: int = within(1, 64, 16)
     cycle: int = within(1, 12, 8)
     temperature: float = within(0.0, 2.0, 1.0)
+    voiced_temperatures: tuple[float, ...] = within(0.0, 2.0, ())
     harmonics: int = within(0, 64, 0)
     scaled: bool = False
     prediction: int = within(0, 32, 0)
@@ -151,6 +153,9 @@ class DecoderConfig(Table, table="decoder"):
     def __post_init__(self):
         super().__post_init__()
         self.require(self.bands in (1, 4), f"bands = {self.bands} must be 1 or 4")
+        given = len(self.voiced_temperatures)
+        fits = given in (0, self.bands)
+        self.require(fits, f"voiced_temperatures has {given} numbers for {self.bands} bands")
         fits = self.scaled or not self.prediction
         self.require(fits, f"prediction = {self.prediction} needs scaled = true")
 

@@ -47,7 +47,8 @@ class StageConfig(Table, table="training.stages: {name}"):
     `name`: "codes" trains encoder, codebook and conditioning on the auxiliary log-mel loss alone;
     "levels" freezes encoder and codebook and trains the levels above the first and conditioning on
     that loss; "waveform" freezes all codes and trains conditioning and WaveNet; "joint" trains all
-    but the upper levels.
+    but the upper levels. muon: of the learning rate, what the WaveNet's matrices get by Muon; 0:
+    they go by Adam, as everything else does.
     """
 
     name: Literal["codes", "levels", "waveform", "joint"]
@@ -58,6 +59,7 @@ class StageConfig(Table, table="training.stages: {name}"):
     learning_rate: float = within(1e-8, 1.0, 1e-3)
     final_learning_rate: float = within(0.0, 1.0, 1e-4)
     warmup: int = within(0, 10**6, 200)
+    muon: float = within(0.0, 1000.0, 0.0)
     ema_decay: float = within(0.0, 0.999999, 0.999)
     gradient_clip: float = within(1e-6, 1e6, 1.0)
 

@@ -352,7 +352,8 @@ class VQVAE(nn.Module):
         that they are said in: [B, N - skip] both. truth: of `_truth`."""
         steps = slice(*(frame * self.config.steps_per_frame for frame in window))
         said, told = truth
-        indices, known, full_scale = (None if x is None else x[:, steps] for x in said)
+        indices, full_scale = said.indices[:, steps], said.full_scale[:, steps]
+        known = None if said.known is None else said.known[:, steps]
         told = None if told is None else told[:, steps]
         logits = self.decoder(indices, hidden[..., slice(*window)], skip, told, known)
         nats = self.decoder.nats(logits, indices[:, skip:])

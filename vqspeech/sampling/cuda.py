@@ -48,15 +48,13 @@ class _Batch:
 
     def __init__(self, decoder: WaveNetDecoder, work: list[Work]):
         self._decoder, device = decoder, decoder.embedding.device
-        states, *arrays, temperatures = zip(*work, strict=True)
+        states, *arrays = zip(*work, strict=True)
         self._states, self._state = states, State(*map(torch.cat, zip(*states, strict=True)))
-        *self._told, self._uniforms = (
-            torch.from_numpy(np.stack(parts)).to(device) for parts in arrays
-        )
-        self._steps = self._uniforms.shape[1]
-        self._temperature = torch.tensor(temperatures, dtype=torch.float32, device=device)
-        self._out = torch.zeros(self._uniforms.shape, dtype=torch.uint8, device=device)
-        self._bands = torch.zeros(self._uniforms.shape, dtype=torch.float32, device=device)
+        self._told = [torch.from_numpy(np.stack(parts)).to(device) for parts in arrays]
+        shape = len(work), *work[0].uniforms.shape
+        self._steps = shape[1]
+        self._out = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self._bands = torch.zeros(shape, dtype=torch.float32, device=device)
         self._at = torch.zeros(1, dtype=torch.long, device=device)
 
     def run(self) -> list[Drawn]:
@@ -89,7 +87,7 @@ class _Batch:
         frame = Frame(*(self._now(part) for part in self._told))
         prediction, heard = predicted(self._decoder, self._state, frame)
         logits = step(self._decoder, self._state, heard, frame)
-        drawn = draw(logits, self._now(self._uniforms), self._temperature)
+        drawn = draw(logits, frame.uniforms, frame.temperatures)
         bands = follow(self._decoder, self._state, drawn, prediction, frame)
         self._out.index_copy_(1, self._at, drawn[:, None].to(torch.uint8))
         self._bands.index_copy_(1, self._at, bands[:, None])

@@ -90,7 +90,7 @@ def run(net, work, forced, out, bands, logits):
     space = Space(x, both, gates, skip, np.empty_like(skip))
     state, prediction = work.state, np.empty(out.shape[1])
     per_frame = steps // len(work.conditioning)
-    per_predictor = steps // len(work.full_scale)
+    per_predictor, per_heat = steps // len(work.full_scale), steps // len(work.temperatures)
     for n in range(steps):
         coefficients = work.coefficients[n // per_predictor]
         full_scale = work.full_scale[n // per_predictor]
@@ -98,5 +98,5 @@ def run(net, work, forced, out, bands, logits):
         here = logits[n if forced else 0]
         step(net, state, work.conditioning[n // per_frame], work.inputs[n], space, here)
         if not forced:
-            draw_bands(here, work.uniforms[n], work.temperature, out[n])
+            draw_bands(here, work.uniforms[n], work.temperatures[n // per_heat], out[n])
         follow(net.table, full_scale, out[n], prediction, state, bands[n])

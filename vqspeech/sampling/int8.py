@@ -43,8 +43,10 @@ class Int8Backend:
         indices, bands = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
         logits = np.empty((len(work), 1, len(self._net.output_bias)), np.float32)
         self._run(work, False, Drawn(indices, bands), logits)
-        counts = [len(item.inputs) for item in work]
-        return [Drawn(a[:n], b[:n]) for a, b, n in zip(indices, bands, counts, strict=True)]
+        return [
+            Drawn(indices[i, : len(item.inputs)], bands[i, : len(item.inputs)])
+            for i, item in enumerate(work)
+        ]
 
     def logits(self, work: Work, samples: np.ndarray) -> np.ndarray:
         """As in `Backend`."""
@@ -63,8 +65,8 @@ class Int8Backend:
             int8_weights.padded(stacked([item.inputs for item in work]), 2),
             stacked([item.coefficients for item in work]),
             stacked([item.full_scale for item in work]),
+            stacked([item.temperatures for item in work]),
             stacked([item.uniforms for item in work]),
-            np.array([item.temperature for item in work], np.float32),
             np.array([len(item.inputs) for item in work]),
         )
         int8_kernels.run(self._net, batch, forced, *drawn, logits)

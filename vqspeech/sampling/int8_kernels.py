@@ -25,8 +25,8 @@ class Batch(NamedTuple):
     """`Work` of B streams side by side, the longest first.
 
     state: with a leading axis B. conditioning: [B, F, L, 2R]. inputs: [B, N, R]. coefficients [B,
-    M, bands, order] and full_scale [B, M, bands]. uniforms: [B, N, bands]. temperatures and counts
-    [B]: each stream's temperature and its steps.
+    M, bands, order] and full_scale [B, M, bands]. temperatures: [B, P, bands]. uniforms: [B, N,
+    bands]. counts [B]: each stream's steps.
     """
 
     state: Int8State
@@ -34,8 +34,8 @@ class Batch(NamedTuple):
     inputs: np.ndarray
     coefficients: np.ndarray
     full_scale: np.ndarray
-    uniforms: np.ndarray
     temperatures: np.ndarray
+    uniforms: np.ndarray
     counts: np.ndarray
 
 
@@ -173,6 +173,7 @@ def run(net, batch, forced, out, bands, logits):
     active, state = len(batch.counts), batch.state
     space, prediction = new_space(net, active), np.empty((active, out.shape[2]))
     per_predictor = batch.inputs.shape[1] // batch.full_scale.shape[1]
+    per_heat = batch.inputs.shape[1] // batch.temperatures.shape[1]
     for n in range(out.shape[1]):
         m = n // per_predictor
         while active and batch.counts[active - 1] <= n:
@@ -188,6 +189,7 @@ def run(net, batch, forced, out, bands, logits):
             here, factor = logits[s, n if forced else 0], space.present_scale[s]
             add_scaled(space.sums[s], net.output_scale, factor, net.output_bias, here)
             if not forced:
-                draw_bands(here, batch.uniforms[s, n], batch.temperatures[s], out[s, n])
+                heat = batch.temperatures[s, n // per_heat]
+                draw_bands(here, batch.uniforms[s, n], heat, out[s, n])
             mine = Past(state.heard[s], state.past[s])
             follow(net.table, batch.full_scale[s, m], out[s, n], prediction[s], mine, bands[s, n])

@@ -170,8 +170,8 @@ def draw(logits, uniform, temperature):
 
 
 @kernel(inline="always", **FLAGS)
-def draw_bands(logits, uniforms, temperature, out):
-    """`draw` of every band: logits [bands * 256], uniforms and out [bands]."""
+def draw_bands(logits, uniforms, temperatures, out):
+    """`draw` of every band: logits [bands * 256], uniforms, temperatures and out [bands]."""
     for band in range(len(out)):
         mine = logits[band * LEVELS : (band + 1) * LEVELS]
-        out[band] = draw(mine, uniforms[band], temperature)
+        out[band] = draw(mine, uniforms[band], temperatures[band])

@@ -47,13 +47,16 @@ class Frame(NamedTuple):
     """What B streams are told of a step.
 
     conditioning [B, L, 2R]: of their hidden frames. inputs [B, R]: added to the stack's input.
-    coefficients [B, bands, order] and full_scale [B, bands]: of their predictors.
+    coefficients [B, bands, order] and full_scale [B, bands]: of their predictors. temperatures and
+    uniforms [B, bands].
     """
 
     conditioning: Tensor
     inputs: Tensor
     coefficients: Tensor
     full_scale: Tensor
+    temperatures: Tensor
+    uniforms: Tensor
 
 
 def predicted(decoder: WaveNetDecoder, state: State, frame: Frame) -> tuple[Tensor, Tensor]:
@@ -100,15 +103,15 @@ def step(decoder: WaveNetDecoder, state: State, heard: Tensor, frame: Frame) -> 
     return decoder.logits(F.relu(stack.skip(torch.cat(outputs, -1))))
 
 
-def draw(logits: Tensor, uniforms: Tensor, temperature: Tensor) -> Tensor:
+def draw(logits: Tensor, uniforms: Tensor, temperatures: Tensor) -> Tensor:
     """Indices [B, bands] from logits [B, bands, 256] by inverse CDF at uniforms [B, bands].
 
-    temperature: [B]; 0 takes the most likely one.
+    temperatures: [B, bands]; 0 takes the most likely one.
     """
-    heat = temperature[:, None, None].clamp_min(1e-6)
+    heat = temperatures[..., None].clamp_min(1e-6)
     total = torch.softmax(logits / heat, -1).cumsum(-1)
     drawn = (total < uniforms[..., None] * total[..., -1:]).sum(-1).clamp_max(MU_LEVELS - 1)
-    return torch.where(temperature[:, None] == 0, logits.argmax(-1), drawn)
+    return torch.where(temperatures == 0, logits.argmax(-1), drawn)
 
 
 class ReferenceBackend:
@@ -132,17 +135,18 @@ class ReferenceBackend:
     @torch.no_grad()
     def _run(self, work: Work, samples: Tensor | None = None) -> tuple[Drawn, np.ndarray]:
         """What is drawn if it is not given, indices [N, bands], and its logits [N, bands, 256]."""
-        state, *arrays, temperature = work
-        *told, uniforms = (torch.from_numpy(a).to(self._device) for a in arrays)
-        heat = torch.tensor([temperature], dtype=torch.float32, device=self._device)
+        state, *arrays = work
+        told = [torch.from_numpy(array).to(self._device) for array in arrays]
         steps = len(work.inputs)
         found: list[tuple[Tensor, Tensor, Tensor]] = []
         for n in range(steps):
             frame = Frame(*(part[n * len(part) // steps, None] for part in told))
             prediction, heard = predicted(self._decoder, state, frame)
             logits = step(self._decoder, state, heard, frame)
-            drawn = draw(logits, uniforms[n, None], heat) if samples is None else samples[n, None]
-            drawn = drawn.to(self._device, torch.long)
+            if samples is None:
+                drawn = draw(logits, frame.uniforms, frame.temperatures)
+            else:
+                drawn = samples[n, None].to(self._device, torch.long)
             made = follow(self._decoder, state, drawn, prediction, frame)
             found.append((drawn[0].to(torch.uint8), made[0], logits[0]))
         indices, bands, logits = (torch.stack(x).cpu().numpy() for x in zip(*found, strict=True))

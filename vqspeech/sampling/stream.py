@@ -87,8 +87,25 @@ class WaveNetStream:
             with one_thread:
                 inputs = to_numpy(decoder.excitation(self._walk(told.f0))[0])
         uniforms = self._random.random((steps, decoder.bands), dtype=np.float32)
-        foretold = (np.ascontiguousarray(to_numpy(part[0])) for part in predictor)
-        return Work(self.state, conditioning, inputs, *foretold, uniforms, self.temperature)
+        return Work(
+            state=self.state,
+            conditioning=conditioning,
+            inputs=inputs,
+            coefficients=np.ascontiguousarray(to_numpy(predictor.coefficients[0])),
+            full_scale=np.ascontiguousarray(to_numpy(predictor.full_scale[0])),
+            temperatures=self._heat(told.f0),
+            uniforms=uniforms,
+        )
+
+    def _heat(self, f0: Tensor | None) -> np.ndarray:
+        """The temperatures of the bands in each frame of 10 ms, [n, bands]; [1, bands] for all."""
+        decoder = self._decoder
+        if not decoder.voiced_temperatures:
+            return np.full((1, decoder.bands), self.temperature, np.float32)
+        assert f0 is not None, "voiced temperatures follow an F0"
+        voiced = to_numpy(f0[0])[:, None] > 0
+        factors = np.where(voiced, np.array(decoder.voiced_temperatures), 1.0)
+        return (self.temperature * factors).astype(np.float32)
 
     def join(self, bands: np.ndarray) -> np.ndarray:
         """The next samples of the bands [N, bands] to the samples that are now final, float32."""
@@ -140,11 +157,14 @@ class WaveNetSampler:
         waiting = enumerate(jobs)
         running = dict(islice(waiting, most))
         while running:
-            blocks = {number: next(frames, None) for number, (_, frames) in running.items()}
-            for number in [number for number, block in blocks.items() if block is None]:
-                yield number, running.pop(number)[0].finish()
+            blocks: dict[int, Frames] = {}
+            for number, (stream, frames) in list(running.items()):
+                if (block := next(frames, None)) is not None:
+                    blocks[number] = block
+                    continue
+                del running[number]
+                yield number, stream.finish()
                 yield number, None
-                del blocks[number]
                 running.update(islice(waiting, 1))
             if blocks:
                 streams = [running[number][0] for number in blocks]

@@ -1,10 +1,17 @@
-"""Adam, and its learning rate over the steps of a stage."""
+"""Adam, Muon for the matrices of a WaveNet, and their learning rates over the steps of a stage.
+
+Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) makes the momentum of a matrix
+orthogonal before it is added: all its directions grow alike, not only the strongest. The WaveNet
+learns as much in half the steps (`recipes/base/README.md`).
+"""
 
 from collections.abc import Iterable
 
 import torch
+from torch import nn
 
 from vqspeech.config.training import PriorConfig, StageConfig
+from vqspeech.nn.decoder import WaveNetDecoder
 
 DECAY_FRACTION = 1 / 3
 """The last part of a stage, in which the rate falls. Before it the rate is constant, so that a
@@ -22,15 +29,30 @@ def learning_rate(stage: StageConfig | PriorConfig, step: int) -> float:
     return stage.learning_rate + progress * (stage.final_learning_rate - stage.learning_rate)
 
 
-def adam(parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> torch.optim.AdamW:
-    """The optimiser of every stage; `set_learning_rate` goes before each step."""
+def adam(parameters: Iterable[nn.Parameter], weight_decay: float) -> torch.optim.AdamW:
+    """Adam, as every stage has it; `set_learning_rate` goes before each step."""
     betas = (0.9, 0.99)
     return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, fused=True)
 
 
+def optimizers(
+    parameters: list[nn.Parameter], decoder: WaveNetDecoder, stage: StageConfig, weight_decay: float
+) -> list[torch.optim.Optimizer]:
+    """Adam and, where the stage asks for it, Muon for the matrices of `decoder` among them."""
+    matrices = {id(p) for p in decoder.parameters() if p.ndim == 2} if stage.muon else set()
+    rest = [p for p in parameters if id(p) not in matrices]
+    found: list[torch.optim.Optimizer] = [adam(rest, weight_decay)]
+    if own := [p for p in parameters if id(p) in matrices]:
+        # Scaled to the size of Adam's steps: one rate serves both, but for the stage's factor.
+        like_adam = {"adjust_lr_fn": "match_rms_adamw", "weight_decay": weight_decay}
+        found.append(torch.optim.Muon(own, **like_adam))
+        found[-1].param_groups[0]["factor"] = stage.muon
+    return found
+
+
 def set_learning_rate(optimizer, stage: StageConfig | PriorConfig, step: int) -> float:
-    """Give the optimiser the rate of `step`, and return it."""
+    """Give an optimiser the rate of `step`, each group by its factor; returns the stage's."""
     rate = learning_rate(stage, step)
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("factor", 1.0)
     return rate

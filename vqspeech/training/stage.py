@@ -17,7 +17,7 @@ from vqspeech.nn.levels import draw_counts
 from vqspeech.training.average import WeightAverage
 from vqspeech.training.folder import MODEL_FOLDER
 from vqspeech.training.objective import step_figures, total_loss, trained_parameters
-from vqspeech.training.optimizer import adam, set_learning_rate
+from vqspeech.training.optimizer import learning_rate, optimizers, set_learning_rate
 from vqspeech.training.run import Run, levels_of, to_batch
 from vqspeech.training.state import Parts, Position, load_rest, save_state
 from vqspeech.training.validation import previews, validate
@@ -63,14 +63,15 @@ class StageRun:
             model.decoder.compile(dynamic=False)
         self.parameters = trained_parameters(model, stage, run.has_phonemes)
         average = WeightAverage(model, stage.ema_decay)
-        optimizer = adam(self.parameters, config.training.weight_decay)
-        self.model, self.optimizer = run.accelerator.prepare(model, optimizer)
+        decay = config.training.weight_decay
+        found = optimizers(self.parameters, model.decoder, stage, decay)
+        self.model, *self.optimizers = run.accelerator.prepare(model, *found)
         self.model.train()
         crops_a_step = stage.batch * run.accelerator.num_processes
         epoch = run.corpus.samples("train") // (crops_a_step * self.crops.shape.samples)
         usage = CodeUsage(config.quantizer.entries, epoch, position.step)
         speakers = run.corpus.speakers
-        self.parts = Parts(model, average, self.optimizer.optimizer, usage, run.names, speakers)
+        self.parts = Parts(model, average, found, usage, run.names, speakers)
         if position.step:
             load_rest(run.options.out, position, self.parts)
         frames = self.window[1] - self.window[0] if self.with_decoder else config.crop_frames(stage)
@@ -105,7 +106,8 @@ class StageRun:
         """
         run, stage, step = self.run, self.stage, self.position.step
         run.seed_step(stage.name, step)
-        rate = set_learning_rate(self.optimizer, stage, step)
+        for optimizer in self.optimizers:
+            set_learning_rate(optimizer, stage, step)
         batch, counts = to_batch(run, crops), None
         if self.levels > 1:
             counts = draw_counts(self.levels, len(batch.wave), batch.wave.device)
@@ -123,11 +125,12 @@ class StageRun:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, stage.gradient_clip)
         if self.frozen:  # in training, the quantizer has counted those of all processes
             losses = losses._replace(usage=sum_over_workers(losses.usage))
-        figures = step_figures(losses, norm) | {"learning_rate": rate}
+        figures = step_figures(losses, norm) | {"learning_rate": learning_rate(stage, step)}
         if not all(map(math.isfinite, figures.values())):
             raise self._not_finite("the loss is")
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         self.parts.average.update(run.model)
         seconds = time.monotonic() - self._started
         self.position = replace(

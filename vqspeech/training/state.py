@@ -7,7 +7,7 @@ uninterrupted one.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +26,8 @@ from vqspeech.training.average import WeightAverage
 from vqspeech.training.watch import CodeUsage
 
 STATE_FILE = "state.safetensors"
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+MOMENTS = {"adam": ("exp_avg", "exp_avg_sq", "step"), "muon": ("momentum_buffer",)}
+"""What an optimiser keeps of a parameter."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Parts:
 
     model: nn.Module
     average: WeightAverage
-    optimizer: torch.optim.Optimizer
+    optimizers: Sequence[torch.optim.Optimizer]
     usage: CodeUsage
     names: dict[int, str]
     speakers: list[str]
@@ -75,9 +76,11 @@ def save_state(folder: Path, position: Position, parts: Parts) -> None:
     tensors = {f"model.{k}": v for k, v in parts.model.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in parts.average.weights.items()}
     tensors |= {f"usage.{k}": v for k, v in parts.usage.counts.items()}
-    for parameter, values in parts.optimizer.state.items():
-        for moment in MOMENTS:
-            tensors[f"adam.{moment}.{parts.names[id(parameter)]}"] = values[moment]
+    for optimizer in parts.optimizers:
+        kind = kind_of(optimizer)
+        for parameter, values in optimizer.state.items():
+            for moment in MOMENTS[kind]:
+                tensors[f"{kind}.{moment}.{parts.names[id(parameter)]}"] = values[moment]
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     about = {"position": json.dumps(asdict(position)), "speakers": json.dumps(parts.speakers)}
     with whole_path(folder / STATE_FILE) as partial:
@@ -149,7 +152,7 @@ def load_weights(
 
 
 def load_rest(folder: Path, position: Position, parts: Parts) -> None:
-    """Average, Adam's moments and use of the codes of the run in `folder`."""
+    """Average, the optimisers' moments and use of the codes of the run in `folder`."""
     with _opened(folder) as file:
         keys = set(file.keys())
         parts.average.updates = position.average_updates
@@ -157,13 +160,18 @@ def load_rest(folder: Path, position: Position, parts: Parts) -> None:
             value.copy_(file.get_tensor(f"average.{name}"))
         for name in keys & {f"usage.{name}" for name in ("running", "epoch")}:
             parts.usage.counts[name.removeprefix("usage.")] = file.get_tensor(name)
-        for group in parts.optimizer.param_groups:
-            for parameter in group["params"]:
-                name = parts.names[id(parameter)]
-                if f"adam.step.{name}" in keys:
-                    parts.optimizer.state[parameter] = {
-                        moment: file.get_tensor(f"adam.{moment}.{name}").to(
-                            "cpu" if moment == "step" else parameter.device
-                        )
-                        for moment in MOMENTS
-                    }
+        for optimizer in parts.optimizers:
+            kind = kind_of(optimizer)
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    name, moments = parts.names[id(parameter)], MOMENTS[kind]
+                    if f"{kind}.{moments[0]}.{name}" in keys:
+                        optimizer.state[parameter] = {
+                            moment: file.get_tensor(f"{kind}.{moment}.{name}").to(parameter.device)
+                            for moment in moments
+                        }
+
+
+def kind_of(optimizer: torch.optim.Optimizer) -> str:
+    """By what name `MOMENTS` has it."""
+    return "muon" if isinstance(optimizer, torch.optim.Muon) else "adam"
