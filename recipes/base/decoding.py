@@ -2,14 +2,16 @@
 
     python recipes/base/decoding.py MODEL PACKED [--manifest MANIFEST] [--utterances 28]
     python recipes/base/decoding.py MODEL PACKED --try hush_db=2 --try hush_db=2,onset_gain=0.45
+    python recipes/base/decoding.py MODEL PACKED --heat 0.85 --heat 0.85:0.5,0.6,0.7,0.8
 
 MODEL is a folder with a trained WaveNet, or `shipped`; PACKED the corpus it was trained on, whose
 split `valid` the training never sees and the evaluation never uses. Needs the extra `eval`. Means
 over the utterances of 3 to 12 s: DNSMOS overall, ESTOI, log-mel distance (dB), similarity to the
 speaker, F0 correlation, voicing agreement (%); with the MANIFEST that has their transcripts, words
 that pocketsphinx hears, % of those said. Griffin-Lim, the WaveNet with the model's post-filter and
-the WaveNet alone stand in every table; below them every setting that is worth a try, or with --try
-only these changes of the model's `[postfilter]`.
+the WaveNet alone stand in every table; below them every setting that is worth a try, or only those
+named: with --try changes of the model's `[postfilter]`, with --heat the WaveNet alone and filtered
+at another temperature, and, after a colon, at what each band has of it in voiced frames.
 """
 
 import argparse
@@ -58,12 +60,24 @@ SECONDS = (3.0, 12.0)
 COLUMNS = ("DNSMOS", "ESTOI", "log-mel, dB", "speaker", "F0", "voicing, %")
 
 
+class Heat(NamedTuple):
+    """What the WaveNet draws at: the temperature, and of it what each band has where there is a
+    voice (`DecoderConfig.voiced_temperatures`)."""
+
+    temperature: float
+    voiced: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        voiced = ", ".join(f"{part:g}" for part in self.voiced)
+        return f"T {self.temperature:g}" + (f", voiced {voiced}" if voiced else "")
+
+
 class Way(NamedTuple):
-    """How codes are heard. temperature: None for the preview. filtered: the post-filter's settings,
-    or None for the WaveNet alone."""
+    """How codes are heard. heat: None for the preview. filtered: the post-filter's settings, or
+    None for the WaveNet alone."""
 
     label: str
-    temperature: float | None
+    heat: Heat | None
     filtered: PostFilterConfig | None
 
 
@@ -78,24 +92,25 @@ class Recording:
             indices = torch.from_numpy(self._codes.indices.astype(np.int64))[None]
             hidden = codec.model.hidden(indices, codec.speaker_vector(self._speaker))
             self._log_mel = codec.model.conditioning.log_mel(hidden)[0].numpy()
-        self._sampled: dict[float, np.ndarray] = {}
+        self._sampled: dict[Heat, np.ndarray] = {}
 
     def heard(self, way: Way) -> np.ndarray:
-        if way.temperature is None:
+        if way.heat is None:
             return self._codec.decode(self._codes, self._speaker, seed=self._seed, preview=True)
-        wave = self._sample(way.temperature)
+        wave = self._sample(way.heat)
         if way.filtered is None:
             return wave
         whole = np.zeros(self._codes.frames * self._codec.hop, np.float32)
         whole[: len(wave)] = wave
         return postfilter(whole, self._log_mel, way.filtered)[: len(wave)]
 
-    def _sample(self, temperature: float) -> np.ndarray:
+    def _sample(self, heat: Heat) -> np.ndarray:
         """The WaveNet's samples, drawn once for all post-filters."""
-        if temperature not in self._sampled:
-            options = {"seed": self._seed, "temperature": temperature, "postfilter": False}
-            self._sampled[temperature] = self._codec.decode(self._codes, self._speaker, **options)
-        return self._sampled[temperature]
+        if heat not in self._sampled:
+            self._codec.model.decoder.voiced_temperatures = heat.voiced
+            options = {"seed": self._seed, "temperature": heat.temperature, "postfilter": False}
+            self._sampled[heat] = self._codec.decode(self._codes, self._speaker, **options)
+        return self._sampled[heat]
 
 
 def scores(original: Signal, decoded: np.ndarray) -> list[float]:
@@ -121,7 +136,7 @@ def measure(job: tuple[str, HeldOut, list[Way]]) -> list[tuple[list[float], tupl
     ]
 
 
-def usual_ways(usual: float, shipped: PostFilterConfig) -> list[Way]:
+def usual_ways(usual: Heat, shipped: PostFilterConfig) -> list[Way]:
     """What stands in every table."""
     return [
         Way(HEADINGS[PREVIEW], None, None),
@@ -130,11 +145,16 @@ def usual_ways(usual: float, shipped: PostFilterConfig) -> list[Way]:
     ]
 
 
-def other_ways(usual: float, shipped: PostFilterConfig) -> list[Way]:
-    """Every other temperature, with the post-filter and without, and every setting there is."""
-    others = [temperature for temperature in TEMPERATURES if temperature != usual]
-    ways = [Way(f"{HEADINGS[WAVENET]}, T {t:g}", t, shipped) for t in others]
-    ways += [Way(f"{HEADINGS[UNFILTERED]}, T {t:g}", t, None) for t in others]
+def heated(heats: list[Heat], shipped: PostFilterConfig) -> list[Way]:
+    """At other temperatures, with the post-filter and without."""
+    ways = [Way(f"{HEADINGS[WAVENET]}, {heat}", heat, shipped) for heat in heats]
+    return ways + [Way(f"{HEADINGS[UNFILTERED]}, {heat}", heat, None) for heat in heats]
+
+
+def other_ways(usual: Heat, shipped: PostFilterConfig) -> list[Way]:
+    """Every other temperature, and every setting there is."""
+    heats = [usual._replace(temperature=one) for one in TEMPERATURES]
+    ways = heated([heat for heat in heats if heat != usual], shipped)
     for name, values in SETTINGS.items():
         for value in values:
             if value != getattr(shipped, name):
@@ -153,6 +173,12 @@ def tried(text: str) -> dict[str, float]:
     return settings
 
 
+def heat(text: str) -> Heat:
+    """T or T:A,B,C,D."""
+    temperature, _, voiced = text.partition(":")
+    return Heat(float(temperature), tuple(map(float, voiced.split(","))) if voiced else ())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
@@ -160,15 +186,18 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path)
     parser.add_argument("--utterances", type=int, default=28)
     parser.add_argument("--try", type=tried, action="append", dest="tried", metavar="NAME=VALUE")
+    parser.add_argument("--heat", type=heat, action="append", metavar="T[:A,B,C,D]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     config = codec_of(args.model).config
-    usual, shipped = config.decoder.temperature, config.postfilter
+    decoder, shipped = config.decoder, config.postfilter
+    usual = Heat(decoder.temperature, decoder.voiced_temperatures)
     texts = {} if args.manifest is None else transcripts_by_name(args.manifest)
     found = (one for one in held_out(PackedCorpus(args.packed), texts) if one.text or not texts)
     ways = usual_ways(usual, shipped)
-    if args.tried is None:
+    if args.tried is None and args.heat is None:
         ways += other_ways(usual, shipped)
+    ways += heated(args.heat or [], shipped)
     for one in args.tried or ():
         label = ", ".join(f"{name} {value:g}" for name, value in one.items())
         ways.append(Way(label, usual, replace(shipped, **one)))
@@ -177,7 +206,7 @@ def main() -> None:
         results = list(tqdm(pool.map(measure, jobs), "utterances", len(jobs), leave=False))
     table(ways, results)
     settings = ", ".join(f"{name} {value:g}" for name, value in asdict(shipped).items())
-    print(f"\n{len(jobs)} utterances; T {usual:g}, {settings} where nothing else is said")
+    print(f"\n{len(jobs)} utterances; {usual}, {settings} where nothing else is said")
 
 
 def table(ways: list[Way], results: list[list]) -> None:
