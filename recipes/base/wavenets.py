@@ -1,4 +1,4 @@
-"""WaveNets beside one another, alone (no post-filter) and free-running, on held-out training speech.
+"""WaveNets beside one another, alone (no post-filter) and free-running, on held-out speech.
 
     python recipes/base/wavenets.py PACKED MODEL [MODEL ...] [--heat 0.7] [--utterances 12]
 

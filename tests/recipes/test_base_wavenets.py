@@ -1,0 +1,85 @@
+"""recipes/base/wavenets.py and its temperatures, and the WaveNets that there are files of."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_runs import PITCH, RATE, voice
+
+from vqspeech.config.reading import load_preset
+from vqspeech.data.corpus import find_utterances
+from vqspeech.data.pack import pack
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    import soundfile
+
+    root = tmp_path_factory.mktemp("speech")
+    for speaker, pitch in PITCH.items():
+        (root / speaker).mkdir()
+        for i in range(3):
+            soundfile.write(root / speaker / f"{i}.wav", voice(pitch, 2.7, i), RATE)
+    out = root.with_name("packed-wavenets")
+    pack(find_utterances(root), out, 1, 0.3, 0, progress=False)
+    return out
+
+
+@pytest.fixture
+def script(base_script, monkeypatch):
+    """The recipe with its processes in this one, and levels for scores."""
+    made = base_script("wavenets")
+
+    def scores(original, wave):
+        assert len(wave) == len(original.samples)
+        return [float(np.abs(wave).mean())] * len(made.COLUMNS)
+
+    monkeypatch.setattr(made, "workers", lambda jobs: ThreadPoolExecutor(1))
+    monkeypatch.setattr(made, "scores", scores)
+    return made
+
+
+def start(script, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["wavenets.py", *map(str, arguments)])
+    script.main()
+
+
+def test_a_row_a_model_and_heat(script, packed, pitched_model, monkeypatch, capfd):
+    heats = ["--heat", "1", "--heat", "0.8:0.1,0.2,0.3,0.4"]
+    start(script, monkeypatch, packed, pitched_model, *heats, "--utterances", 1, "--jobs", 1)
+    head, _, warm, cool = capfd.readouterr().out.splitlines()
+    assert head.startswith("| | nats | DNSMOS | ESTOI | ")
+    assert warm.startswith(f"| {pitched_model}, T 1 | ")
+    assert cool.startswith(f"| {pitched_model}, T 0.8, voiced 0.1, 0.2, 0.3, 0.4 | ")
+    cells = [[float(cell) for cell in row.split(" | ")[1:-1]] for row in (warm, cool)]
+    assert cells[0][0] == cells[1][0], "nats do not hang on what is drawn"
+    assert cells[0][1] != cells[1][1], "temperatures are not heard"
+
+
+def test_without_a_heat_it_is_the_models(script, packed, pitched_model, monkeypatch, capfd):
+    start(script, monkeypatch, packed, pitched_model, "--utterances", 1, "--jobs", 1)
+    *_, own = capfd.readouterr().out.splitlines()
+    start(script, monkeypatch, packed, pitched_model, "--heat", 1, "--utterances", 1, "--jobs", 1)
+    *_, same = capfd.readouterr().out.splitlines()
+    assert own.startswith(f"| {pitched_model} | ") and own.split(" | ")[1:] == same.split(" | ")[1:]
+
+
+def test_the_committed_files_change_what_their_names_say(base_script):
+    folder = base_script("ablations").TOMLS / "wavenet"
+    found = {path.stem: load_preset(path) for path in folder.glob("*.toml")}
+    assert {"plain", "scaled", "residual", "muon"} <= set(found)
+    plain = found["plain"]
+    for name, config in found.items():
+        assert config.name == name
+        parts = {"name": "plain", "decoder": plain.decoder, "training": plain.training}
+        assert replace(config, **parts) == plain
+        [stage], [usual] = config.training.stages, plain.training.stages
+        assert replace(stage, muon=0.0) == usual
+        assert bool(stage.muon) == (name == "muon")
+    drawn = {
+        name: (config.decoder.scaled, config.decoder.prediction) for name, config in found.items()
+    }
+    assert drawn["plain"] == (False, 0) and drawn["scaled"] == (True, 0)
+    assert drawn["residual"] == drawn["muon"] == (True, 8)
