@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-marker="not slow" extras="train,teacher,demo,eval,docs,dev"
+marker="not slow" extras="train,teacher,demo,eval,bench,docs,dev"
 if [ "${1:-}" = "--slow" ]; then
   marker="slow or not slow" extras="$extras,ray" # the Ray job for real
   shift

@@ -1,6 +1,9 @@
 """The examples run as they stand, with the shipped model and the sounds beside them."""
 
 import importlib.util
+import json
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +50,24 @@ def test_plot_codes(tmp_path):
     run("plot_codes", SENTENCE, "libri-19", tmp_path / "picture.html")
     text = (tmp_path / "picture.html").read_text()
     assert text.count("<figure") == 3 and "<polyline" in text and ".vq-plot" in text
+
+
+def test_notebook(monkeypatch):
+    """All its cells in order, with few steps of training."""
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    heard, shown = [], types.ModuleType("IPython.display")
+    shown.Audio = lambda wave, rate: heard.append((wave, rate))
+    shown.display = lambda thing: None
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", shown)
+    notebook = json.loads((EGS / "vqvae_from_the_paper.ipynb").read_text())
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    assert sum("STEPS = 500" in cell for cell in cells) == 1
+    names = {}
+    for cell in cells:
+        exec(compile(cell.replace("STEPS = 500", "STEPS = 12"), "cell", "exec"), names)
+    matplotlib.pyplot.close("all")
+    assert len(heard) == 4 and all(rate == 16_000 and len(wave) > 7000 for wave, rate in heard)
+    likelihoods = [nats for nats, _ in names["log"]]
+    assert len(likelihoods) == 12 and likelihoods[-1] < likelihoods[0] < np.log(256) + 0.1

@@ -3,10 +3,13 @@
     python recipes/paper/bottlenecks.py PACKED OUT [TOML ...] [--minutes 10 | --steps 2000]
 
 Trains every TOML (default: recipes/paper/ablations/*.toml) with equation 3 alone, each for as long
-as all others and from the same seed; and the first one once more with a variational bottleneck in
-the quantizer's place: z ~ N(mu, sigma^2), prior N(0, 1), the evidence lower bound in place of
-equation 3 (Kingma and Welling 2014). The table goes to stdout and to OUT/bottlenecks.md; what is
-measured is kept, and the same command goes on with the next. Columns, on held-out crops:
+as all others and from the same seed; and the first one twice more. `gaussian`: with a variational
+bottleneck in the quantizer's place: z ~ N(mu, sigma^2), prior N(0, 1), the evidence lower bound in
+place of equation 3 (Kingma and Welling 2014). `default-init`: with PyTorch's own weights to begin
+with in the encoder's convolutions, instead of such as keep the variance.
+
+The table goes to stdout and to OUT/bottlenecks.md; what is measured is kept, and the same command
+goes on with the next. Columns, on held-out crops:
 
 - bit/s: what the latents say: the entropy of the codes, or the KL divergence.
 - codes: how many were used.
@@ -38,7 +41,7 @@ from vqspeech.training.run import Options, Run, to_batch
 TOMLS = Path(__file__).with_name("ablations")
 FIRST = "as-published"
 """What the others are compared with stands first."""
-GAUSSIAN = "gaussian"
+GAUSSIAN, DEFAULT_INIT = "gaussian", "default-init"
 STAGE = "joint"
 VALID_BATCHES = 16
 SEED = 20_171_102
@@ -100,13 +103,16 @@ COLUMNS = ("steps", "minutes", "bit/s", "codes", "nats", "shuffled", "worth")
 class Experiment:
     """One network and bottleneck, trained from nothing for so long."""
 
-    def __init__(self, config: Config, gaussian: bool, args: argparse.Namespace):
+    def __init__(self, config: Config, args: argparse.Namespace):
         options = Options(args.packed, args.out, device=args.device, seed=args.seed, quiet=True)
         self._run, self._stage = Run(config, options), config.training.stage(STAGE)
-        self._config, self._gaussian = config, gaussian
+        self._config, self._gaussian = config, config.name == GAUSSIAN
         model = self._run.model
-        if gaussian:
+        if self._gaussian:
             model.quantizer = GaussianBottleneck(config.quantizer.dim, config.hop)
+        if config.name == DEFAULT_INIT:
+            for layer in model.encoder.down:
+                layer.linear.reset_parameters()
         parameters = trained_parameters(model, self._stage, self._run.has_phonemes)
         decay = config.training.weight_decay
         found = optimizers(parameters, model.decoder, self._stage, decay)
@@ -179,7 +185,7 @@ def shuffled(z: Tensor, generator: torch.Generator) -> Tensor:
 def row_of(name: str, config: Config, args: argparse.Namespace) -> Trained:
     """Trained and measured now, or before by the same command."""
     asked = {"config": config.to_dict(), "steps": args.steps, "minutes": args.minutes}
-    asked |= {"seed": args.seed, "gaussian": name == GAUSSIAN}
+    asked |= {"seed": args.seed}
     kept = args.out / f"{name}.json"
     try:
         known = json.loads(kept.read_text())
@@ -187,7 +193,7 @@ def row_of(name: str, config: Config, args: argparse.Namespace) -> Trained:
             return Trained(**known["found"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    experiment = Experiment(config, name == GAUSSIAN, args)
+    experiment = Experiment(config, args)
     found = experiment.measure(*experiment.train(args.steps, args.minutes))
     with whole_path(kept) as partial:
         partial.write_text(json.dumps({"asked": asked, "found": found._asdict()}))
@@ -202,7 +208,8 @@ def configurations(tomls: list[Path]) -> dict[str, Config]:
         config.training.stage(STAGE)
     name, first = next(iter(found.items()))
     rest = {other: config for other, config in found.items() if other != name}
-    return {name: first, GAUSSIAN: replace(first, name=GAUSSIAN), **rest}
+    others = {own: replace(first, name=own) for own in (GAUSSIAN, DEFAULT_INIT)}
+    return {name: first, **others, **rest}
 
 
 def main() -> None:

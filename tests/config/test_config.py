@@ -232,6 +232,14 @@ def test_a_strided_encoder_has_no_bands(change):
         from_dict(table)
 
 
+def test_deviation_is_the_strided_encoders():
+    assert load_preset("paper").encoder.deviation == 0.05
+    assert "strided" in refusal("encoder.deviation", 0.05)
+    table = load_preset("paper").to_dict()
+    del table["encoder"]["deviation"]
+    assert from_dict(table).encoder.deviation == 1.0, "models of before have none"
+
+
 def test_a_second_spectrum_is_scaled_only_where_there_is_one():
     table = changed("encoder.low_bins", 0)
     table["encoder"]["pitch_shift"] = 0.1

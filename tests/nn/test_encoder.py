@@ -125,3 +125,25 @@ def test_the_low_spectrum_is_heard(narrow_base):
     grad = encoder.stem.linear.weight.grad
     assert grad.shape[1] % (config.mels + config.low_bins) == 0
     assert bool(grad.any(0).all())
+
+
+@pytest.mark.parametrize("layers", [2, 6])
+@torch.no_grad()
+def test_a_strided_encoder_begins_with_what_it_hears(layers):
+    """Its output varies as speech does, however many layers there are: not with its biases alone."""
+    config = EncoderConfig(
+        kind="strided", channels=64, strides=(2,) * layers, coarse_dilations=(1,), deviation=0.05
+    )
+    z_e = Encoder(config, 2**layers, 32).eval()(0.05 * torch.randn(4, 64 * 2**layers))
+    assert 0.2 < float(z_e.std((0, 2)).mean()) < 5
+    assert float(z_e.mean((0, 2)).abs().mean()) < float(z_e.std((0, 2)).mean())
+
+
+@torch.no_grad()
+def test_deviation_is_what_the_samples_are_divided_by():
+    scaled = EncoderConfig(kind="strided", channels=8, strides=(2, 2), deviation=0.05)
+    encoder = Encoder(scaled, 4, DIM).eval()
+    plain = Encoder(dataclasses.replace(scaled, deviation=1.0), 4, DIM).eval()
+    plain.load_state_dict(encoder.state_dict())
+    wave = noise(1, 400)
+    torch.testing.assert_close(encoder(wave), plain(wave / 0.05))

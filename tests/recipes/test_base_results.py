@@ -34,6 +34,7 @@ def written(path, figure, methods=METHODS, rate=450.0, **about):
         "about": facts | {"utterances": 2} | about,
         "codes": codes | {"entropy_bits_per_second": 411.6},
         "bits_per_second": rates | {"opus-6000": {"coded": 6100.0, "file": 8000.0}},
+        "nats_of_bits": 16,
         "nats_per_step": {"right": 10.0, "shuffled": 11.0, "difference": 1.0},
         "nats_per_sample": {},
         "averages": {method: {} for method in methods},

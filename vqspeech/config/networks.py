@@ -15,7 +15,8 @@ class EncoderConfig(Table, table="encoder"):
 
     `kind = "logmel"`: a log-mel filter bank, residual blocks at 100 Hz, a stride, blocks at 50 Hz.
     `kind = "strided"`: the paper's raw convolutions, `window` wide with stride `stride`, one a
-    downsampling, followed by residual blocks at the code rate.
+    downsampling, followed by residual blocks at the code rate. deviation: of the samples, which it
+    divides them by; 0.05 for speech at the nominal level.
 
     low_bins: of a log-mel encoder, bins of a second spectrum beside the mel bands, with a window
     long enough to part the harmonics of a low voice; 0 for none.
@@ -37,6 +38,7 @@ class EncoderConfig(Table, table="encoder"):
     coarse_dilations: tuple[int, ...] = within(1, 1024, (1, 2, 4))
     strides: tuple[int, ...] = within(2, 16, (2, 2, 2, 2, 2, 2))
     window: int = within(2, 64, 4)
+    deviation: float = within(1e-4, 1.0, 1.0)
 
     def __post_init__(self):
         super().__post_init__()
@@ -54,6 +56,8 @@ class EncoderConfig(Table, table="encoder"):
                 bool(self.strides) and fits,
                 "each stride needs a window of at least its size and of the same parity",
             )
+        else:
+            self.require(self.deviation == 1, "deviation is for kind = 'strided'")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,12 @@ def test_the_table(report):
     assert "log-mel" not in text  # no figure, no line
     for fact in ("480 of 512", "32 dead", "perplexity 301", "450 bit/s", "00ff", "x.wav: bad"):
         assert fact in text
-    for fact in ("2.500 nats a sample", "2.562 with shuffled", "(+0.250)", "temperature 0.9"):
+    for fact in (
+        "2.500 nats a sample of 16 bits",
+        "2.562 with shuffled",
+        "(+0.250)",
+        "temperature 0.9",
+    ):
         assert fact in text
     assert "decoded as `other`" in text
 

@@ -59,7 +59,8 @@ def facts(report: Report) -> list[str]:
         right, shuffled = report.nats["right"], report.nats["shuffled"]
         samples = about["samples_per_step"]
         lines.append(
-            f"{right / samples:.3f} nats a sample with the right codes, {shuffled / samples:.3f} "
+            f"{right / samples:.3f} nats a sample of 16 bits with the right codes, "
+            f"{shuffled / samples:.3f} "
             f"with shuffled codes; a WaveNet step: {right:.3f}, {shuffled:.3f} "
             f"({report.nats['difference']:+.3f})"
         )
