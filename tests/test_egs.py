@@ -59,7 +59,9 @@ def test_notebook(monkeypatch):
     heard, shown = [], types.ModuleType("IPython.display")
     shown.Audio = lambda wave, rate: heard.append((wave, rate))
     shown.display = lambda thing: None
-    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    around = types.ModuleType("IPython")  # matplotlib asks it, too
+    around.version_info, around.get_ipython = (9, 0), lambda: None
+    monkeypatch.setitem(sys.modules, "IPython", around)
     monkeypatch.setitem(sys.modules, "IPython.display", shown)
     notebook = json.loads((EGS / "vqvae_from_the_paper.ipynb").read_text())
     cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]

@@ -130,7 +130,7 @@ def test_the_low_spectrum_is_heard(narrow_base):
 @pytest.mark.parametrize("layers", [2, 6])
 @torch.no_grad()
 def test_a_strided_encoder_begins_with_what_it_hears(layers):
-    """Its output varies as speech does, however many layers there are: not with its biases alone."""
+    """Its output varies as speech does, however many layers there are, not its biases alone."""
     config = EncoderConfig(
         kind="strided", channels=64, strides=(2,) * layers, coarse_dilations=(1,), deviation=0.05
     )
