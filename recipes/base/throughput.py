@@ -1,11 +1,13 @@
 """Training throughput of `base` against the same network written with `Conv1d`, in one run.
 
-    python recipes/base/throughput.py [--rounds 5] [--batch 8]
+    python recipes/base/throughput.py [--rounds 5] [--batch 8] [--bfloat16] [--forms base,compiled]
 
-All are float32 and take whole steps of the waveform stage (encoder, conditioning, WaveNet, loss,
-backward, AdamW) on the same random crops, and must agree in their first loss.
+All are float32, or with --bfloat16 in mixed precision, and take whole steps of the waveform stage
+(encoder, conditioning, WaveNet, loss, backward, AdamW) on the same random crops, and must agree in
+their first loss.
 
 - base: what `vqspeech train` runs.
+- compiled: the same with --compile. Needs a C++ compiler; compiling, a minute or two, is not timed.
 - conv1d: the same network in the form in which WaveNets are usually written: `conv1d` over
   [batch, channels, time], the conditioning repeated for every step and projected by a 1 x 1
   convolution in each layer, the C library's default handling of freed memory.
@@ -23,7 +25,7 @@ import subprocess
 import sys
 import time
 
-FORMS = ("base", "conv1d", "conv1d-ahead")
+FORMS = ("base", "compiled", "conv1d", "conv1d-ahead")
 WARM_UP, STEPS = 2, 5
 
 
@@ -46,10 +48,12 @@ def conv1d_forms(project_ahead: bool) -> None:
         out = F.conv1d(x, weight, self.linear.bias, self.stride, dilation=self.dilation)
         return out.transpose(1, 2)
 
-    def decoder(self, indices, hidden, first=0, excitation=None):
+    def decoder(self, indices, hidden, first=0, excitation=None, known=None):
         stack, hold = self.stack, indices.shape[1] // hidden.shape[2]
-        past = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
-        x, skip, width = self.embed(past).transpose(1, 2), 0, stack.residual_channels
+        heard = F.pad(indices[:, :-1], (0, 0, 1, 0), value=MU_ZERO)
+        if known is not None:
+            heard = torch.cat([heard, known], -1)
+        x, skip, width = self.embed(heard).transpose(1, 2), 0, stack.residual_channels
         if self.excitation is not None:
             x = x + F.conv1d(excitation.transpose(1, 2), kernel(self.excitation))
         condition = (kernel(self.condition), self.condition.bias)
@@ -79,7 +83,7 @@ def conv1d_forms(project_ahead: bool) -> None:
     TimeConv.forward, WaveNetDecoder.forward = time_conv, decoder
 
 
-def measure(form: str, batch: int) -> dict:
+def measure(form: str, batch: int, bfloat16: bool) -> dict:
     """Audio samples a second through the WaveNet, and the first loss (the forms must agree)."""
     import torch
 
@@ -89,7 +93,7 @@ def measure(form: str, batch: int) -> dict:
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters
 
-    if form == "base":
+    if form in ("base", "compiled"):
         keep_freed_memory()
     else:
         conv1d_forms(project_ahead=form == "conv1d-ahead")
@@ -100,13 +104,16 @@ def measure(form: str, batch: int) -> dict:
     model = VQVAE(config, 16)
     optimizer = torch.optim.AdamW(trained_parameters(model, stage), 1e-3, fused=True)
     model.train()
+    if form == "compiled":
+        model.decoder.compile(dynamic=False)
     samples = round(stage.crop_seconds * 16_000 / config.hop) * config.hop
     f0 = torch.full((batch, samples // FILTER_BANK_HOP), 120.0)
     crops = Batch(0.05 * torch.randn(batch, samples), torch.arange(batch) % 16, f0)
     times, first = [], None
     for _ in range(WARM_UP + STEPS):
         start = time.perf_counter()
-        loss = total_loss(config, stage, model(crops, window=window, freeze_codes=True))
+        with torch.autocast("cpu", torch.bfloat16, bfloat16):
+            loss = total_loss(config, stage, model(crops, window=window, freeze_codes=True))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -120,29 +127,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--bfloat16", action="store_true")
+    parser.add_argument("--forms", default=",".join(FORMS))
     parser.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.form:
-        print(json.dumps(measure(args.form, args.batch)))
+        print(json.dumps(measure(args.form, args.batch, args.bfloat16)))
         return 0
-    rates = {form: [] for form in FORMS}
+    forms = args.forms.split(",")
+    if unknown := set(forms) - set(FORMS):
+        parser.error(f"--forms {', '.join(sorted(unknown))}: there are {', '.join(FORMS)}")
+    rates, within = {form: [] for form in forms}, 0.05 if args.bfloat16 else 1e-3
     for number in range(args.rounds):
         losses = []
-        for form in FORMS if number % 2 == 0 else FORMS[::-1]:
+        for form in forms if number % 2 == 0 else forms[::-1]:
             command = [sys.executable, __file__, "--form", form, "--batch", str(args.batch)]
+            command += ["--bfloat16"] * args.bfloat16
             run = subprocess.run(command, check=True, capture_output=True, text=True)
             found = json.loads(run.stdout.splitlines()[-1])
             rates[form].append(found["rate"])
             losses.append(found["loss"])
-        if max(losses) - min(losses) > 1e-3:
+        if max(losses) - min(losses) > within:
             raise SystemExit(f"the forms do not compute the same loss: {losses}")
         print(f"round {number + 1} of {args.rounds}", flush=True)
     print(f"audio samples/s, batch {args.batch}, {platform.machine()}; ratio within a round")
-    for form in FORMS:
-        ratios = [a / b for a, b in zip(rates["base"], rates[form], strict=True)]
+    for form in forms:
+        ratios = [a / b for a, b in zip(rates[forms[0]], rates[form], strict=True)]
         rate, ratio = statistics.median(rates[form]), statistics.median(ratios)
         spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
-        print(f"{form:>12} {rate:>9,.0f}   base is {ratio:.2f} times as fast {spread}")
+        print(f"{form:>12} {rate:>9,.0f}   {forms[0]} is {ratio:.2f} times as fast {spread}")
     return 0
 
 

@@ -114,14 +114,13 @@ class WaveNetDecoder(nn.Module):
             drawn = mu_law((bands - predicted) / scale)
         return Truth(_by_step(drawn), torch.cat(known, -1), _by_step(scale))
 
-    def predictor(self, log_mel: Tensor | None, frames: int = 1) -> Predictor:
+    def predictor(self, log_mel: Tensor | None) -> Predictor:
         """How each band is predicted in each frame of 10 ms, from the log-mel [B, mels, n].
 
-        A decoder that draws samples predicts nothing: then it is [1, `frames`] of that.
+        A decoder that draws samples predicts nothing: one frame, of order 0, stands for all.
         """
         if self.prediction is None:
-            none = self.scale.new_zeros(1, frames, self.bands, 0)
-            return Predictor(none, self.scale.expand(1, frames, -1))
+            return Predictor(self.scale.new_zeros(1, 1, self.bands, 0), self.scale[None, None])
         assert log_mel is not None, "a decoder that draws residuals follows a log-mel"
         found = self.prediction(log_mel)
         return found._replace(full_scale=found.full_scale * self.scale)
