@@ -84,6 +84,21 @@ def test_a_reference_changes_none_of_the_crops(packed):
     assert equal(plain[:2], heard[:2])
 
 
+def test_a_reference_is_no_pause(packed, monkeypatch):
+    """Of recordings that are silence but for their ends, the ends."""
+
+    def quiet(row):
+        audio = np.ones(packed.index["utterances"]["samples"][row], np.int16)
+        audio[-400:] = 5000
+        return audio
+
+    monkeypatch.setattr(packed, "audio", quiet)
+    crops = Crops(packed, "train", BatchShape(640, 8, reference=900), seed=0)
+    for step in range(5):
+        assert (crops.batch_at(step).reference == 5000).any(1).all()
+    assert any((crops.batch_at(step).wave.max(1) < 5000).any() for step in range(5))
+
+
 def test_a_reference_longer_than_any_utterance_is_repeated(packed):
     batch = Crops(packed, "train", BatchShape(640, 3, reference=20_000), seed=0).batch_at(0)
     for reference in batch.reference:

@@ -156,18 +156,20 @@ def test_a_step_hears_what_is_known_before_it():
 @pytest.mark.parametrize("make", [decoder_of, residual_of])
 @torch.no_grad()
 def test_widths_make_densities_of_probabilities(make):
-    """Over all levels of a step they add up to its range, in values of 16 bits."""
-    decoder, scale = make(4), torch.tensor([0.5, 0.1, 0.02, 0.004]).expand(1, MU_LEVELS, 4)
-    levels = torch.arange(MU_LEVELS)
-    for band in range(4):
-        one = torch.full((1, MU_LEVELS, 4), MU_ZERO)
-        one[0, :, band] = levels
-        others = decoder.log_widths(one[:, MU_ZERO : MU_ZERO + 1], scale[:, :1])
-        widths = (decoder.log_widths(one, scale) - others).exp()
-        alone = decoder.table[MU_ZERO + 1] / 2 + decoder.table[MU_ZERO - 1].abs() / 2
-        assert float(widths.sum() * alone) == pytest.approx(2.0, rel=1e-4)
-    quiet, loud = (decoder.log_widths(one, factor * scale) for factor in (1.0, 3.0))
-    torch.testing.assert_close(loud - quiet, torch.full_like(quiet, 4 * math.log(3)))
+    """Over all levels of a step they add up to all that a sample can be, in values of 16 bits."""
+    decoder, scales = make(4), [0.5, 0.1, 0.02, 0.004]
+    scale = torch.tensor(scales).expand(1, MU_LEVELS, 4)
+    usual = torch.full((1, MU_LEVELS, 4), MU_ZERO)
+    inner = float(decoder.table[MU_ZERO + 1] - decoder.table[MU_ZERO - 1]) / 2
+    for band, own in enumerate(scales):
+        one = usual.clone()
+        one[0, :, band] = torch.arange(MU_LEVELS)
+        ratios = (decoder.log_widths(one, scale) - decoder.log_widths(usual, scale)).exp()
+        assert float(ratios.sum()) * inner * own == pytest.approx(2.0, rel=1e-4)
+    alone = decoder.log_widths(usual, scale)[0, 0].exp() / 2.0 ** (4 * 15)
+    assert float(alone) == pytest.approx(math.prod(inner * own for own in scales), rel=1e-4)
+    louder = decoder.log_widths(usual, 1.5 * scale) - decoder.log_widths(usual, scale)
+    torch.testing.assert_close(louder, torch.full_like(louder, 4 * math.log(1.5)))
 
 
 @pytest.mark.parametrize("bands", [1, 4])

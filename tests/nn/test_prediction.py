@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vqspeech.nn.filter_banks import LogMel
-from vqspeech.nn.prediction import BandPrediction, levinson, predicted_of
+from vqspeech.nn.prediction import LOUDEST, BandPrediction, levinson, predicted_of
 from vqspeech.nn.subbands import FilterBank
 
 MELS, ORDER = 80, 8
@@ -82,3 +82,16 @@ def test_each_frame_speaks_for_itself():
     whole, one = predict(log_mel), predict(log_mel[..., 2:3])
     for all_frames, alone in zip(whole, one, strict=True):
         torch.testing.assert_close(all_frames[:, 2:3], alone)
+
+
+@torch.no_grad()
+def test_whatever_it_is_told_it_says_numbers():
+    """A voice that nobody has may have a log-mel beyond all."""
+    for log_mel in (torch.full((1, MELS, 2), -1e5), torch.full((1, MELS, 2), 1e5)):
+        found = BandPrediction(4, MELS, ORDER)(log_mel)
+        assert found.coefficients.isfinite().all() and (found.full_scale > 0).all()
+    wild = 1e5 * torch.randn(1, MELS, 20)
+    found = BandPrediction(4, MELS, ORDER)(wild)
+    assert found.coefficients.isfinite().all() and found.full_scale.isfinite().all()
+    loud = [LogMel(MELS)(torch.sin(torch.arange(1600.0) * f)[None]).max() for f in (0.1, 1.0, 2.5)]
+    assert max(loud) < LOUDEST, "speech may be so loud"

@@ -55,6 +55,10 @@ class Tracks:
 NO_TRACKS = Tracks()
 
 
+PAUSE = 0.1
+"""A part of an utterance that has less of its mean power than this is one."""
+
+
 class Crops:
     """Batches of random crops: a pure function of seed, step and shape.
 
@@ -120,6 +124,8 @@ class Crops:
         """Speech of who speaks utterance `row`: int16 [samples].
 
         Of another utterance of theirs, if there is one; an utterance that is shorter is repeated.
+        Where it would be a pause, it is the loudest part of the utterance: what a network makes of
+        a voice that says nothing can be anything.
         """
         rows = self._of_speaker.get(int(self._corpus.index["utterances"]["speaker"][row]))
         if rows is not None and len(rows) > 1:
@@ -127,6 +133,10 @@ class Crops:
             row = rows[(here + 1 + int(choice * (len(rows) - 1))) % len(rows)]
         audio = self._corpus.audio(row)
         start = int(place * (max(0, len(audio) - samples) + 1))
+        power = np.square(audio, dtype=np.float64)
+        if power[start : start + samples].mean() < PAUSE * power.mean():
+            energy = np.cumsum(np.append(0.0, power))
+            start = int(np.argmax(energy[samples:] - energy[:-samples]))
         return np.resize(audio[start : start + samples], samples)
 
     def _along(self, track, hop: int, rows, starts) -> np.ndarray | None:

@@ -197,8 +197,11 @@ class WaveNetDecoder(nn.Module):
         """Log of how many values of 16 bits a drawn level stands for, summed over bands: [B, N].
 
         Added to `nats` it makes them those of a density, which decoders with other levels share.
+        The first and the last level stand for all that lies beyond them, up to samples of 1.
         """
         table = mu_law_table().astype(np.float64)
         edges = np.concatenate([table[:1], (table[1:] + table[:-1]) / 2, table[-1:]])
-        widths = torch.tensor(np.diff(edges) * 2**15, dtype=torch.float32, device=indices.device)
-        return (widths[indices] * full_scale).log().sum(-1)
+        widths = torch.tensor(np.diff(edges), dtype=torch.float32, device=indices.device)
+        found, beyond = widths[indices] * full_scale, (1 - full_scale).clamp_min(0)
+        outer = (indices == 0) | (indices == MU_LEVELS - 1)
+        return ((found + beyond * outer) * 2**15).log().sum(-1)

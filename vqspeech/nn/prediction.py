@@ -16,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import SAMPLE_RATE
-from vqspeech.nn.filter_banks import LogMel
+from vqspeech.nn.filter_banks import LOG_FLOOR, LogMel
 from vqspeech.nn.subbands import TAPS, filters
 
+LOUDEST = 2.0
+"""Log of the largest mel magnitude: of a sine of full scale it is 1.1."""
 GRID = 64
 """Frequencies of a band at which its power is looked up."""
 WHITE = 1e-3
@@ -69,7 +71,10 @@ class BandPrediction(nn.Module):
         """log_mel: natural log, as of `LogMel`. The full scale is the deviation of what is left,
         but for a constant of the band."""
         with torch.autocast(log_mel.device.type, enabled=False):
-            magnitude = torch.einsum("bmn,mig->bnig", log_mel.float(), self.weights)
+            # Nothing is quieter than the floor, nor louder than speech can be: a log-mel of a voice
+            # that nobody has may be beyond both, and nothing but NaN would follow from it.
+            log_mel = log_mel.float().clamp(math.log(LOG_FLOOR), LOUDEST)
+            magnitude = torch.einsum("bmn,mig->bnig", log_mel, self.weights)
             power = torch.einsum("bnig,kig->bnkg", (2 * magnitude).exp(), self.response)
             correlation = power @ self.cosines
             correlation[..., 0] *= 1 + WHITE
