@@ -39,8 +39,8 @@ def masked(x: Tensor, mask: Tensor | None) -> Tensor:
 def keep_variance(layer: TimeConv) -> None:
     """Weights under which what a layer hears varies as much above it (He et al. 2015).
 
-    PyTorch's own lose a factor of two or three a layer. After six, biases are all that is left, and
-    all frames take the same code.
+    PyTorch's own lose a factor of two or three a layer. After six, biases are most of what is left,
+    and codes say little of the recording (`recipes/paper/README.md`).
     """
     nn.init.kaiming_normal_(layer.linear.weight, nonlinearity="relu")
     nn.init.zeros_(layer.linear.bias)
