@@ -35,6 +35,7 @@ from shared import (
 from tqdm import tqdm
 
 from vqspeech import Codec
+from vqspeech.config.networks import DecoderConfig
 from vqspeech.config.rendering import PostFilterConfig
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.evaluation.methods import HEADINGS, PREVIEW, UNFILTERED, WAVENET
@@ -70,6 +71,12 @@ class Heat(NamedTuple):
     def __str__(self) -> str:
         voiced = ", ".join(f"{part:g}" for part in self.voiced)
         return f"T {self.temperature:g}" + (f", voiced {voiced}" if voiced else "")
+
+
+def check_heats(heats: list[Heat], config: DecoderConfig) -> None:
+    """Raise InputError for temperatures that a decoder cannot have."""
+    for temperature, voiced in heats:
+        replace(config, temperature=temperature, voiced_temperatures=voiced)
 
 
 class Way(NamedTuple):
@@ -192,6 +199,7 @@ def main() -> None:
     config = codec_of(args.model).config
     decoder, shipped = config.decoder, config.postfilter
     usual = Heat(decoder.temperature, decoder.voiced_temperatures)
+    check_heats(args.heat or [], decoder)
     texts = {} if args.manifest is None else transcripts_by_name(args.manifest)
     found = (one for one in held_out(PackedCorpus(args.packed), texts) if one.text or not texts)
     ways = usual_ways(usual, shipped)

@@ -89,7 +89,8 @@ def measure(form: str, batch: int, bfloat16: bool) -> dict:
 
     from vqspeech.audio.signal import FILTER_BANK_HOP
     from vqspeech.config.reading import load_preset
-    from vqspeech.nn.vqvae import VQVAE, Batch
+    from vqspeech.nn.batch import Batch
+    from vqspeech.nn.vqvae import VQVAE
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters
 

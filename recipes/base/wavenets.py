@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from decoding import COLUMNS, Heat, Recording, Way, heat, scores
+from decoding import COLUMNS, Heat, Recording, Way, check_heats, heat, scores
 from shared import HeldOut, codec_of, finish, held_out, some_of, whole_frames, workers
 from tqdm import tqdm
 
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     for model in args.models:
-        codec_of(model)  # an error before minutes of work
+        check_heats(args.heat, codec_of(model).config.decoder)  # before minutes of work
     chosen = some_of(held_out(PackedCorpus(args.packed), {}), args.utterances, SECONDS)
     columns = ("nats", *COLUMNS)
     print("| | " + " | ".join(columns) + " |\n|---|" + "---:|" * len(columns), flush=True)

@@ -78,7 +78,8 @@ def loader_speed(packed: Path) -> None:
     from vqspeech.config.reading import load_preset
     from vqspeech.data.crops import BatchShape, Crops, prefetch
     from vqspeech.data.packed import PackedCorpus
-    from vqspeech.nn.vqvae import VQVAE, Batch
+    from vqspeech.nn.batch import Batch
+    from vqspeech.nn.vqvae import VQVAE
     from vqspeech.training.memory import keep_freed_memory
     from vqspeech.training.objective import total_loss, trained_parameters
 

@@ -52,31 +52,29 @@ SMALLEST_DEVIATION = -6.0
 
 class GaussianBottleneck(nn.Module):
     """Stands for the quantizer: z_e [B, D, F] to a sample of N(mu, sigma^2), its KL divergence from
-    N(0, 1) in nats an audio sample as the codebook's loss, which equation 3 adds to -log p(x|z)."""
+    N(0, 1) in nats an audio sample as the codebook's loss, which equation 3 adds to -log p(x|z).
+
+    A sample in evaluation too: its mean would say more than the divergence pays for.
+    """
 
     def __init__(self, dim: int, hop: int):
         super().__init__()
-        self.dim, self.hop = dim, hop
+        self.hop = hop
         self.parts = nn.Linear(dim, 2 * dim)
-        self.register_buffer("initialised", torch.tensor(True))
 
     def forward(self, z_e: Tensor) -> Quantized:
-        """In evaluation the mean stands for a sample."""
         with torch.autocast(z_e.device.type, enabled=False):
             mean, log_deviation = self.parts(z_e.float().transpose(1, 2)).chunk(2, -1)
             log_deviation = log_deviation.clamp(SMALLEST_DEVIATION, 2.0)
             variance = (2 * log_deviation).exp()
             divergence = 0.5 * (mean.square() + variance - 1) - log_deviation
-            z = mean
-            if self.training:
-                z = mean + log_deviation.exp() * torch.randn_like(mean)
-            nothing = z.new_zeros(())
+            z = mean + log_deviation.exp() * torch.randn_like(mean)
             return Quantized(
                 z_q=z.transpose(1, 2),
                 indices=torch.zeros(z.shape[:2], dtype=torch.long),
                 left=torch.zeros_like(z).transpose(1, 2),
                 codebook_loss=divergence.sum(-1).mean() / self.hop,
-                commitment_loss=nothing,
+                commitment_loss=z.new_zeros(()),
                 usage=torch.ones(1),
             )
 
@@ -153,6 +151,7 @@ class Experiment:
         usage = torch.zeros(self._config.quantizer.entries)
         crops = self._run.crops(self._stage, "valid", SEED)
         generator = torch.Generator().manual_seed(SEED)
+        torch.manual_seed(SEED)
         window = (0, self._config.crop_frames(self._stage))
         for number in range(VALID_BATCHES):
             batch = to_batch(self._run, crops.batch_at(number))
@@ -208,8 +207,14 @@ def configurations(tomls: list[Path]) -> dict[str, Config]:
         config.training.stage(STAGE)
     name, first = next(iter(found.items()))
     rest = {other: config for other, config in found.items() if other != name}
-    others = {own: replace(first, name=own) for own in (GAUSSIAN, DEFAULT_INIT)}
-    return {name: first, **others, **rest}
+    # Whose divergence stands where the codebook's own loss does.
+    learned = replace(first, quantizer=replace(first.quantizer, update="gradient"))
+    return {
+        name: first,
+        GAUSSIAN: replace(learned, name=GAUSSIAN),
+        DEFAULT_INIT: replace(first, name=DEFAULT_INIT),
+        **rest,
+    }
 
 
 def main() -> None:
@@ -218,7 +223,7 @@ def main() -> None:
     add("packed", type=Path, metavar="PACKED")
     add("out", type=Path, metavar="OUT")
     add("tomls", type=Path, nargs="*", metavar="TOML", help="default: all of the folder ablations")
-    add("--steps", type=int, help="of each (default: the TOML's)")
+    add("--steps", type=int, help="of each (default: the first TOML's)")
     add("--minutes", type=float, help="of each, at most")
     add("--seed", type=int, default=0)
     add("--device", default="auto")
@@ -226,12 +231,12 @@ def main() -> None:
     chosen = configurations(args.tomls)
     if not len(PackedCorpus(args.packed).rows("valid")):
         raise InputError(f"{args.packed}: holds no speech out; prepare a larger corpus")
+    if args.steps is None and args.minutes is None:
+        args.steps = next(iter(chosen.values())).training.stage(STAGE).steps
     make_folder(args.out)
     lines = [f"| | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}"]
     print("\n".join(lines), flush=True)
     for name, config in chosen.items():
-        if args.steps is None and args.minutes is None:
-            args.steps = config.training.stage(STAGE).steps
         lines.append(f"| {name} | {row_of(name, config, args)} |")
         print(lines[-1], flush=True)
         with whole_path(args.out / "bottlenecks.md") as partial:  # as far as it goes

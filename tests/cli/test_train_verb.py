@@ -160,6 +160,7 @@ def test_a_prior(cli, refused, config, corpus, tmp_path):
     config.write_text(TOML.replace("[[training", PRIOR + "[[training", 1))
     refused([*train, "--stages", "codes,prior"], "alone")
     refused([*train, "--model", run], "--stage prior")
+    refused([*train, "--stage", "prior", "--compile"], "--compile is not for --stage prior")
     assert cli(*train, "--stages", "codes", "--steps", "codes=2").status == 0
     result = cli(*prior, "--steps", "prior=3")
     assert result.status == 0, result.err

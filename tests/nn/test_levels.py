@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from vqspeech.config.networks import QuantizerConfig
+from vqspeech.nn.batch import Batch
 from vqspeech.nn.levels import UpperLevels, draw_counts
-from vqspeech.nn.vqvae import VQVAE, Batch
+from vqspeech.nn.vqvae import VQVAE
 
 K, D, LEVELS = 16, 5, 4
 

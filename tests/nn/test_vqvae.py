@@ -15,9 +15,10 @@ from vqspeech.audio import read
 from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.config.networks import SpeakerEncoderConfig
 from vqspeech.nn import vqvae
+from vqspeech.nn.batch import Batch
 from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.phonemes import UNKNOWN
-from vqspeech.nn.vqvae import VQVAE, Batch
+from vqspeech.nn.vqvae import VQVAE
 
 SPEAKERS = torch.tensor([1, 0])
 

@@ -25,6 +25,25 @@ def base_script():
     return load
 
 
+@pytest.fixture(scope="session")
+def packed_voices(tmp_path_factory):
+    """Folder of a packed corpus of two voices, some of it held out; not to be changed."""
+    import soundfile
+    from tiny_runs import PITCH, RATE, voice
+
+    from vqspeech.data.corpus import find_utterances
+    from vqspeech.data.pack import pack
+
+    root = tmp_path_factory.mktemp("voices")
+    for speaker, pitch in PITCH.items():
+        (root / speaker).mkdir()
+        for i in range(3):
+            soundfile.write(root / speaker / f"{i}.wav", voice(pitch, 2.7, i), RATE)
+    out = root.with_name("packed-voices")
+    pack(find_utterances(root), out, 1, 0.3, 0, progress=False)
+    return out
+
+
 @pytest.fixture(scope="session", params=["0.92", "0.80"])
 def miniature(request, tmp_path_factory):
     """(folder, release) of a corpus of eight NumPy voices; not to be changed."""

@@ -6,25 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_runs import PITCH, RATE, voice
 
 from vqspeech.config.reading import load_preset
-from vqspeech.data.corpus import find_utterances
-from vqspeech.data.pack import pack
-
-
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    import soundfile
-
-    root = tmp_path_factory.mktemp("speech")
-    for speaker, pitch in PITCH.items():
-        (root / speaker).mkdir()
-        for i in range(3):
-            soundfile.write(root / speaker / f"{i}.wav", voice(pitch, 2.7, i), RATE)
-    out = root.with_name("packed-wavenets")
-    pack(find_utterances(root), out, 1, 0.3, 0, progress=False)
-    return out
+from vqspeech.errors import InputError
 
 
 @pytest.fixture
@@ -46,9 +30,9 @@ def start(script, monkeypatch, *arguments):
     script.main()
 
 
-def test_a_row_a_model_and_heat(script, packed, pitched_model, monkeypatch, capfd):
+def test_a_row_a_model_and_heat(script, packed_voices, pitched_model, monkeypatch, capfd):
     heats = ["--heat", "1", "--heat", "0.8:0.1,0.2,0.3,0.4"]
-    start(script, monkeypatch, packed, pitched_model, *heats, "--utterances", 1, "--jobs", 1)
+    start(script, monkeypatch, packed_voices, pitched_model, *heats, "--utterances", 1, "--jobs", 1)
     head, _, warm, cool = capfd.readouterr().out.splitlines()
     assert head.startswith("| | nats | DNSMOS | ESTOI | ")
     assert warm.startswith(f"| {pitched_model}, T 1 | ")
@@ -58,10 +42,21 @@ def test_a_row_a_model_and_heat(script, packed, pitched_model, monkeypatch, capf
     assert cells[0][1] != cells[1][1], "temperatures are not heard"
 
 
-def test_without_a_heat_it_is_the_models(script, packed, pitched_model, monkeypatch, capfd):
-    start(script, monkeypatch, packed, pitched_model, "--utterances", 1, "--jobs", 1)
+def test_without_a_heat_it_is_the_models(script, packed_voices, pitched_model, monkeypatch, capfd):
+    start(script, monkeypatch, packed_voices, pitched_model, "--utterances", 1, "--jobs", 1)
     *_, own = capfd.readouterr().out.splitlines()
-    start(script, monkeypatch, packed, pitched_model, "--heat", 1, "--utterances", 1, "--jobs", 1)
+    start(
+        script,
+        monkeypatch,
+        packed_voices,
+        pitched_model,
+        "--heat",
+        1,
+        "--utterances",
+        1,
+        "--jobs",
+        1,
+    )
     *_, same = capfd.readouterr().out.splitlines()
     assert own.startswith(f"| {pitched_model} | ") and own.split(" | ")[1:] == same.split(" | ")[1:]
 
@@ -83,3 +78,12 @@ def test_the_committed_files_change_what_their_names_say(base_script):
     }
     assert drawn["plain"] == (False, 0) and drawn["scaled"] == (True, 0)
     assert drawn["residual"] == drawn["muon"] == (True, 8)
+
+
+def test_a_heat_for_other_bands_is_refused(
+    script, packed_voices, pitched_model, monkeypatch, capfd
+):
+    for heat, words in (("1:0.5", "1 numbers for 4 bands"), ("3", "temperature = 3.0")):
+        with pytest.raises(InputError, match=words):
+            start(script, monkeypatch, packed_voices, pitched_model, "--heat", heat)
+    assert not capfd.readouterr().out

@@ -10,7 +10,8 @@ from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
-from vqspeech.nn.vqvae import VQVAE, Batch
+from vqspeech.nn.batch import Batch
+from vqspeech.nn.vqvae import VQVAE
 from vqspeech.training.inherit import inherit
 
 

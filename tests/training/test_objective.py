@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from vqspeech.nn.vqvae import VQVAE, Batch, Losses
+from vqspeech.nn.batch import Batch, Losses
+from vqspeech.nn.vqvae import VQVAE
 from vqspeech.training.objective import step_figures, total_loss, trained_parameters
 
 STAGES = ("codes", "waveform", "joint")

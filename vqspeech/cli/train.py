@@ -119,6 +119,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--init is not for --stage prior, which is fitted to codes from nothing")
     if args.teacher is not None and with_prior:
         raise InputError("--teacher is not for --stage prior: the codes are there already")
+    if args.compile and with_prior:
+        raise InputError("--compile is not for --stage prior, which has no WaveNet")
     for stage in args.stages or ():
         if not with_prior:
             config.training.stage(stage)

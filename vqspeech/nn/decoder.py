@@ -9,7 +9,6 @@ predicted to have.
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -52,6 +51,12 @@ def mu_law(x: Tensor) -> Tensor:
 def _by_step(bands: Tensor) -> Tensor:
     """[B, bands, N] to [B, N, bands]."""
     return bands.transpose(1, 2)
+
+
+def _each_step(predictor: Predictor, steps: int) -> Tensor:
+    """The full scale of each of N steps: [B, bands, N]."""
+    full_scale = predictor.full_scale.transpose(1, 2)
+    return full_scale.repeat_interleave(steps // full_scale.shape[-1], -1)
 
 
 def smooth_rows(bands: int, levels: int, width: int) -> Tensor:
@@ -107,8 +112,7 @@ class WaveNetDecoder(nn.Module):
                 return Truth(_by_step(mu_law(bands / scale)), None, _by_step(scale))
             predictor = self.predictor(log_mel)
             predicted = predicted_of(bands, predictor.coefficients)
-            repeats = bands.shape[-1] // predictor.full_scale.shape[1]
-            scale = predictor.full_scale.transpose(1, 2).repeat_interleave(repeats, -1)
+            scale = _each_step(predictor, bands.shape[-1])
             last = F.pad(bands[..., :-1], (1, 0))
             known = [_by_step(mu_law(x / (SPAN * scale))) for x in (predicted, last)]
             drawn = mu_law((bands - predicted) / scale)
@@ -136,8 +140,7 @@ class WaveNetDecoder(nn.Module):
         if self.prediction is not None:
             found, most = self.prediction(log_mel), MOST_DEVIATIONS
             drawn = drawn - predicted_of(drawn, found.coefficients)
-            repeats = drawn.shape[-1] // found.full_scale.shape[1]
-            drawn = drawn / found.full_scale.transpose(1, 2).repeat_interleave(repeats, -1)
+            drawn = drawn / _each_step(found, drawn.shape[-1])
         magnitude = drawn.abs().transpose(0, 1).reshape(self.bands, -1)
         loud = magnitude.kthvalue(int(0.999 * (magnitude.shape[1] - 1)) + 1, dim=1).values
         self.scale.copy_((loud * HEADROOM).clamp(1e-3, most))
@@ -199,9 +202,8 @@ class WaveNetDecoder(nn.Module):
         Added to `nats` it makes them those of a density, which decoders with other levels share.
         The first and the last level stand for all that lies beyond them, up to samples of 1.
         """
-        table = mu_law_table().astype(np.float64)
-        edges = np.concatenate([table[:1], (table[1:] + table[:-1]) / 2, table[-1:]])
-        widths = torch.tensor(np.diff(edges), dtype=torch.float32, device=indices.device)
+        table = self.table
+        widths = torch.cat([table[:1], (table[1:] + table[:-1]) / 2, table[-1:]]).diff()
         found, beyond = widths[indices] * full_scale, (1 - full_scale).clamp_min(0)
         outer = (indices == 0) | (indices == MU_LEVELS - 1)
         return ((found + beyond * outer) * 2**15).log().sum(-1)

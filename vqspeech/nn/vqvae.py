@@ -1,12 +1,11 @@
 """The VQ-VAE: encoder, quantizer, conditioning, decoder, and the paper's loss over them."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import frames_for
 from vqspeech.config.model import TEACHER_HOP, Config
+from vqspeech.nn.batch import Aims, Batch, Losses
 from vqspeech.nn.conditioning import Conditioning
 from vqspeech.nn.decoder import Truth, WaveNetDecoder
 from vqspeech.nn.degradation import degraded
@@ -23,55 +22,6 @@ from vqspeech.nn.teacher import Teacher
 
 PIECE_SECONDS = 2.0
 """Of a recording whose likelihood is measured, at a time."""
-
-
-class Losses(NamedTuple):
-    """Terms of the loss of one batch, each a mean; absent terms are None.
-
-    nats: -log p(x | z_q, speaker) per audio sample. codebook, commitment: equation 3 of the paper.
-    mel: L1 of the auxiliary log-mel, in nats. cepstra: of `heads.CepstralDistance`. pitch: of
-    `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
-    perceptual, states: what a teacher says (`nn.teacher`), in deviations of its states. left: [L]
-    mean square of what is left of z_e above each upper level; upper_usage: [L, entries].
-    """
-
-    nats: Tensor | None
-    codebook: Tensor
-    commitment: Tensor
-    mel: Tensor | None
-    cepstra: Tensor | None
-    pitch: Tensor | None
-    phonemes: Tensor | None
-    usage: Tensor
-    perceptual: Tensor | None = None
-    states: Tensor | None = None
-    left: Tensor | None = None
-    upper_usage: Tensor | None = None
-
-
-class Batch(NamedTuple):
-    """Crops of speech and what is known of them.
-
-    wave: [B, T], T a multiple of hop. speaker: [B] rows. f0: [B, T / 160] in Hz, 0 where unvoiced,
-    for a model that predicts pitch. phonemes: [B, F] (`nn.phonemes`), None where not known.
-    reference: [B, R], R a multiple of 160: other speech of the same speakers, for a model with a
-    speaker encoder; None: of none is it asked.
-    """
-
-    wave: Tensor
-    speaker: Tensor
-    f0: Tensor | None = None
-    phonemes: Tensor | None = None
-    reference: Tensor | None = None
-
-
-class Aims(NamedTuple):
-    """What is to be predicted of crops: log_mel: [B, mels, T / 160]. f0, phonemes: as in `Batch`,
-    but in the voice that is asked for."""
-
-    log_mel: Tensor
-    f0: Tensor | None
-    phonemes: Tensor | None
 
 
 TRAINING_ONLY = "state_head."
@@ -295,8 +245,7 @@ class VQVAE(nn.Module):
         """
         skip = self.decoder.stack.receptive_field if window[0] else 0
         truth = self._truth(wave, f0, hidden)
-        nats, log_widths = self._step_nats(truth, hidden, window, skip)
-        nats = nats + log_widths if at_16_bits else nats
+        nats = self._step_nats(truth, hidden, window, skip, at_16_bits)
         return nats.mean() / self.config.decoder.bands
 
     @torch.no_grad()
@@ -322,8 +271,7 @@ class VQVAE(nn.Module):
         for start in range(0, frames, size):
             window = max(0, start - past), min(frames, start + size)
             skip = (start - window[0]) * per_frame
-            nats, log_widths = self._step_nats(truth, hidden, window, skip)
-            total += (nats + log_widths).sum(1)
+            total += self._step_nats(truth, hidden, window, skip, at_16_bits=True).sum(1)
         return total / (frames * per_frame)
 
     def _truth(
@@ -347,14 +295,17 @@ class VQVAE(nn.Module):
         hidden: Tensor,
         window: tuple[int, int],
         skip: int,
-    ) -> tuple[Tensor, Tensor]:
-        """Nats of a window's steps but for the first `skip`, and the log of the width of the levels
-        that they are said in: [B, N - skip] both. truth: of `_truth`."""
+        at_16_bits: bool,
+    ) -> Tensor:
+        """Nats of a window's steps but for the first `skip`: [B, N - skip]. truth: of `_truth`."""
         steps = slice(*(frame * self.config.steps_per_frame for frame in window))
         said, told = truth
-        indices, full_scale = said.indices[:, steps], said.full_scale[:, steps]
+        indices = said.indices[:, steps]
         known = None if said.known is None else said.known[:, steps]
         told = None if told is None else told[:, steps]
         logits = self.decoder(indices, hidden[..., slice(*window)], skip, told, known)
         nats = self.decoder.nats(logits, indices[:, skip:])
-        return nats, self.decoder.log_widths(indices[:, skip:], full_scale[:, skip:])
+        if at_16_bits:
+            full_scale = said.full_scale[:, steps][:, skip:]
+            nats = nats + self.decoder.log_widths(indices[:, skip:], full_scale)
+        return nats

@@ -94,7 +94,7 @@ def run(net, work, forced, out, bands, logits):
     for n in range(steps):
         coefficients = work.coefficients[n // per_predictor]
         full_scale = work.full_scale[n // per_predictor]
-        foretell(coefficients, full_scale, state, prediction)
+        foretell(net.span, coefficients, full_scale, state, prediction)
         here = logits[n if forced else 0]
         step(net, state, work.conditioning[n // per_frame], work.inputs[n], space, here)
         if not forced:

@@ -9,22 +9,23 @@ import numpy as np
 from torch import Tensor
 
 from vqspeech.audio.signal import MU_ZERO
-from vqspeech.nn.decoder import WaveNetDecoder
+from vqspeech.nn.decoder import SPAN, WaveNetDecoder
 
 
 class Float32WaveNet(NamedTuple):
     """Weights, float32, inputs first: row i of a matrix is what input i adds to all outputs.
 
     embedding [rows, 256, R]: `bands` rows and, of residuals, twice as many more (`nn.decoder`);
-    table [256]: what mu-law indices stand for; order: of the prediction; gates [L, 2R, 2R];
-    residual [L, R, R] and residual_bias [L, R] (zero in the last layer); skip [L, R, S] and
-    skip_bias [S]; hidden [S, S] and hidden_bias [S]; output [S, bands * 256] and output_bias
-    [bands * 256]; dilations [L].
+    table [256]: what mu-law indices stand for; order: of the prediction; span: SPAN of
+    `nn.decoder`; gates [L, 2R, 2R]; residual [L, R, R] and residual_bias [L, R] (zero in the last
+    layer); skip [L, R, S] and skip_bias [S]; hidden [S, S] and hidden_bias [S]; output [S, bands *
+    256] and output_bias [bands * 256]; dilations [L].
     """
 
     embedding: np.ndarray
     table: np.ndarray
     order: int
+    span: float
     gates: np.ndarray
     residual: np.ndarray
     residual_bias: np.ndarray
@@ -71,6 +72,7 @@ def pack_wavenet(decoder: WaveNetDecoder) -> Float32WaveNet:
         embedding=_array(decoder.embedding),
         table=_array(decoder.table),
         order=decoder.order,
+        span=SPAN,
         gates=np.stack([_inputs_first(layer.weight) for layer in stack.gates]),
         residual=np.stack([_inputs_first(weight) for weight, _ in residual]),
         residual_bias=np.stack([_array(bias) for _, bias in residual]),

@@ -180,7 +180,8 @@ def run(net, batch, forced, out, bands, logits):
             active -= 1
         for s in range(active):
             mine = Past(state.heard[s], state.past[s])
-            foretell(batch.coefficients[s, m], batch.full_scale[s, m], mine, prediction[s])
+            full_scale = batch.full_scale[s, m]
+            foretell(net.span, batch.coefficients[s, m], full_scale, mine, prediction[s])
             embed(net.embedding, mine.heard, batch.inputs[s, n], space.x[s])
             space.peaks[s] = largest_magnitude(space.x[s])
         at = run_layers(net, batch, n, active, space)

@@ -33,6 +33,7 @@ class Int8WaveNet(NamedTuple):
     embedding: np.ndarray
     table: np.ndarray
     order: int
+    span: float
     weights: np.ndarray
     gate_scale: np.ndarray
     residual_scale: np.ndarray
@@ -135,6 +136,7 @@ def quantise_wavenet(net: Float32WaveNet) -> Int8WaveNet:
         embedding=net.embedding,
         table=net.table,
         order=net.order,
+        span=net.span,
         weights=aligned(np.concatenate(flat)),
         gate_scale=np.array(gate_scale, np.float32),
         residual_scale=np.array(residual_scale, np.float32).reshape(-1, width)

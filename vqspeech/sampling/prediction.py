@@ -9,7 +9,6 @@ import math
 import numpy as np
 
 from vqspeech.audio.signal import MU, MU_LEVELS, MU_ZERO
-from vqspeech.nn.decoder import SPAN
 from vqspeech.sampling.compilation import kernel
 from vqspeech.sampling.maths import FLAGS
 
@@ -27,10 +26,11 @@ def mu_law(x):
 
 
 @kernel(**FLAGS)
-def foretell(coefficients, full_scale, state, prediction):
+def foretell(span, coefficients, full_scale, state, prediction):
     """prediction [bands] of the next samples, and what of it the network hears, in `state.heard`.
 
-    coefficients [bands, order] and full_scale [bands]: of the step's predictor.
+    span: of the network. coefficients [bands, order] and full_scale [bands]: of the step's
+    predictor.
     """
     heard, past = state.heard, state.past
     bands, order = coefficients.shape
@@ -40,7 +40,7 @@ def foretell(coefficients, full_scale, state, prediction):
             total += np.float64(coefficients[band, k]) * np.float64(past[band, k])
         prediction[band] = total
         if len(heard) > bands:
-            top = SPAN * np.float64(full_scale[band])
+            top = span * np.float64(full_scale[band])
             heard[bands + band] = mu_law(total / top)
             heard[2 * bands + band] = mu_law(np.float64(past[band, 0]) / top)
 

@@ -31,18 +31,6 @@ class State(NamedTuple):
     past: Tensor
 
 
-def new_state(decoder: WaveNetDecoder) -> State:
-    """A stream that has seen nothing, B = 1."""
-    stack, zeros = decoder.stack, decoder.embedding.new_zeros
-    device, shape = decoder.embedding.device, (1, decoder.bands, max(1, decoder.order))
-    return State(
-        zeros(1, sum(stack.dilations), stack.residual_channels),
-        torch.zeros(1, dtype=torch.long, device=device),
-        torch.full((1, decoder.bands), MU_ZERO, device=device),
-        torch.zeros(shape, dtype=torch.float64, device=device),
-    )
-
-
 class Frame(NamedTuple):
     """What B streams are told of a step.
 
@@ -121,8 +109,15 @@ class ReferenceBackend:
         self._decoder, self._device = decoder, decoder.embedding.device
 
     def new_state(self) -> State:
-        """As in `Backend`."""
-        return new_state(self._decoder)
+        """A stream that has seen nothing, B = 1."""
+        decoder, device = self._decoder, self._device
+        stack, zeros = decoder.stack, decoder.embedding.new_zeros
+        return State(
+            zeros(1, sum(stack.dilations), stack.residual_channels),
+            torch.zeros(1, dtype=torch.long, device=device),
+            torch.full((1, decoder.bands), MU_ZERO, device=device),
+            zeros(1, decoder.bands, max(1, decoder.order), dtype=torch.float64),
+        )
 
     def sample(self, work: Sequence[Work], threads: int) -> list[Drawn]:
         """As in `Backend`; PyTorch minds its own threads."""

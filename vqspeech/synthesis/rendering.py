@@ -10,7 +10,7 @@ from vqspeech.config.rendering import PostFilterConfig
 from vqspeech.nn.surroundings import threads
 from vqspeech.sampling.backend import weights_for
 from vqspeech.sampling.checks import check_streams
-from vqspeech.sampling.stream import Frames, WaveNetSampler
+from vqspeech.sampling.stream import Frames, WaveNetSampler, to_numpy
 from vqspeech.synthesis.griffin_lim import griffin_lim_pieces
 from vqspeech.synthesis.hidden import HiddenFrames, Spoken
 from vqspeech.synthesis.loaded import LoadedModel
@@ -43,7 +43,7 @@ class SamplingJob:
         postfilter = self._postfilter
         for piece in self._hidden.pieces(self._spoken, size, with_mel or postfilter is not None):
             if postfilter is not None and piece.log_mel is not None:
-                postfilter.expect(piece.log_mel[0].cpu().numpy())
+                postfilter.expect(to_numpy(piece.log_mel[0]))
             yield piece
 
     def heard(self, block: np.ndarray | None) -> np.ndarray:
@@ -151,7 +151,7 @@ class Renderer:
         pieces = self.hidden.pieces(
             spoken._replace(codes=source), self._loaded.frames(PREVIEW_SECONDS)
         )
-        log_mels = (piece.log_mel[0].cpu().numpy() for piece in pieces if piece.log_mel is not None)
+        log_mels = (to_numpy(piece.log_mel[0]) for piece in pieces if piece.log_mel is not None)
         made = 0
         for block in griffin_lim_pieces(log_mels, seed, side_by_side):
             if len(block := own_samples(block, made, source)):

@@ -5,9 +5,10 @@ from torch import Tensor, nn
 
 from vqspeech.config.model import Config
 from vqspeech.config.training import StageConfig
+from vqspeech.nn.batch import Losses
 from vqspeech.nn.distributed import sum_over_workers, world
 from vqspeech.nn.quantizer import perplexity
-from vqspeech.nn.vqvae import VQVAE, Losses
+from vqspeech.nn.vqvae import VQVAE
 
 
 def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:

@@ -1,8 +1,8 @@
 """Adam, Muon for the matrices of a WaveNet, and their learning rates over the steps of a stage.
 
 Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) makes the momentum of a matrix
-orthogonal before it is added: all its directions grow alike, not only the strongest. The WaveNet
-learns as much in half the steps (`recipes/base/README.md`).
+orthogonal before it is added: all its directions grow alike, not only the strongest. A WaveNet
+predicts better after as many steps (`recipes/base/README.md`).
 """
 
 from collections.abc import Iterable

@@ -20,8 +20,9 @@ from vqspeech.data.index import OTHER
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import load_phonemes, track_f0
 from vqspeech.errors import InputError
+from vqspeech.nn.batch import Batch
 from vqspeech.nn.teacher import Teacher
-from vqspeech.nn.vqvae import VQVAE, Batch
+from vqspeech.nn.vqvae import VQVAE
 from vqspeech.training.log import RunLog, every_quarter_minute
 from vqspeech.training.teaching import Teaching
 

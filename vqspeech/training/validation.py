@@ -5,9 +5,10 @@ import torch
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.config.training import StageConfig
+from vqspeech.nn.batch import Batch
 from vqspeech.nn.quantizer import perplexity
-from vqspeech.nn.vqvae import VQVAE, Batch
-from vqspeech.sampling.stream import Frames, WaveNetSampler
+from vqspeech.nn.vqvae import VQVAE
+from vqspeech.sampling.stream import Frames, WaveNetSampler, to_numpy
 from vqspeech.synthesis.griffin_lim import griffin_lim
 from vqspeech.training.run import Run, levels_of, to_batch
 
@@ -102,7 +103,7 @@ def previews(run: Run, stage: StageConfig) -> dict[str, np.ndarray]:
         f0 = conditioning.pitch(hidden).f0()
     if conditioning.log_mel_head is not None:
         log_mel = conditioning.log_mel(hidden)
-        found["preview"] = griffin_lim(log_mel[0].cpu().numpy(), SEED)[:samples]
+        found["preview"] = griffin_lim(to_numpy(log_mel[0]), SEED)[:samples]
     if stage.name in ("waveform", "joint"):
         sampler = WaveNetSampler(
             model.decoder, steps_per_frame, "float32"
