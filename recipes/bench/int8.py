@@ -52,12 +52,12 @@ def main() -> int:
             hidden = codec.model.hidden(codec.model.encode(wave), codec.model.speakers(speaker))
             conditioning = decoder.conditioning(hidden)[0].numpy()
             log_mel = codec.model.conditioning.log_mel(hidden) if decoder.prediction else None
-            truth, predictor = decoder.truth(wave, log_mel), decoder.predictor(log_mel)
+            f0 = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
+            truth, predictor = decoder.truth(wave, log_mel, f0), decoder.predictor(log_mel, f0)
             samples = truth.indices[0].numpy().astype(np.uint8)
             told = [part[0].numpy() for part in predictor]
             inputs = np.zeros((len(samples), decoder.stack.residual_channels), np.float32)
             if decoder.excitation is not None:
-                f0 = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
                 excitation = teacher_excitation(wave, f0, decoder.bands, decoder.harmonics)
                 inputs = decoder.excitation(excitation)[0].numpy()
         uniforms, row = np.zeros(samples.shape, np.float32), {}

@@ -47,15 +47,11 @@ class Subject:
         torch.manual_seed(0)
         self.name, self.config = preset, load_preset(preset)
         self.channels = self.config.conditioning.channels
-        self.decoder = WaveNetDecoder(self.config.decoder, self.channels).eval()
+        mels = self.config.encoder.mels
+        self.decoder = WaveNetDecoder(self.config.decoder, self.channels, mels).eval()
         self.steps_per_frame, self.bands = self.config.steps_per_frame, self.config.decoder.bands
         frames = max(1, round(seconds * 16_000 / self.config.hop))
-        with torch.no_grad():
-            hidden = torch.randn(1, self.channels, frames)
-            self.conditioning = self.decoder.conditioning(hidden)[0].numpy()
-        width = self.config.decoder.residual_channels
-        self.steps = frames * self.steps_per_frame
-        self.inputs = np.zeros((self.steps, width), np.float32)
+        self.frames, self.steps = frames, frames * self.steps_per_frame
         device = torch.device("cpu")
         self.backends = {
             name: backend_for(self.decoder, name, device) for name in ("int8", "float32")
@@ -68,13 +64,21 @@ class Subject:
         )
 
     def work(self, backend, frames: int | None = None):
-        """What a new stream is to do; frames: only the first so many."""
-        from vqspeech.sampling.work import Work
+        """What a new stream is to do, for a voice of 120 Hz; frames: only so many."""
+        import torch
 
-        conditioning = self.conditioning[:frames]
-        steps = len(conditioning) * self.steps_per_frame
-        uniforms = np.random.default_rng(0).random((steps, self.bands), dtype=np.float32)
-        return Work(backend.new_state(), conditioning, self.inputs[:steps], uniforms, 1.0)
+        from vqspeech.audio.signal import FILTER_BANK_HOP
+        from vqspeech.sampling.stream import Frames, WaveNetStream
+
+        frames = frames or self.frames
+        count = frames * self.config.hop // FILTER_BANK_HOP
+        log_mel = torch.full((1, self.config.encoder.mels, count), -4.0)
+        hidden = torch.randn(1, self.channels, frames)
+        stream = WaveNetStream(self.decoder, backend.new_state(), seed=0, temperature=1.0)
+        with torch.inference_mode():
+            return stream.work(
+                Frames(hidden, torch.full((1, count), 120.0), log_mel), self.steps_per_frame
+            )
 
     def kernels(self, weights: str, streams: int, threads: int) -> float:
         """Samples a second, all streams together."""
@@ -95,13 +99,15 @@ class Subject:
         reach = self.config.decoder.receptive_field
         frames = -(-reach // self.steps_per_frame)
         indices = torch.randint(0, 256, (1, frames * self.steps_per_frame, self.bands))
+        heard = self.config.decoder.input_rows - self.bands
+        known = torch.randint(0, 256, (*indices.shape[:2], heard)) if heard else None
         hidden = torch.randn(1, self.channels, frames)
         excitation = torch.randn(1, indices.shape[1], 2 * self.decoder.harmonics)
 
         def run():
             with torch.inference_mode():
                 for _ in range(NAIVE_STEPS):
-                    self.decoder(indices, hidden, indices.shape[1] - 1, excitation)
+                    self.decoder(indices, hidden, indices.shape[1] - 1, excitation, known)
 
         return NAIVE_STEPS * self.bands / timed(run)
 

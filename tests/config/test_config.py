@@ -89,6 +89,7 @@ def test_unknown_key_is_named(path):
         ("decoder.harmonics", 8.5),
         ("decoder.scaled", 1),
         ("decoder.prediction", "8"),
+        ("decoder.long_term", "0.8"),
         ("training.pitch_weight", None),
         ("training.perceptual_weight", "0.5"),
         ("training.perceptual_layers", 2.0),
@@ -145,6 +146,8 @@ def test_numbers_must_be_finite(value):
         ("decoder.harmonics", 65),
         ("decoder.prediction", -1),
         ("decoder.prediction", 33),
+        ("decoder.long_term", -0.1),
+        ("decoder.long_term", 1.0),
         ("training.perceptual_weight", -0.5),
         ("training.perceptual_layers", 0),
         ("training.states_weight", 1e4),
@@ -216,6 +219,18 @@ def test_a_prediction_needs_a_log_mel_and_its_scale():
             from_dict(table)
 
 
+def test_a_long_term_prediction_needs_a_short_one_and_a_pitch():
+    table = changed("decoder.long_term", 0.8)
+    with pytest.raises(InputError, match=r"long_term = 0.8 needs prediction above 0"):
+        from_dict(table)
+    table["decoder"] |= {"scaled": True, "prediction": 8}
+    assert from_dict(table).decoder.long_term == 0.8
+    table["decoder"]["harmonics"] = 0
+    table["conditioning"]["pitch_head"] = False
+    with pytest.raises(InputError, match="long_term needs conditioning.pitch_head = true"):
+        from_dict(table)
+
+
 def test_warping_needs_bands_that_lie_apart():
     assert "128" in refusal("encoder.mels", 129)
     table = changed("encoder.mels", 129)
@@ -263,14 +278,14 @@ def test_what_older_configurations_do_not_say():
         "encoder": ("low_bins", "vtlp", "pitch_shift", "equaliser"),
         "quantizer": ("codebooks",),
         "conditioning": ("pitch_head", "phoneme_head", "film"),
-        "decoder": ("harmonics", "scaled", "prediction", "voiced_temperatures"),
+        "decoder": ("harmonics", "scaled", "prediction", "long_term", "voiced_temperatures"),
     }.items():
         for key in keys:
             del table[part][key]
     old = from_dict(table)
     assert (old.encoder.low_bins, old.encoder.vtlp, old.decoder.harmonics) == (0, 0.0, 0)
     assert (old.encoder.pitch_shift, old.encoder.equaliser) == (0.0, 0.0)
-    assert (old.decoder.scaled, old.decoder.prediction) == (False, 0)
+    assert (old.decoder.scaled, old.decoder.prediction, old.decoder.long_term) == (False, 0, 0.0)
     assert not old.conditioning.pitch_head and not old.conditioning.phoneme_head
     assert old.quantizer.codebooks == 1
 

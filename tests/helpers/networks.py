@@ -8,6 +8,7 @@ from vqspeech.audio.signal import mu_law_table
 from vqspeech.config.networks import DecoderConfig
 from vqspeech.nn.decoder import SPAN, WaveNetDecoder, mu_law
 from vqspeech.nn.excitation import PhaseWalk
+from vqspeech.nn.long_term import FRACTIONS, REACH
 from vqspeech.sampling.stream import Frames
 from vqspeech.sampling.work import Work
 
@@ -19,6 +20,7 @@ KINDS = {
     "excited": {"bands": 4, "harmonics": 3},
     "scaled": {"bands": 1, "scaled": True},
     "residual": {"bands": 4, "scaled": True, "prediction": 5},
+    "periodic": {"bands": 4, "scaled": True, "prediction": 5, "long_term": 0.8},
 }
 MELS = 80
 F0 = torch.tensor([[120.0, 150.0, 0.0, 0.0, 230.0, 180.0]])
@@ -73,7 +75,7 @@ def inputs_of(decoder: WaveNetDecoder, f0: Tensor = F0) -> np.ndarray:
 def work_of(decoder: WaveNetDecoder, state, hidden: Tensor, temperature=1.0, seed=5) -> Work:
     """What a stream is to do for hidden frames [1, H, F], with the last F0 frames."""
     frames, told = hidden.shape[-1], frames_of(hidden)
-    predictor = decoder.predictor(told.log_mel)
+    predictor = decoder.predictor(told.log_mel, told.f0)
     return Work(
         state,
         decoder.conditioning(hidden)[0].cpu().numpy(),
@@ -96,11 +98,18 @@ def known_of(decoder: WaveNetDecoder, work: Work, samples: Tensor) -> Tensor | N
     )
     drawn = mu_law_table()[samples[0]] * scale
     order = coefficients.shape[-1]
+    lags = np.repeat(work.lags / FRACTIONS, steps // len(work.lags))
     x, predicted = np.zeros((steps + max(1, order), bands)), np.zeros((steps, bands))
-    start = len(x) - steps
+    start, left = len(x) - steps, np.zeros(steps)
     for n in range(steps):
         past = x[n + start - order : n + start][::-1]
-        predicted[n] = (coefficients[n] * past.T).sum(-1)
+        short = (coefficients[n] * past.T).sum(-1)
+        predicted[n] = short
+        if lags[n]:
+            near = np.arange(n) - (n - lags[n])
+            window = np.cos(np.pi * near / (2 * REACH)) ** 2 * (abs(near) < REACH)
+            predicted[n, 0] += decoder.long_term * (np.sinc(near) * window * left[:n]).sum()
         x[n + start] = np.float32(np.clip(predicted[n] + drawn[n], -1, 1))
+        left[n] = x[n + start, 0] - short[0]
     known = [torch.from_numpy(part / (SPAN * scale)) for part in (predicted, x[start - 1 : -1])]
     return torch.cat([mu_law(part) for part in known], -1)[None]

@@ -46,7 +46,9 @@ EVERYTHING = CONFIG | {
     | {"low_bins": 8, "vtlp": 0.15, "pitch_shift": 0.1, "equaliser": 0.2},
     "conditioning": CONFIG["conditioning"]
     | {"pitch_head": True, "phoneme_head": True, "film": True},
-    "decoder": CONFIG["decoder"] | {"harmonics": 2, "scaled": True, "prediction": 3},
+    "decoder": CONFIG["decoder"]
+    | {"harmonics": 2, "scaled": True}
+    | {"prediction": 3, "long_term": 0.7},
     "speaker_encoder": {"channels": 8, "dilations": [1], "reference_seconds": 0.2},
 }
 """With every term of the loss there is."""

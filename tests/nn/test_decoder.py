@@ -27,6 +27,21 @@ def residual_of(bands):
     return decoder
 
 
+def periodic_of(bands, gain=0.8):
+    """And a long-term prediction."""
+    decoder = decoder_of(bands, scaled=True, prediction=4, long_term=gain)
+    decoder.scale.copy_(torch.linspace(15, 20, bands))
+    return decoder
+
+
+def voice(samples=6400, f0=125.0):
+    """Harmonics of F0 up to 2 kHz, a little noise; with its log-mel and F0."""
+    time = torch.arange(samples) / 16_000
+    parts = [torch.cos(2 * math.pi * k * f0 * time + k * k) for k in range(1, 16)]
+    wave = (0.02 * torch.stack(parts).sum(0) + 0.0005 * torch.randn(samples))[None]
+    return wave, LogMel(MELS)(wave), torch.full((1, samples // 160), f0)
+
+
 def speech_like(batch=2, samples=1600):
     """Noise whose spectrum falls, with its log-mel."""
     wave = torch.randn(batch, samples)
@@ -100,6 +115,46 @@ def test_a_residual_does_not_grow_with_the_speech():
     quiet, loud = decoder.truth(wave, log_mel), decoder.truth(4 * wave, log_mel + math.log(4))
     torch.testing.assert_close(loud.full_scale, 4 * quiet.full_scale)
     assert (quiet.indices == loud.indices).float().mean() > 0.999  # but for a rounding
+
+
+@torch.no_grad()
+def test_what_a_voice_repeats_is_not_drawn():
+    """Of the lowest band; there alone."""
+    wave, log_mel, f0 = voice()
+    drawn = {}
+    for gain in (0.0, 0.9):
+        decoder = periodic_of(4, gain)
+        found = decoder.truth(wave, log_mel, f0)
+        drawn[gain] = (decoder.table[found.indices] * found.full_scale)[0, 400:]
+    power = {gain: values.square().mean(0) for gain, values in drawn.items()}
+    assert power[0.9][0] < 0.1 * power[0.0][0]
+    torch.testing.assert_close(power[0.9][1:], power[0.0][1:])
+
+
+@torch.no_grad()
+def test_a_voice_is_drawn_in_finer_steps_and_what_has_none_as_ever():
+    wave, log_mel, f0 = voice()
+    f0[:, 20:] = 0
+    plain, periodic = (periodic_of(4, gain).truth(wave, log_mel, f0) for gain in (0.0, 0.8))
+    finer = periodic.full_scale / plain.full_scale
+    torch.testing.assert_close(finer[0, :800, 0], torch.full((800,), 0.6))
+    assert (finer[0, 800:] == 1).all() and (finer[..., 1:] == 1).all()
+    assert torch.equal(plain.indices[:, 800:], periodic.indices[:, 800:])
+    told = periodic_of(4).predictor(log_mel, f0)
+    assert told.lags[0, :20].tolist() == [1024] * 20 and not told.lags[:, 20:].any()
+
+
+@torch.no_grad()
+def test_fit_scale_measures_what_a_period_leaves():
+    wave, log_mel, f0 = voice(160_000)
+    scales = {}
+    for gain in (0.0, 0.9):
+        decoder = decoder_of(4, scaled=True, prediction=4, long_term=gain)
+        decoder.fit_scale(wave, log_mel, f0)
+        scales[gain] = decoder.scale
+    # In units of a deviation that is that much smaller itself.
+    assert math.sqrt(1 - 0.9**2) * scales[0.9][0] < 0.5 * scales[0.0][0]
+    torch.testing.assert_close(scales[0.9][1:], scales[0.0][1:])
 
 
 @pytest.mark.parametrize("make", [decoder_of, residual_of])

@@ -64,7 +64,7 @@ def test_without_a_heat_it_is_the_models(script, packed_voices, pitched_model, m
 def test_the_committed_files_change_what_their_names_say(base_script):
     folder = base_script("ablations").TOMLS / "wavenet"
     found = {path.stem: load_preset(path) for path in folder.glob("*.toml")}
-    assert {"plain", "scaled", "residual", "muon"} <= set(found)
+    assert {"plain", "scaled", "residual", "muon", "periodic"} <= set(found)
     plain = found["plain"]
     for name, config in found.items():
         assert config.name == name
@@ -72,12 +72,13 @@ def test_the_committed_files_change_what_their_names_say(base_script):
         assert replace(config, **parts) == plain
         [stage], [usual] = config.training.stages, plain.training.stages
         assert replace(stage, muon=0.0) == usual
-        assert bool(stage.muon) == (name == "muon")
+        assert bool(stage.muon) == (name in ("muon", "periodic"))
+        assert bool(config.decoder.long_term) == (name == "periodic")
     drawn = {
         name: (config.decoder.scaled, config.decoder.prediction) for name, config in found.items()
     }
     assert drawn["plain"] == (False, 0) and drawn["scaled"] == (True, 0)
-    assert drawn["residual"] == drawn["muon"] == (True, 8)
+    assert drawn["residual"] == drawn["muon"] == drawn["periodic"] == (True, 8)
 
 
 def test_a_heat_for_other_bands_is_refused(

@@ -96,6 +96,10 @@ class Config(Table, table="model"):
             self.conditioning.pitch_head or not self.decoder.harmonics,
             "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",
         )
+        self.require(
+            self.conditioning.pitch_head or not self.decoder.long_term,
+            "long_term needs conditioning.pitch_head = true: a period is as long as its F0 says",
+        )
         self.decoder.require(
             self.conditioning.pitch_head or not self.decoder.voiced_temperatures,
             "voiced_temperatures need conditioning.pitch_head = true, which says what is voiced",

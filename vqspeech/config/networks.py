@@ -139,7 +139,8 @@ class DecoderConfig(Table, table="decoder"):
     harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
     none. scaled: what is drawn is scaled by the deviation that the predicted log-mel gives it.
     prediction: order of the linear prediction in each band whose residual is drawn
-    (`nn.prediction`); 0 for none. voiced_temperatures: of each band, from the lowest up, in voiced
+    (`nn.prediction`); 0 for none. long_term: gain of the long-term prediction in the lowest band
+    (`nn.long_term`); 0 for none. voiced_temperatures: of each band, from the lowest up, in voiced
     frames, over `temperature`; none: 1.
     """
 
@@ -153,6 +154,7 @@ class DecoderConfig(Table, table="decoder"):
     harmonics: int = within(0, 64, 0)
     scaled: bool = False
     prediction: int = within(0, 32, 0)
+    long_term: float = within(0.0, 0.98, 0.0)
 
     def __post_init__(self):
         super().__post_init__()
@@ -162,6 +164,8 @@ class DecoderConfig(Table, table="decoder"):
         self.require(fits, f"voiced_temperatures has {given} numbers for {self.bands} bands")
         fits = self.scaled or not self.prediction
         self.require(fits, f"prediction = {self.prediction} needs scaled = true")
+        fits = self.prediction > 0 or not self.long_term
+        self.require(fits, f"long_term = {self.long_term} needs prediction above 0")
 
     @property
     def input_rows(self) -> int:

@@ -17,8 +17,8 @@ def nats_per_step(
     """-log p(x | codes, speaker) of a recording [T] at 16 kHz, in nats a WaveNet step.
 
     vector: the speaker's, [1, S]. `right`: with its codes; `shuffled`: with them in random order.
-    The difference is what the decoder learns from them. Of a model with `decoder.harmonics` the
-    phase of the fundamental is given, too.
+    The difference is what the decoder learns from them. A model with `decoder.harmonics` is
+    given the phase of the fundamental, one with `decoder.long_term` its period, too.
     """
     level = HighPass()(wave * np.float32(level_gain(wave)))
     level = np.pad(level, (0, codes.frames * codes.hop - len(level)))
@@ -26,7 +26,9 @@ def nats_per_step(
     def on_device(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array)[None].to(vector.device)
 
-    f0 = on_device(f0_frames(level)) if codec.loaded.config.decoder.harmonics else None
+    decoder = codec.loaded.config.decoder
+    follows = decoder.harmonics or decoder.long_term
+    f0 = on_device(f0_frames(level)) if follows else None
     indices = codes.indices.astype(np.int64)
     shuffled = np.random.default_rng(0).permutation(indices, axis=-1)
     orders = {"right": indices, "shuffled": shuffled}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from vqspeech.audio.signal import MU, MU_LEVELS, MU_ZERO, mu_law_table
 from vqspeech.config.networks import DecoderConfig
+from vqspeech.nn.long_term import echoes, lags, nearest
 from vqspeech.nn.prediction import BandPrediction, Predictor, predicted_of
 from vqspeech.nn.subbands import FilterBank
 from vqspeech.nn.wavenet import GatedStack
@@ -86,6 +87,7 @@ class WaveNetDecoder(nn.Module):
         self.register_buffer("table", table, persistent=False)
         width, skip = config.residual_channels, config.skip_channels
         self.order, self.prediction = config.prediction, None
+        self.long_term = config.long_term
         if config.scaled:
             self.prediction = BandPrediction(config.bands, mels, config.prediction)
         rows = torch.empty(config.input_rows, MU_LEVELS, width)
@@ -100,46 +102,73 @@ class WaveNetDecoder(nn.Module):
         self.hidden = nn.Linear(skip, skip)
         self.output = nn.Linear(skip, config.bands * MU_LEVELS)
 
-    def truth(self, wave: Tensor, log_mel: Tensor | None = None) -> Truth:
+    def truth(self, wave: Tensor, log_mel: Tensor | None = None, f0: Tensor | None = None) -> Truth:
         """What is to be said of a waveform [B, T] in its N = ceil(T / bands) steps.
 
-        log_mel: [B, mels, T / 160], predicted of it, for a decoder that draws residuals.
+        log_mel: [B, mels, T / 160], predicted of it, for a decoder that draws residuals. f0: [B, T
+        / 160], its own, for one with a long-term prediction.
         """
         with torch.autocast(wave.device.type, enabled=False):  # the target: 8 bits must be exact
             bands = self.bank.split(wave.float())
             if self.prediction is None:
                 scale = self.scale[:, None].expand_as(bands)
                 return Truth(_by_step(mu_law(bands / scale)), None, _by_step(scale))
-            predictor = self.predictor(log_mel)
-            predicted = predicted_of(bands, predictor.coefficients)
+            predictor = self.predictor(log_mel, f0)
+            predicted = self._predicted(bands, predictor)
             scale = _each_step(predictor, bands.shape[-1])
             last = F.pad(bands[..., :-1], (1, 0))
             known = [_by_step(mu_law(x / (SPAN * scale))) for x in (predicted, last)]
             drawn = mu_law((bands - predicted) / scale)
         return Truth(_by_step(drawn), torch.cat(known, -1), _by_step(scale))
 
-    def predictor(self, log_mel: Tensor | None) -> Predictor:
-        """How each band is predicted in each frame of 10 ms, from the log-mel [B, mels, n].
+    def predictor(self, log_mel: Tensor | None, f0: Tensor | None = None) -> Predictor:
+        """How each band is predicted in each frame of 10 ms, from the log-mel [B, mels, n] and the
+        F0 [B, n] in Hz.
 
         A decoder that draws samples predicts nothing: one frame, of order 0, stands for all.
         """
         if self.prediction is None:
-            return Predictor(self.scale.new_zeros(1, 1, self.bands, 0), self.scale[None, None])
-        assert log_mel is not None, "a decoder that draws residuals follows a log-mel"
-        found = self.prediction(log_mel)
+            none = torch.zeros(1, 1, dtype=torch.long, device=self.scale.device)
+            return Predictor(
+                self.scale.new_zeros(1, 1, self.bands, 0), self.scale[None, None], none
+            )
+        found = self._foretold(log_mel, f0)
         return found._replace(full_scale=found.full_scale * self.scale)
 
+    def _foretold(self, log_mel: Tensor | None, f0: Tensor | None) -> Predictor:
+        """`predictor`, its full scale in units of `scale`."""
+        assert self.prediction is not None
+        assert log_mel is not None, "a decoder that draws residuals follows a log-mel"
+        found = self.prediction(log_mel)
+        if not self.long_term:
+            return found
+        assert f0 is not None, "a long-term prediction follows an F0"
+        lag = lags(f0, self.bands)
+        left = math.sqrt(1 - self.long_term**2)
+        full_scale = found.full_scale.clone()
+        full_scale[..., 0] *= torch.where(lag > 0, left, 1.0)
+        return found._replace(full_scale=full_scale, lags=lag)
+
+    def _predicted(self, bands: Tensor, predictor: Predictor) -> Tensor:
+        """The prediction of each sample of `bands` [B, bands, N] from its past."""
+        found = predicted_of(bands, predictor.coefficients)
+        if self.long_term:
+            residual = bands[:, 0] - found[:, 0]
+            echo = echoes(residual, nearest(residual, predictor.lags))
+            found = torch.cat([found[:, :1] + self.long_term * echo[:, None], found[:, 1:]], 1)
+        return found
+
     @torch.no_grad()
-    def fit_scale(self, wave: Tensor, log_mel: Tensor) -> None:
-        """Full scale of each band from training waveforms [B, T] and their log-mel [B, mels, T /
-        160]: quiet bands get finer steps.
+    def fit_scale(self, wave: Tensor, log_mel: Tensor, f0: Tensor | None = None) -> None:
+        """Full scale of each band from training waveforms [B, T], their log-mel [B, mels, T / 160]
+        and, for a long-term prediction, F0 [B, T / 160]: quiet bands get finer steps.
 
         Of a residual it is in units of the deviation that it is predicted to have.
         """
         drawn, most = self.bank.split(wave), 1.0
         if self.prediction is not None:
-            found, most = self.prediction(log_mel), MOST_DEVIATIONS
-            drawn = drawn - predicted_of(drawn, found.coefficients)
+            found, most = self._foretold(log_mel, f0), MOST_DEVIATIONS
+            drawn = drawn - self._predicted(drawn, found)
             drawn = drawn / _each_step(found, drawn.shape[-1])
         magnitude = drawn.abs().transpose(0, 1).reshape(self.bands, -1)
         loud = magnitude.kthvalue(int(0.999 * (magnitude.shape[1] - 1)) + 1, dim=1).values

@@ -31,11 +31,13 @@ class Predictor(NamedTuple):
     """How each band is predicted in each frame of 10 ms.
 
     coefficients [B, n, bands, order]: of the samples before, the last one first. full_scale [B, n,
-    bands]: of what the prediction leaves.
+    bands]: of what the prediction leaves. lags int64 [B, n]: of the lowest band's long-term
+    prediction (`nn.long_term`); 0 for none.
     """
 
     coefficients: Tensor
     full_scale: Tensor
+    lags: Tensor
 
 
 class BandPrediction(nn.Module):
@@ -79,7 +81,8 @@ class BandPrediction(nn.Module):
             correlation = power @ self.cosines
             correlation[..., 0] *= 1 + WHITE
             coefficients, error = levinson(correlation)
-            return Predictor(coefficients, error.sqrt())
+            none = torch.zeros(error.shape[:2], dtype=torch.long, device=error.device)
+            return Predictor(coefficients, error.sqrt(), none)
 
 
 def levinson(correlation: Tensor) -> tuple[Tensor, Tensor]:

@@ -287,7 +287,7 @@ class VQVAE(nn.Module):
         if self.decoder.prediction is not None:
             with torch.no_grad():  # it would make the residual small by making speech loud
                 log_mel = self.conditioning.log_mel(hidden)
-        return self.decoder.truth(wave, log_mel), told
+        return self.decoder.truth(wave, log_mel, f0), told
 
     def _step_nats(
         self,

@@ -88,13 +88,13 @@ def run(net, work, forced, out, bands, logits):
     x, skip = np.empty(width, np.float32), np.empty(channels, np.float32)
     both, gates = np.empty(2 * width, np.float32), np.empty(2 * width, np.float32)
     space = Space(x, both, gates, skip, np.empty_like(skip))
-    state, prediction = work.state, np.empty(out.shape[1])
+    state, prediction = work.state, np.empty((2, out.shape[1]))
     per_frame = steps // len(work.conditioning)
     per_predictor, per_heat = steps // len(work.full_scale), steps // len(work.temperatures)
     for n in range(steps):
-        coefficients = work.coefficients[n // per_predictor]
-        full_scale = work.full_scale[n // per_predictor]
-        foretell(net.span, coefficients, full_scale, state, prediction)
+        m = n // per_predictor
+        full_scale = work.full_scale[m]
+        foretell(net, work.coefficients[m], full_scale, work.lags[m], state, prediction)
         here = logits[n if forced else 0]
         step(net, state, work.conditioning[n // per_frame], work.inputs[n], space, here)
         if not forced:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vqspeech.audio.signal import MU_ZERO
 from vqspeech.nn.decoder import SPAN, WaveNetDecoder
+from vqspeech.nn.long_term import interpolation, longest
 
 
 class Float32WaveNet(NamedTuple):
@@ -17,15 +18,19 @@ class Float32WaveNet(NamedTuple):
 
     embedding [rows, 256, R]: `bands` rows and, of residuals, twice as many more (`nn.decoder`);
     table [256]: what mu-law indices stand for; order: of the prediction; span: SPAN of
-    `nn.decoder`; gates [L, 2R, 2R]; residual [L, R, R] and residual_bias [L, R] (zero in the last
-    layer); skip [L, R, S] and skip_bias [S]; hidden [S, S] and hidden_bias [S]; output [S, bands *
-    256] and output_bias [bands * 256]; dilations [L].
+    `nn.decoder`; echo [FRACTIONS, 2 REACH], float64: the gain of the long-term prediction times
+    `nn.long_term.interpolation`, and longest, the steps of the past that it needs; gates [L, 2R,
+    2R]; residual [L, R, R] and residual_bias [L, R] (zero in the last layer); skip [L, R, S] and
+    skip_bias [S]; hidden [S, S] and hidden_bias [S]; output [S, bands * 256] and output_bias [bands
+    * 256]; dilations [L].
     """
 
     embedding: np.ndarray
     table: np.ndarray
     order: int
     span: float
+    echo: np.ndarray
+    longest: int
     gates: np.ndarray
     residual: np.ndarray
     residual_bias: np.ndarray
@@ -43,13 +48,15 @@ class Float32State(NamedTuple):
 
     rings [sum of dilations, R]: each layer's last inputs. cursor [L]: the oldest row of each
     layer's ring. heard [rows]: indices, of what was drawn last in each band, and what else a step
-    hears. past [bands, order or 1]: the last samples, the last one first.
+    hears. past [bands, order or 1]: the last samples, the last one first. left [longest]: what the
+    short-term prediction left of the last samples of the lowest band, the last one first, float64.
     """
 
     rings: np.ndarray
     cursor: np.ndarray
     heard: np.ndarray
     past: np.ndarray
+    left: np.ndarray
 
 
 def _inputs_first(weight: Tensor) -> np.ndarray:
@@ -73,6 +80,8 @@ def pack_wavenet(decoder: WaveNetDecoder) -> Float32WaveNet:
         table=_array(decoder.table),
         order=decoder.order,
         span=SPAN,
+        echo=decoder.long_term * interpolation(),
+        longest=longest(decoder.bands) if decoder.long_term else 1,
         gates=np.stack([_inputs_first(layer.weight) for layer in stack.gates]),
         residual=np.stack([_inputs_first(weight) for weight, _ in residual]),
         residual_bias=np.stack([_array(bias) for _, bias in residual]),
@@ -93,6 +102,7 @@ def new_state(net: Float32WaveNet) -> Float32State:
         cursor=np.zeros(len(net.dilations), np.int64),
         heard=np.full(len(net.embedding), MU_ZERO, np.int64),
         past=new_past(net),
+        left=np.zeros(net.longest),
     )
 
 

@@ -65,6 +65,7 @@ class Int8Backend:
             int8_weights.padded(stacked([item.inputs for item in work]), 2),
             stacked([item.coefficients for item in work]),
             stacked([item.full_scale for item in work]),
+            stacked([item.lags for item in work]),
             stacked([item.temperatures for item in work]),
             stacked([item.uniforms for item in work]),
             np.array([len(item.inputs) for item in work]),
@@ -76,8 +77,9 @@ class Int8Backend:
 
 
 def stacked(arrays: list[np.ndarray]) -> np.ndarray:
-    """[N_i, ...] float32 arrays to [B, max N_i, ...], zeros beyond the ends."""
-    out = np.zeros((len(arrays), max(map(len, arrays)), *arrays[0].shape[1:]), np.float32)
+    """[N_i, ...] arrays of one type to [B, max N_i, ...], zeros beyond the ends."""
+    shape = len(arrays), max(map(len, arrays)), *arrays[0].shape[1:]
+    out = np.zeros(shape, arrays[0].dtype)
     for row, array in zip(out, arrays, strict=True):
         row[: len(array)] = array
     return out

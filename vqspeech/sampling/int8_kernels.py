@@ -25,8 +25,8 @@ class Batch(NamedTuple):
     """`Work` of B streams side by side, the longest first.
 
     state: with a leading axis B. conditioning: [B, F, L, 2R]. inputs: [B, N, R]. coefficients [B,
-    M, bands, order] and full_scale [B, M, bands]. temperatures: [B, P, bands]. uniforms: [B, N,
-    bands]. counts [B]: each stream's steps.
+    M, bands, order], full_scale [B, M, bands] and lags [B, M]. temperatures: [B, P, bands].
+    uniforms: [B, N, bands]. counts [B]: each stream's steps.
     """
 
     state: Int8State
@@ -34,6 +34,7 @@ class Batch(NamedTuple):
     inputs: np.ndarray
     coefficients: np.ndarray
     full_scale: np.ndarray
+    lags: np.ndarray
     temperatures: np.ndarray
     uniforms: np.ndarray
     counts: np.ndarray
@@ -44,6 +45,7 @@ class Past(NamedTuple):
 
     heard: np.ndarray
     past: np.ndarray
+    left: np.ndarray
 
 
 class Space(NamedTuple):
@@ -171,7 +173,7 @@ def run(net, batch, forced, out, bands, logits):
     """
     full_vectors()
     active, state = len(batch.counts), batch.state
-    space, prediction = new_space(net, active), np.empty((active, out.shape[2]))
+    space, prediction = new_space(net, active), np.empty((active, 2, out.shape[2]))
     per_predictor = batch.inputs.shape[1] // batch.full_scale.shape[1]
     per_heat = batch.inputs.shape[1] // batch.temperatures.shape[1]
     for n in range(out.shape[1]):
@@ -179,9 +181,9 @@ def run(net, batch, forced, out, bands, logits):
         while active and batch.counts[active - 1] <= n:
             active -= 1
         for s in range(active):
-            mine = Past(state.heard[s], state.past[s])
-            full_scale = batch.full_scale[s, m]
-            foretell(net.span, batch.coefficients[s, m], full_scale, mine, prediction[s])
+            mine = Past(state.heard[s], state.past[s], state.left[s])
+            coefficients, full_scale = batch.coefficients[s, m], batch.full_scale[s, m]
+            foretell(net, coefficients, full_scale, batch.lags[s, m], mine, prediction[s])
             embed(net.embedding, mine.heard, batch.inputs[s, n], space.x[s])
             space.peaks[s] = largest_magnitude(space.x[s])
         at = run_layers(net, batch, n, active, space)
@@ -192,5 +194,5 @@ def run(net, batch, forced, out, bands, logits):
             if not forced:
                 heat = batch.temperatures[s, n // per_heat]
                 draw_bands(here, batch.uniforms[s, n], heat, out[s, n])
-            mine = Past(state.heard[s], state.past[s])
+            mine = Past(state.heard[s], state.past[s], state.left[s])
             follow(net.table, batch.full_scale[s, m], out[s, n], prediction[s], mine, bands[s, n])

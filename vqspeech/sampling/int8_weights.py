@@ -34,6 +34,8 @@ class Int8WaveNet(NamedTuple):
     table: np.ndarray
     order: int
     span: float
+    echo: np.ndarray
+    longest: int
     weights: np.ndarray
     gate_scale: np.ndarray
     residual_scale: np.ndarray
@@ -60,6 +62,7 @@ class Int8State(NamedTuple):
     cursor: np.ndarray
     heard: np.ndarray
     past: np.ndarray
+    left: np.ndarray
 
 
 def padding(size: int) -> int:
@@ -137,6 +140,8 @@ def quantise_wavenet(net: Float32WaveNet) -> Int8WaveNet:
         table=net.table,
         order=net.order,
         span=net.span,
+        echo=net.echo,
+        longest=net.longest,
         weights=aligned(np.concatenate(flat)),
         gate_scale=np.array(gate_scale, np.float32),
         residual_scale=np.array(residual_scale, np.float32).reshape(-1, width)
@@ -162,4 +167,5 @@ def new_state(net: Int8WaveNet) -> Int8State:
         cursor=np.zeros(len(net.dilations), np.int64),
         heard=np.full(len(net.embedding), MU_ZERO, np.int64),
         past=new_past(net),
+        left=np.zeros(net.longest),
     )

@@ -1,4 +1,4 @@
-"""From what is drawn to samples: each band's linear prediction, step by step, as kernels.
+"""From what is drawn to samples: each band's prediction, step by step, as kernels.
 
 In float64: whether a prediction rounds to one index or to the next must not hang on the order of a
 sum.
@@ -25,12 +25,23 @@ def mu_law(x):
     return MU_ZERO + int(np.rint(math.log1p(MU * min(x, 1.0)) / FULL * ABOVE))
 
 
-@kernel(**FLAGS)
-def foretell(span, coefficients, full_scale, state, prediction):
-    """prediction [bands] of the next samples, and what of it the network hears, in `state.heard`.
+@kernel(inline="always", **FLAGS)
+def echo(weights, left, lag):
+    """What was left a lag before the next step, by `weights`; as `nn.long_term.echoes`."""
+    fractions, around = weights.shape
+    here, first = weights[lag % fractions], lag // fractions - around // 2
+    total = 0.0
+    for k in range(around):
+        total += here[k] * left[first + k]
+    return total
 
-    span: of the network. coefficients [bands, order] and full_scale [bands]: of the step's
-    predictor.
+
+@kernel(**FLAGS)
+def foretell(net, coefficients, full_scale, lag, state, prediction):
+    """The prediction of the next samples, and what of it the network hears, in `state.heard`.
+
+    coefficients [bands, order], full_scale [bands] and lag: of the step's predictor. prediction [2,
+    bands]: by the samples before, and by a period.
     """
     heard, past = state.heard, state.past
     bands, order = coefficients.shape
@@ -38,23 +49,31 @@ def foretell(span, coefficients, full_scale, state, prediction):
         total = 0.0
         for k in range(order):
             total += np.float64(coefficients[band, k]) * np.float64(past[band, k])
-        prediction[band] = total
+        prediction[0, band] = total
+        prediction[1, band] = 0.0
+        if band == 0 and lag > 0:
+            prediction[1, band] = echo(net.echo, state.left, lag)
         if len(heard) > bands:
-            top = span * np.float64(full_scale[band])
-            heard[bands + band] = mu_law(total / top)
+            top = net.span * np.float64(full_scale[band])
+            heard[bands + band] = mu_law((total + prediction[1, band]) / top)
             heard[2 * bands + band] = mu_law(np.float64(past[band, 0]) / top)
 
 
 @kernel(**FLAGS)
 def follow(table, full_scale, drawn, prediction, state, out):
     """Go on from what was drawn, indices [bands]: the samples [bands] to `out` and `state`."""
-    past = state.past
+    past, left = state.past, state.left
     for band in range(len(drawn)):
         index = drawn[band]
-        x = prediction[band] + np.float64(table[index]) * np.float64(full_scale[band])
+        x = prediction[0, band] + prediction[1, band]
+        x += np.float64(table[index]) * np.float64(full_scale[band])
         x = np.float32(min(max(x, -1.0), 1.0))
         for k in range(past.shape[1] - 1, 0, -1):
             past[band, k] = past[band, k - 1]
         past[band, 0] = x
+        if band == 0:
+            for k in range(len(left) - 1, 0, -1):
+                left[k] = left[k - 1]
+            left[0] = np.float64(x) - prediction[0, band]
         out[band] = x
         state.heard[band] = index

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vqspeech.audio.signal import MU_LEVELS, MU_ZERO
 from vqspeech.nn.decoder import SPAN, WaveNetDecoder, mu_law
+from vqspeech.nn.long_term import FRACTIONS, REACH, interpolation, longest
 from vqspeech.sampling.work import Drawn, Work
 
 
@@ -22,49 +23,73 @@ class State(NamedTuple):
 
     rings [B, sum of dilations, R]: each layer's last inputs. steps [B]: how many are done.
     previous [B, bands]: the indices of what was drawn last. past [B, bands, order or 1]: the last
-    samples, the last one first, float64.
+    samples, the last one first, float64. left [B, `longest` or 1]: what the short-term prediction
+    left of those of the lowest band, the last one first, float64.
     """
 
     rings: Tensor
     steps: Tensor
     previous: Tensor
     past: Tensor
+    left: Tensor
 
 
 class Frame(NamedTuple):
     """What B streams are told of a step.
 
     conditioning [B, L, 2R]: of their hidden frames. inputs [B, R]: added to the stack's input.
-    coefficients [B, bands, order] and full_scale [B, bands]: of their predictors. temperatures and
-    uniforms [B, bands].
+    coefficients [B, bands, order], full_scale [B, bands] and lags [B]: of their predictors.
+    temperatures and uniforms [B, bands].
     """
 
     conditioning: Tensor
     inputs: Tensor
     coefficients: Tensor
     full_scale: Tensor
+    lags: Tensor
     temperatures: Tensor
     uniforms: Tensor
 
 
-def predicted(decoder: WaveNetDecoder, state: State, frame: Frame) -> tuple[Tensor, Tensor]:
-    """The prediction of the next samples [B, bands], float64, and what the network hears before it
-    draws, [B, rows] (`WaveNetDecoder.embed`)."""
+class Prediction(NamedTuple):
+    """Of the next samples: by those before, short [B, bands], and by a period, long [B, bands];
+    float64."""
+
+    short: Tensor
+    long: Tensor
+
+
+def predicted(decoder: WaveNetDecoder, state: State, frame: Frame) -> tuple[Prediction, Tensor]:
+    """The prediction of the next samples, and what the network hears before it draws, [B, rows]
+    (`WaveNetDecoder.embed`)."""
     past = state.past[..., : decoder.order]
-    found = (frame.coefficients.double() * past).sum(-1)
+    short = (frame.coefficients.double() * past).sum(-1)
+    found = Prediction(short, torch.zeros_like(short))
     if decoder.prediction is None:
         return found, state.previous
+    if decoder.long_term:
+        found.long[:, 0] = decoder.long_term * echo(state, frame.lags)
     top = SPAN * frame.full_scale.double()
-    known = mu_law(found / top), mu_law(state.past[..., 0] / top)
+    known = mu_law((short + found.long) / top), mu_law(state.past[..., 0] / top)
     return found, torch.cat([state.previous, *known], -1)
 
 
+def echo(state: State, lags: Tensor) -> Tensor:
+    """What was left a lag [B] before the next step: [B]; as `nn.long_term.echoes`."""
+    weights = torch.from_numpy(interpolation()).to(state.left.device)[lags % FRACTIONS]
+    around = torch.arange(-REACH, REACH, device=lags.device)
+    places = (lags[:, None].div(FRACTIONS, rounding_mode="floor") + around).clamp_min(0)
+    return (state.left.gather(1, places) * weights).sum(-1) * (lags > 0)
+
+
 def follow(
-    decoder: WaveNetDecoder, state: State, drawn: Tensor, prediction: Tensor, frame: Frame
+    decoder: WaveNetDecoder, state: State, drawn: Tensor, prediction: Prediction, frame: Frame
 ) -> Tensor:
     """Have the streams go on from what was drawn, indices [B, bands]; the samples [B, bands]."""
-    samples = prediction + decoder.table[drawn].double() * frame.full_scale.double()
-    samples = samples.clamp(-1, 1).float()
+    said = decoder.table[drawn].double() * frame.full_scale.double()
+    samples = (prediction.short + prediction.long + said).clamp(-1, 1).float()
+    left = samples[:, :1].double() - prediction.short[:, :1]
+    state.left.copy_(torch.cat([left, state.left[:, :-1]], -1))
     state.past.copy_(torch.cat([samples[..., None].double(), state.past[..., :-1]], -1))
     state.previous.copy_(drawn)
     return samples
@@ -117,6 +142,7 @@ class ReferenceBackend:
             torch.zeros(1, dtype=torch.long, device=device),
             torch.full((1, decoder.bands), MU_ZERO, device=device),
             zeros(1, decoder.bands, max(1, decoder.order), dtype=torch.float64),
+            zeros(1, longest(decoder.bands) if decoder.long_term else 1, dtype=torch.float64),
         )
 
     def sample(self, work: Sequence[Work], threads: int) -> list[Drawn]:

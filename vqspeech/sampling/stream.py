@@ -25,7 +25,7 @@ class Frames(NamedTuple):
     """What a stream is told of F code frames.
 
     hidden: [1, H, F]. f0: [1, n], a frame for every 10 ms of them, Hz, 0 unvoiced; for a decoder
-    with excitation. log_mel: [1, mels, n]; for one that draws residuals.
+    with excitation or a long-term prediction. log_mel: [1, mels, n]; for one that draws residuals.
     """
 
     hidden: Tensor
@@ -78,7 +78,7 @@ class WaveNetStream:
         decoder = self._decoder
         with one_thread:
             conditioning = to_numpy(decoder.conditioning(told.hidden)[0])
-            predictor = decoder.predictor(told.log_mel)
+            predictor = decoder.predictor(told.log_mel, told.f0)
         steps = len(conditioning) * steps_per_frame
         if self._walk is None or decoder.excitation is None:
             inputs = np.zeros((steps, decoder.stack.residual_channels), np.float32)
@@ -93,6 +93,7 @@ class WaveNetStream:
             inputs=inputs,
             coefficients=np.ascontiguousarray(to_numpy(predictor.coefficients[0])),
             full_scale=np.ascontiguousarray(to_numpy(predictor.full_scale[0])),
+            lags=predictor.lags[0].cpu().numpy(),
             temperatures=self._heat(told.f0),
             uniforms=uniforms,
         )

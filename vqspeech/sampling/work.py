@@ -10,9 +10,9 @@ class Work(NamedTuple):
 
     state: from the backend's `new_state`, changed in place. conditioning: [F, L, 2R] float32, the
     biases of the gates. inputs: [N, R] float32, added to the stack's input at each step; zeros for
-    a decoder without excitation. coefficients [M, bands, order] and full_scale [M, bands], float32:
-    the `Predictor` of M frames, each for N / M steps. temperatures: [P, bands] float32, from 0 on,
-    each for N / P steps. uniforms: [N, bands] float32 in [0, 1).
+    a decoder without excitation. coefficients [M, bands, order] and full_scale [M, bands], float32,
+    and lags [M], int64: the `Predictor` of M frames, each for N / M steps. temperatures: [P, bands]
+    float32, from 0 on, each for N / P steps. uniforms: [N, bands] float32 in [0, 1).
     """
 
     state: Any
@@ -20,6 +20,7 @@ class Work(NamedTuple):
     inputs: np.ndarray
     coefficients: np.ndarray
     full_scale: np.ndarray
+    lags: np.ndarray
     temperatures: np.ndarray
     uniforms: np.ndarray
 

@@ -12,6 +12,7 @@ from vqspeech.config.training import StageConfig
 from vqspeech.data.crops import CropBatch
 from vqspeech.errors import InputError
 from vqspeech.files import reason
+from vqspeech.nn.batch import Batch
 from vqspeech.nn.distributed import sum_over_workers
 from vqspeech.nn.levels import draw_counts
 from vqspeech.training.average import WeightAverage
@@ -58,7 +59,7 @@ class StageRun:
             self._fit_scale()
         if self.teacher is not None:
             with run.accelerator.autocast():
-                self.teacher.fit(model.target_mel(self._fitting_crops()))
+                self.teacher.fit(model.target_mel(self._fitting_crops().wave))
         if self.with_decoder and run.options.compile:
             model.decoder.compile(dynamic=False)
         self.parameters = trained_parameters(model, stage, run.has_phonemes)
@@ -83,17 +84,20 @@ class StageRun:
         decoder = self.run.model.decoder
         if bool((decoder.scale == 1).all()):
             crops = self._fitting_crops()
-            decoder.fit_scale(crops, self.run.model.target_mel(crops))
+            decoder.fit_scale(crops.wave, self.run.model.target_mel(crops.wave), crops.f0)
 
-    def _fitting_crops(self) -> torch.Tensor:
-        """Crops [B, T] that are none of the training's, to measure speech by.
+    def _fitting_crops(self) -> Batch:
+        """Crops that are none of the training's, to measure speech by: wave and F0 of them.
 
         They are the same in every process, and as many however many processes there are.
         """
         batch = self.stage.batch * self.run.accelerator.num_processes
         crops = self.run.crops(self.stage, "train", self.run.options.seed, batch)
         steps = range(FITTING_STEP, FITTING_STEP + math.ceil(FITTING_CROPS / batch))
-        return torch.cat([to_batch(self.run, crops.batch_at(step)).wave for step in steps])
+        found = [to_batch(self.run, crops.batch_at(step)) for step in steps]
+        f0 = [one.f0 for one in found if one.f0 is not None]
+        waves, speakers = zip(*((one.wave, one.speaker) for one in found), strict=True)
+        return Batch(torch.cat(waves), torch.cat(speakers), torch.cat(f0) if f0 else None)
 
     @property
     def done(self) -> bool:

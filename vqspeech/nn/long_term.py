@@ -1,0 +1,89 @@
+"""Long-term prediction: what a voice repeats after a period, in the lowest sub-band.
+
+A WaveNet learns the lowest harmonics soon and those above them late; what it does not know of a
+voice is noise that no envelope makes periodic. Speech coders have long predicted its residual from
+what the short-term prediction left a period ago (Atal and Schroeder 1984). What the network draws
+is then filtered into harmonics, as the short-term synthesis filter makes formants of it, and the
+network has only to say by how much they are not.
+
+How long a period is, the F0 that the codes predict says to the sampler, whose voice then has it. A
+recording has its own, and half a step beside it there would be little left to predict: in training
+the period is looked for round the recording's F0, as a speech encoder does. Only the lowest band:
+in those above, decimated, a delay is no delay of the band's signal.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vqspeech.audio.signal import SAMPLE_RATE
+
+FRACTIONS = 32
+"""Places between two steps that a lag may have: it is an integer number of these."""
+REACH = 4
+"""Steps on each side of a period ago that its value is interpolated from."""
+LOWEST_F0 = 40.0
+NEARBY = [1 + 0.01 * percent for percent in range(-6, 7)]
+"""Lags over that of the recording's F0 among which training looks for its period."""
+
+
+@cache
+def interpolation() -> np.ndarray:
+    """By fraction f of FRACTIONS, the weights of the values 1 - REACH to REACH steps before a whole
+    lag, of which the value f steps before it is made: [FRACTIONS, 2 REACH], a windowed sinc."""
+    fraction = np.arange(FRACTIONS)[:, None] / FRACTIONS
+    distance = np.arange(1 - REACH, REACH + 1) - fraction
+    return np.sinc(distance) * np.cos(math.pi * distance / (2 * REACH)) ** 2
+
+
+def longest(bands: int) -> int:
+    """Steps of the past that are needed, with `bands` sub-bands."""
+    return math.ceil(SAMPLE_RATE / bands / LOWEST_F0) + REACH
+
+
+def lags(f0: Tensor, bands: int) -> Tensor:
+    """F0 [B, n] in Hz to the steps of a period, FRACTIONS times: int64 [B, n]; 0 where unvoiced."""
+    rate = SAMPLE_RATE / bands
+    heard = f0.clamp(LOWEST_F0, rate / (REACH + 1))
+    return torch.where(f0 > 0, torch.round(FRACTIONS * rate / heard).long(), 0)
+
+
+def echoes(residual: Tensor, lag: Tensor) -> Tensor:
+    """What a residual [B, N] was a lag [B, n] before each step, a lag for N / n of them: [B, N];
+    zeros where the lag is 0."""
+    batch, steps = residual.shape
+    each = lag.repeat_interleave(steps // lag.shape[1], 1)
+    whole = each.div(FRACTIONS, rounding_mode="floor")
+    weights = torch.from_numpy(interpolation()).to(residual)[each % FRACTIONS]
+    around = torch.arange(1 - REACH, REACH + 1, device=lag.device)
+    here = torch.arange(steps, device=lag.device)[:, None]
+    # Before the first step there was silence; a lag reaches no further than `room` into it.
+    room = int(whole.max()) + REACH
+    places = (room + here - whole[..., None] - around).clamp_max(room + steps - 1)
+    past = F.pad(residual, (room, 0)).gather(1, places.view(batch, -1)).view(places.shape)
+    return (past * weights).sum(-1) * (each > 0)
+
+
+def nearest(residual: Tensor, lag: Tensor) -> Tensor:
+    """The lags [B, n] near those of F0 by which a residual [B, N] repeats itself best, each in its
+    frame and half a frame on both sides."""
+    found, best = lag, torch.zeros(lag.shape, dtype=residual.dtype, device=lag.device)
+    frame = residual.shape[1] // lag.shape[1]
+
+    def around(x: Tensor) -> Tensor:
+        """Sums over two frames' length, the middles of the frames in theirs."""
+        halves = F.pad(x, (frame // 2, frame - frame // 2)).unfold(1, 2 * frame, frame).sum(-1)
+        return halves[:, : lag.shape[1]]
+
+    for factor in NEARBY:
+        other = torch.round(lag * factor).long()
+        echo = echoes(residual, other)
+        together, power = around(residual * echo), around(echo.square())
+        explained = together.clamp_min(0).square() / power.clamp_min(1e-12)
+        found = torch.where(explained > best, other, found)
+        best = torch.maximum(explained, best)
+    return found
