@@ -12,7 +12,10 @@ is drawn.
 Such models are trained by, for example:
 
     vqspeech train --config recipes/base/ablations/wavenet/residual.toml --data PACKED \\
-      --out OUT --stages waveform --init shipped
+      --out OUT --stages waveform --init CODES
+
+CODES: a model whose WaveNet is still untrained (run.sh's after the stage `levels`); or `shipped`,
+whose WaveNet draws samples: one that draws residuals begins anew.
 """
 
 import argparse

@@ -120,3 +120,35 @@ def test_a_run_begins_there_and_only_once(runs, config, whole_run):
 def test_no_such_model(runs, config):
     with pytest.raises(InputError, match="no such model"):
         runs.train(dataclasses.replace(config), init="/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("decoder", "anew"),
+    [
+        ({"scaled": True}, True),
+        ({"scaled": True, "prediction": 3}, True),
+        ({"temperature": 0.5}, False),
+    ],
+)
+def test_a_wavenet_that_draws_something_else_begins_anew(older, decoder, anew):
+    """Its full scale above all: that of samples would cut all residuals off."""
+    weights, folder = older
+    config = from_dict(CONFIG | {"decoder": CONFIG["decoder"] | decoder})
+    model = VQVAE(config, 2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    said = inherit(model, ["bert", "carl"], load_checkpoint(folder))
+    assert ("begins anew" in said) == anew
+    for name, value in model.state_dict().items():
+        kept = before if anew and name.startswith("decoder.") else weights
+        assert torch.equal(value, kept[name]), name
+
+
+def test_a_long_term_prediction_may_come_later(tmp_path):
+    parts = {"scaled": True, "prediction": 3}
+    table = CONFIG | {"conditioning": CONFIG["conditioning"] | {"pitch_head": True}}
+    short = VQVAE(from_dict(table | {"decoder": CONFIG["decoder"] | parts}), 2)
+    save_checkpoint(short, [Speaker("bert"), Speaker("carl")], tmp_path / "short", {"codes": 3})
+    longer = from_dict(table | {"decoder": CONFIG["decoder"] | parts | {"long_term": 0.8}})
+    model = VQVAE(longer, 2)
+    inherit(model, ["bert", "carl"], load_checkpoint(tmp_path / "short"))
+    assert torch.equal(model.decoder.embedding, short.decoder.embedding)

@@ -3,6 +3,7 @@
 import torch
 
 from vqspeech.checkpoint.model import Checkpoint
+from vqspeech.config.networks import DecoderConfig
 from vqspeech.nn.vqvae import VQVAE
 
 CODEBOOKS = ("quantizer.", "levels.")
@@ -10,15 +11,20 @@ CODEBOOKS = ("quantizer.", "levels.")
 second says what the first leaves."""
 
 
+def drawn(config: DecoderConfig) -> tuple[int, bool, int]:
+    """What a WaveNet draws, in units of which its full scale is."""
+    return config.bands, config.scaled, config.prediction
+
+
 @torch.no_grad()
 def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     """Copy the weights of another model into `model`; returns what was copied, in words.
 
     Tensors of the same name and shape are taken over, those of the quantizer all or none, those of
-    upper levels all or none, and none without the quantizer's; vectors of `speakers` (the names of
-    the model's rows) are found by their names. Those of new speakers
-    begin at the mean of the other model's, a voice that its layers know: to them a random vector is
-    as loud as nothing they were trained with.
+    upper levels all or none, and none without the quantizer's; none of a WaveNet that draws
+    something else. Vectors of `speakers` (the names of the model's rows) are found by their names.
+    Those of new speakers begin at the mean of the other model's, a voice that its layers know: to
+    them a random vector is as loud as nothing they were trained with.
     """
     found, own = other.model.state_dict(), model.state_dict()
     fits = {key for key in own if key in found and found[key].shape == own[key].shape}
@@ -26,6 +32,10 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
         books = {key for key in own | found if key.startswith(CODEBOOKS[: number + 1])}
         if not books <= fits:
             fits -= {key for key in fits if key.startswith(CODEBOOKS[number:])}
+    anew = ""
+    if drawn(model.config.decoder) != drawn(other.model.config.decoder):
+        fits -= {key for key in fits if key.startswith("decoder.")}
+        anew = "; the WaveNet, which draws something else, begins anew"
     fits.discard("speakers.weight")
     for key in fits:
         own[key].copy_(found[key])
@@ -43,5 +53,5 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
         known = []
     return (
         f"{len(fits)} of {len(own) - 1} tensors and {len(known)} of {len(speakers)} speakers "
-        f"begin as those of {other.folder}{new}"
+        f"begin as those of {other.folder}{new}{anew}"
     )
