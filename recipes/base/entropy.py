@@ -30,7 +30,7 @@ BESIDE = 2
 """Frames before and after that the network sees the lower levels of."""
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def codes_of(model: VQVAE, corpus: PackedCorpus, split: str, seconds: float) -> list[Tensor]:
     """Codes [levels, F] of utterances, evenly spread over the split, of so many seconds at most."""
     rows = corpus.rows(split)
@@ -44,7 +44,7 @@ def codes_of(model: VQVAE, corpus: PackedCorpus, split: str, seconds: float) -> 
     return found
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def examples(model: VQVAE, codes: list[Tensor], level: int) -> tuple[Tensor, Tensor]:
     """What the levels below say about each frame [N, (2 BESIDE + 1) D + 1], its book last, and its
     code at `level` [N]."""
@@ -84,7 +84,7 @@ def by_network(
         loss.backward()
         optimizer.step()
         if (step + 1) % max(1, steps // 10) == 0:
-            with torch.inference_mode():
+            with torch.no_grad():
                 asked = F.cross_entropy(network.eval()(valid[0]), valid[1])
             best = min(best, float(asked) / math.log(2))
     return best

@@ -153,8 +153,9 @@ class WaveNetDecoder(nn.Module):
         """The prediction of each sample of `bands` [B, bands, N] from its past."""
         found = predicted_of(bands, predictor.coefficients)
         if self.long_term:
-            residual = bands[:, 0] - found[:, 0]
-            echo = echoes(residual, nearest(residual, predictor.lags))
+            scale = _each_step(predictor, bands.shape[-1])[:, 0]
+            residual = (bands[:, 0] - found[:, 0]) / scale
+            echo = scale * echoes(residual, nearest(residual, predictor.lags))
             found = torch.cat([found[:, :1] + self.long_term * echo[:, None], found[:, 1:]], 1)
         return found
 

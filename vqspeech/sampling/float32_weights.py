@@ -49,7 +49,8 @@ class Float32State(NamedTuple):
     rings [sum of dilations, R]: each layer's last inputs. cursor [L]: the oldest row of each
     layer's ring. heard [rows]: indices, of what was drawn last in each band, and what else a step
     hears. past [bands, order or 1]: the last samples, the last one first. left [longest]: what the
-    short-term prediction left of the last samples of the lowest band, the last one first, float64.
+    short-term prediction left of the last samples of the lowest band, over their full scale, the
+    last one first, float64.
     """
 
     rings: np.ndarray

@@ -52,7 +52,7 @@ def foretell(net, coefficients, full_scale, lag, state, prediction):
         prediction[0, band] = total
         prediction[1, band] = 0.0
         if band == 0 and lag > 0:
-            prediction[1, band] = echo(net.echo, state.left, lag)
+            prediction[1, band] = np.float64(full_scale[band]) * echo(net.echo, state.left, lag)
         if len(heard) > bands:
             top = net.span * np.float64(full_scale[band])
             heard[bands + band] = mu_law((total + prediction[1, band]) / top)
@@ -74,6 +74,6 @@ def follow(table, full_scale, drawn, prediction, state, out):
         if band == 0:
             for k in range(len(left) - 1, 0, -1):
                 left[k] = left[k - 1]
-            left[0] = np.float64(x) - prediction[0, band]
+            left[0] = (np.float64(x) - prediction[0, band]) / np.float64(full_scale[band])
         out[band] = x
         state.heard[band] = index

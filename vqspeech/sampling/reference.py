@@ -24,7 +24,7 @@ class State(NamedTuple):
     rings [B, sum of dilations, R]: each layer's last inputs. steps [B]: how many are done.
     previous [B, bands]: the indices of what was drawn last. past [B, bands, order or 1]: the last
     samples, the last one first, float64. left [B, `longest` or 1]: what the short-term prediction
-    left of those of the lowest band, the last one first, float64.
+    left of those of the lowest band, over their full scale, the last one first, float64.
     """
 
     rings: Tensor
@@ -68,7 +68,8 @@ def predicted(decoder: WaveNetDecoder, state: State, frame: Frame) -> tuple[Pred
     if decoder.prediction is None:
         return found, state.previous
     if decoder.long_term:
-        found.long[:, 0] = decoder.long_term * echo(state, frame.lags)
+        scale = decoder.long_term * frame.full_scale[:, 0].double()
+        found.long[:, 0] = scale * echo(state, frame.lags)
     top = SPAN * frame.full_scale.double()
     known = mu_law((short + found.long) / top), mu_law(state.past[..., 0] / top)
     return found, torch.cat([state.previous, *known], -1)
@@ -89,6 +90,7 @@ def follow(
     said = decoder.table[drawn].double() * frame.full_scale.double()
     samples = (prediction.short + prediction.long + said).clamp(-1, 1).float()
     left = samples[:, :1].double() - prediction.short[:, :1]
+    left = left / frame.full_scale[:, :1].double()
     state.left.copy_(torch.cat([left, state.left[:, :-1]], -1))
     state.past.copy_(torch.cat([samples[..., None].double(), state.past[..., :-1]], -1))
     state.previous.copy_(drawn)
