@@ -45,7 +45,8 @@ class Subject:
         from vqspeech.sampling.reference import ReferenceBackend
 
         torch.manual_seed(0)
-        self.name, self.config = preset, load_preset(preset)
+        self.config = load_preset(preset)
+        self.name = self.config.name
         self.channels = self.config.conditioning.channels
         mels = self.config.encoder.mels
         self.decoder = WaveNetDecoder(self.config.decoder, self.channels, mels).eval()
@@ -289,7 +290,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of speech a stream and call")
-    parser.add_argument("--presets", default="base,paper")
+    parser.add_argument("--presets", default="base,paper", help="or TOML files")
     parser.add_argument("--out", type=Path, default=Path("exp/bench"))
     parser.add_argument("--vocoder", metavar="PATH", help="checkout of r9y9/wavenet_vocoder")
     args = parser.parse_args()
