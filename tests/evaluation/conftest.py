@@ -40,7 +40,7 @@ class FakeCodec:
         self.config = SimpleNamespace(
             name="fake",
             conditioning=SimpleNamespace(log_mel_head=True),
-            decoder=SimpleNamespace(temperature=1.0, bands=4, harmonics=0),
+            decoder=SimpleNamespace(temperature=1.0, bands=4, harmonics=0, long_term=0.0),
             quantizer=QuantizerConfig(codebook_size=16),
         )
         self.model = SimpleNamespace(nats_per_step=self._nats)

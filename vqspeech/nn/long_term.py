@@ -55,17 +55,17 @@ def lags(f0: Tensor, bands: int) -> Tensor:
 def echoes(residual: Tensor, lag: Tensor) -> Tensor:
     """What a residual [B, N] was a lag [B, n] before each step, a lag for N / n of them: [B, N];
     zeros where the lag is 0."""
-    batch, steps = residual.shape
+    steps = residual.shape[1]
     each = lag.repeat_interleave(steps // lag.shape[1], 1)
-    whole = each.div(FRACTIONS, rounding_mode="floor")
-    weights = torch.from_numpy(interpolation()).to(residual)[each % FRACTIONS]
-    around = torch.arange(1 - REACH, REACH + 1, device=lag.device)
-    here = torch.arange(steps, device=lag.device)[:, None]
+    whole, fraction = each.div(FRACTIONS, rounding_mode="floor"), each % FRACTIONS
     # Before the first step there was silence; a lag reaches no further than `room` into it.
     room = int(whole.max()) + REACH
-    places = (room + here - whole[..., None] - around).clamp_max(room + steps - 1)
-    past = F.pad(residual, (room, 0)).gather(1, places.view(batch, -1)).view(places.shape)
-    return (past * weights).sum(-1) * (each > 0)
+    past, found = F.pad(residual, (room, 0)), torch.zeros_like(residual)
+    nearest_step = room + torch.arange(steps, device=lag.device) - whole
+    for before, weights in enumerate(torch.from_numpy(interpolation()).to(residual).T, 1 - REACH):
+        places = (nearest_step - before).clamp_max(room + steps - 1)
+        found += weights[fraction] * past.gather(1, places)
+    return found * (each > 0)
 
 
 def nearest(residual: Tensor, lag: Tensor) -> Tensor:
