@@ -1,6 +1,7 @@
 """A small model, a voice to train it on, and runs of it."""
 
 import dataclasses
+import gc
 import json
 
 import numpy as np
@@ -89,6 +90,10 @@ class Runs:
         return Options(self.corpus, self.root / out, device="cpu", quiet=True, **options)
 
     def train(self, config, out="run", **options):
+        # The number of threads moves last digits, and what earlier tests left behind (a block of
+        # `surroundings.one_thread` that the garbage collector ends) once set it in mid-run.
+        gc.collect()
+        torch.set_num_threads(1)
         train(config, self.options(out, **options))
         return self.root / out
 
@@ -137,10 +142,10 @@ def assert_repeats(out, whole_run, within=0.0):
     """What `out` logged is what the uninterrupted run did, and its model too.
 
     within: by how much they may differ, absolute and relative. In a run of the whole suite an
-    uninterrupted run with everything has twice differed from the resumed ones in last digits; why
-    is not known. It never does so alone. Another number of PyTorch's threads moves last digits;
-    what memory held before, where crops stand in it, flushing of denormals, previews and how often
-    a process has trained move nothing. What is found differing is told from its beginning on.
+    uninterrupted run with everything has differed from the resumed ones in last digits, as
+    PyTorch's threads had become two in mid-run (`Runs.train`); what memory held before, where crops
+    stand in it, flushing of denormals and previews move nothing. What differs is told from its
+    beginning on.
     """
     log, wanted = Runs.log(out), Runs.log(whole_run)
     stopped = {key for key in set(log) - set(wanted) if key[0] == "valid"}  # at other steps
