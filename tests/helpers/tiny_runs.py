@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from vqspeech.nn.surroundings import one_thread
 from vqspeech.training import stage
 from vqspeech.training.log import RunLog
 from vqspeech.training.loop import train
@@ -160,7 +161,7 @@ def assert_repeats(out, whole_run, within=0.0):
         if found[key].get(name) != figures[name]
     ]
     beginning = (
-        f"{torch.get_num_threads()} threads, {len(differ)} figures and "
+        f"{torch.get_num_threads()} threads, {one_thread.inside} inside, {len(differ)} figures and "
         f"{len(differences(one, other))} of {len(one)} tensors differ; the first: {differ[:8]}"
     )
     for key in wanted:
