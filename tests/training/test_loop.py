@@ -142,19 +142,6 @@ def test_resumed_run_repeats_an_uninterrupted_one(runs, config, whole_run, steps
     assert_repeats(out, whole_run)
 
 
-def test_resumed_run_repeats_an_uninterrupted_one_with_muon(runs, config):
-    """Here, not with everything: it makes large steps of what is small, a last digit too."""
-    config = with_stage(config, "waveform", muon=3.0)
-    whole = runs.train(config, "whole")
-    runs.stop_after(16)
-    out = runs.train(config, resume=True)
-    before = Runs.weights(out)
-    runs.go_on()
-    runs.train(config, resume=True)
-    assert differences(before, Runs.weights(out), "decoder.stack.")
-    assert_repeats(out, whole)
-
-
 def test_killed_run_goes_on_from_its_last_checkpoint(runs, config, whole_run, monkeypatch):
     step, save = StageRun.step, StageRun.save
 

@@ -1,4 +1,5 @@
 import math
+import subprocess
 import sys
 
 import numpy as np
@@ -34,3 +35,17 @@ def test_a_missing_package_names_the_extra(monkeypatch, voice):
     monkeypatch.setitem(sys.modules, "visqol", None)
     with pytest.raises(InputError, match=r"vqspeech\[eval\]"):
         visqol(voice, voice)
+
+
+def test_pytorch_keeps_its_threads():
+    """Their number decides the last digits of what is computed next."""
+    code = """
+import numba, os, torch  # numba first: then the package's kernels run on its OpenMP
+import numpy as np
+from vqspeech.evaluation.metrics.visqol import visqol
+torch.set_num_threads(os.cpu_count() + 1)
+noise = 0.1 * np.random.default_rng(0).standard_normal(32_000).astype(np.float32)
+print(visqol(noise, noise) > 4, torch.get_num_threads() - os.cpu_count())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "True 1"), done.stderr

@@ -2,6 +2,8 @@
 
 import functools
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -23,6 +25,19 @@ def _api():
     return api
 
 
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Where its kernels run on numba's OpenMP, they leave it, and so PyTorch, a thread a core."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@_threads_kept()
 def visqol(reference: np.ndarray, decoded: np.ndarray) -> float:
     """ViSQOL MOS-LQO (Chinen et al. 2020, v3, lattice mapping) of two signals [T], 1 to 5.
 
