@@ -45,6 +45,7 @@ import numba, os, torch  # numba first: then the package's kernels run on its Op
 import numpy as np
 from vqspeech.evaluation.metrics.visqol import visqol
 torch.set_num_threads(os.cpu_count() + 1)
+torch.get_num_threads()  # asked first, PyTorch sets them once more
 noise = 0.1 * np.random.default_rng(0).standard_normal(32_000).astype(np.float32)
 print(visqol(noise, noise) > 4, torch.get_num_threads() - os.cpu_count())
 """
