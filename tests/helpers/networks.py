@@ -109,7 +109,7 @@ def known_of(decoder: WaveNetDecoder, work: Work, samples: Tensor) -> Tensor | N
             near = np.arange(n) - (n - lags[n])
             window = np.cos(np.pi * near / (2 * REACH)) ** 2 * (abs(near) < REACH)
             echo = (np.sinc(near) * window * left[:n]).sum()
-            predicted[n, 0] += decoder.long_term * scale[n, 0] * echo
+            predicted[n, 0] += decoder.long_term.gain * scale[n, 0] * echo
         x[n + start] = np.float32(np.clip(predicted[n] + drawn[n], -1, 1))
         left[n] = (x[n + start, 0] - short[0]) / scale[n, 0]
     known = [torch.from_numpy(part / (SPAN * scale)) for part in (predicted, x[start - 1 : -1])]

@@ -5,17 +5,11 @@ import math
 import pytest
 import torch
 
-from vqspeech.nn.long_term import (
-    FRACTIONS,
-    LOWEST_F0,
-    REACH,
-    echoes,
-    lags,
-    longest,
-    nearest,
-)
+from vqspeech.nn.long_term import FRACTIONS, LOWEST_F0, REACH, LongTermPrediction
 
-BANDS, RATE, FRAME = 4, 4000, 40
+RATE = 4000
+PREDICTION = LongTermPrediction(4, 0.8)
+echoes, lags, nearest = PREDICTION.echoes, PREDICTION.lags, PREDICTION.nearest
 
 
 def voice(period: float, steps: int = 2000) -> torch.Tensor:
@@ -61,11 +55,11 @@ def test_an_echo_comes_from_the_past_alone():
 
 def test_lags_are_those_of_f0_and_in_reach():
     f0 = torch.tensor([[0.0, 100.0, 230.0, 1.0, 20_000.0]])
-    found = lags(f0, BANDS)
+    found = lags(f0)
     assert found.tolist() == [
         [0, 40 * FRACTIONS, round(RATE / 230 * FRACTIONS), 100 * FRACTIONS, 5 * FRACTIONS]
     ]
-    assert longest(BANDS) >= RATE / LOWEST_F0 + REACH
+    assert PREDICTION.steps >= RATE / LOWEST_F0 + REACH
     # The first value that the shortest lag asks for is a step old.
     assert found[0, -1] // FRACTIONS - REACH >= 1
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vqspeech.audio.signal import MU, MU_LEVELS, MU_ZERO, mu_law_table
 from vqspeech.config.networks import DecoderConfig
-from vqspeech.nn.long_term import echoes, lags, nearest
+from vqspeech.nn.long_term import LongTermPrediction
 from vqspeech.nn.prediction import BandPrediction, Predictor, predicted_of
 from vqspeech.nn.subbands import FilterBank
 from vqspeech.nn.wavenet import GatedStack
@@ -86,10 +86,11 @@ class WaveNetDecoder(nn.Module):
         table = torch.tensor(mu_law_table(), device="cpu")  # values, on the meta device too
         self.register_buffer("table", table, persistent=False)
         width, skip = config.residual_channels, config.skip_channels
-        self.order, self.prediction = config.prediction, None
-        self.long_term = config.long_term
+        self.order, self.prediction, self.long_term = config.prediction, None, None
         if config.scaled:
             self.prediction = BandPrediction(config.bands, mels, config.prediction)
+        if config.long_term:
+            self.long_term = LongTermPrediction(config.bands, config.long_term)
         rows = torch.empty(config.input_rows, MU_LEVELS, width)
         self.embedding = nn.Parameter(rows if rows.is_meta else smooth_rows(*rows.shape))
         self.voiced_temperatures = config.voiced_temperatures
@@ -140,23 +141,20 @@ class WaveNetDecoder(nn.Module):
         assert self.prediction is not None
         assert log_mel is not None, "a decoder that draws residuals follows a log-mel"
         found = self.prediction(log_mel)
-        if not self.long_term:
+        if self.long_term is None:
             return found
         assert f0 is not None, "a long-term prediction follows an F0"
-        lag = lags(f0, self.bands)
-        left = math.sqrt(1 - self.long_term**2)
-        full_scale = found.full_scale.clone()
-        full_scale[..., 0] *= torch.where(lag > 0, left, 1.0)
-        return found._replace(full_scale=full_scale, lags=lag)
+        lags, full_scale = self.long_term.lags(f0), found.full_scale.clone()
+        full_scale[..., 0] *= torch.where(lags > 0, self.long_term.left, 1.0)
+        return found._replace(full_scale=full_scale, lags=lags)
 
     def _predicted(self, bands: Tensor, predictor: Predictor) -> Tensor:
         """The prediction of each sample of `bands` [B, bands, N] from its past."""
         found = predicted_of(bands, predictor.coefficients)
-        if self.long_term:
+        if self.long_term is not None:
             scale = _each_step(predictor, bands.shape[-1])[:, 0]
             residual = (bands[:, 0] - found[:, 0]) / scale
-            echo = scale * echoes(residual, nearest(residual, predictor.lags))
-            found = torch.cat([found[:, :1] + self.long_term * echo[:, None], found[:, 1:]], 1)
+            found[:, 0] += scale * self.long_term(residual, predictor.lags)
         return found
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vqspeech.audio.signal import MU_ZERO
 from vqspeech.nn.decoder import SPAN, WaveNetDecoder
-from vqspeech.nn.long_term import interpolation, longest
+from vqspeech.nn.long_term import interpolation
 
 
 class Float32WaveNet(NamedTuple):
@@ -70,7 +70,7 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 def pack_wavenet(decoder: WaveNetDecoder) -> Float32WaveNet:
     """Copy a decoder's weights into kernel order."""
-    stack = decoder.stack
+    stack, long_term = decoder.stack, decoder.long_term
     width = stack.residual_channels
     zeros = decoder.embedding.new_zeros
     last = zeros(width, width), zeros(width)
@@ -81,8 +81,8 @@ def pack_wavenet(decoder: WaveNetDecoder) -> Float32WaveNet:
         table=_array(decoder.table),
         order=decoder.order,
         span=SPAN,
-        echo=decoder.long_term * interpolation(),
-        longest=longest(decoder.bands) if decoder.long_term else 1,
+        echo=(0.0 if long_term is None else long_term.gain) * interpolation(),
+        longest=1 if long_term is None else long_term.steps,
         gates=np.stack([_inputs_first(layer.weight) for layer in stack.gates]),
         residual=np.stack([_inputs_first(weight) for weight, _ in residual]),
         residual_bias=np.stack([_array(bias) for _, bias in residual]),

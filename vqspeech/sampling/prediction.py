@@ -27,7 +27,7 @@ def mu_law(x):
 
 @kernel(inline="always", **FLAGS)
 def echo(weights, left, lag):
-    """What was left a lag before the next step, by `weights`; as `nn.long_term.echoes`."""
+    """What was left a lag before the next step, by `weights`; as `LongTermPrediction.echoes`."""
     fractions, around = weights.shape
     here, first = weights[lag % fractions], lag // fractions - around // 2
     total = 0.0

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vqspeech.audio.signal import MU_LEVELS, MU_ZERO
 from vqspeech.nn.decoder import SPAN, WaveNetDecoder, mu_law
-from vqspeech.nn.long_term import FRACTIONS, REACH, interpolation, longest
+from vqspeech.nn.long_term import FRACTIONS, REACH
 from vqspeech.sampling.work import Drawn, Work
 
 
@@ -23,7 +23,7 @@ class State(NamedTuple):
 
     rings [B, sum of dilations, R]: each layer's last inputs. steps [B]: how many are done.
     previous [B, bands]: the indices of what was drawn last. past [B, bands, order or 1]: the last
-    samples, the last one first, float64. left [B, `longest` or 1]: what the short-term prediction
+    samples, the last one first, float64. left [B, steps or 1]: what the short-term prediction
     left of those of the lowest band, over their full scale, the last one first, float64.
     """
 
@@ -67,20 +67,20 @@ def predicted(decoder: WaveNetDecoder, state: State, frame: Frame) -> tuple[Pred
     found = Prediction(short, torch.zeros_like(short))
     if decoder.prediction is None:
         return found, state.previous
-    if decoder.long_term:
-        scale = decoder.long_term * frame.full_scale[:, 0].double()
-        found.long[:, 0] = scale * echo(state, frame.lags)
+    if decoder.long_term is not None:
+        heard = echo(decoder.long_term.weights, state.left, frame.lags)
+        found.long[:, 0] = decoder.long_term.gain * heard * frame.full_scale[:, 0].double()
     top = SPAN * frame.full_scale.double()
     known = mu_law((short + found.long) / top), mu_law(state.past[..., 0] / top)
     return found, torch.cat([state.previous, *known], -1)
 
 
-def echo(state: State, lags: Tensor) -> Tensor:
-    """What was left a lag [B] before the next step: [B]; as `nn.long_term.echoes`."""
-    weights = torch.from_numpy(interpolation()).to(state.left.device)[lags % FRACTIONS]
+def echo(weights: Tensor, left: Tensor, lags: Tensor) -> Tensor:
+    """What was left, [B, steps], a lag [B] before the next step: [B]; weights: of
+    `LongTermPrediction`, whose `echoes` these are."""
     around = torch.arange(-REACH, REACH, device=lags.device)
     places = (lags[:, None].div(FRACTIONS, rounding_mode="floor") + around).clamp_min(0)
-    return (state.left.gather(1, places) * weights).sum(-1) * (lags > 0)
+    return (left.gather(1, places) * weights[lags % FRACTIONS]).sum(-1) * (lags > 0)
 
 
 def follow(
@@ -144,7 +144,7 @@ class ReferenceBackend:
             torch.zeros(1, dtype=torch.long, device=device),
             torch.full((1, decoder.bands), MU_ZERO, device=device),
             zeros(1, decoder.bands, max(1, decoder.order), dtype=torch.float64),
-            zeros(1, longest(decoder.bands) if decoder.long_term else 1, dtype=torch.float64),
+            zeros(1, decoder.long_term.steps if decoder.long_term else 1, dtype=torch.float64),
         )
 
     def sample(self, work: Sequence[Work], threads: int) -> list[Drawn]:
