@@ -25,6 +25,26 @@ def base_script():
     return load
 
 
+@pytest.fixture
+def scoring_script(base_script, monkeypatch):
+    """scoring_script(name, score): a module of recipes/base with its processes in this one, and in
+    every column of a decoding score(original, decoded), both [T]."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def load(name, score):
+        made = base_script(name)
+
+        def scores(original, wave):
+            assert len(wave) == len(original.samples)
+            return [score(original.samples, wave)] * len(made.COLUMNS)
+
+        monkeypatch.setattr(made, "workers", lambda jobs: ThreadPoolExecutor(1))
+        monkeypatch.setattr(made, "scores", scores, raising=False)
+        return made
+
+    return load
+
+
 @pytest.fixture(scope="session")
 def packed_voices(tmp_path_factory):
     """Folder of a packed corpus of two voices, some of it held out; not to be changed."""

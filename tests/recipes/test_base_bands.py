@@ -1,7 +1,6 @@
 """recipes/base/bands.py: some bands of a WaveNet, the others the recording's."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,17 +9,9 @@ from vqspeech.errors import InputError
 
 
 @pytest.fixture
-def script(base_script, monkeypatch):
-    """The recipe with its processes in this one, and for scores what was changed."""
-    made = base_script("bands")
-
-    def scores(original, wave):
-        assert len(wave) == len(original.samples)
-        return [float(np.abs(wave - original.samples).mean())] * len(made.COLUMNS)
-
-    monkeypatch.setattr(made, "workers", lambda jobs: ThreadPoolExecutor(1))
-    monkeypatch.setattr(made, "scores", scores)
-    return made
+def script(scoring_script):
+    """The recipe, and for scores what was changed."""
+    return scoring_script("bands", lambda original, wave: float(np.abs(wave - original).mean()))
 
 
 def start(script, monkeypatch, *arguments):

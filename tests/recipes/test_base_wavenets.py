@@ -1,7 +1,6 @@
 """recipes/base/wavenets.py and its temperatures, and the WaveNets that there are files of."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -12,17 +11,9 @@ from vqspeech.errors import InputError
 
 
 @pytest.fixture
-def script(base_script, monkeypatch):
-    """The recipe with its processes in this one, and levels for scores."""
-    made = base_script("wavenets")
-
-    def scores(original, wave):
-        assert len(wave) == len(original.samples)
-        return [float(np.abs(wave).mean())] * len(made.COLUMNS)
-
-    monkeypatch.setattr(made, "workers", lambda jobs: ThreadPoolExecutor(1))
-    monkeypatch.setattr(made, "scores", scores)
-    return made
+def script(scoring_script):
+    """The recipe, and levels for scores."""
+    return scoring_script("wavenets", lambda original, wave: float(np.abs(wave).mean()))
 
 
 def start(script, monkeypatch, *arguments):

@@ -1,10 +1,9 @@
 """Long-term prediction: what a voice repeats after a period, in the lowest sub-band.
 
-A WaveNet learns the lowest harmonics soon and those above them late; what it does not know of a
-voice is noise that no envelope makes periodic. Speech coders have long predicted its residual from
-what the short-term prediction left a period ago (Atal and Schroeder 1984). What the network draws
-is then filtered into harmonics, as the short-term synthesis filter makes formants of it, and the
-network has only to say by how much they are not.
+What a WaveNet does not know of a voice is noise that no envelope makes periodic. Speech coders have
+long predicted its residual from what the short-term prediction left a period ago (Atal and
+Schroeder 1984). What the network draws is then filtered into harmonics, as the short-term synthesis
+filter makes formants of it, and the network has only to say by how much they are not.
 
 How long a period is, the F0 that the codes predict says to the sampler, whose voice then has it. A
 recording has its own, and half a step beside it there would be little left to predict: in training

@@ -239,7 +239,7 @@ class VQVAE(nn.Module):
         the decoder draws, in its own levels, or of samples `at_16_bits`.
 
         wave: [B, T]. hidden: [B, H, F]. f0: [B, T / 160], for a decoder that is told the phase of
-        the fundamental: then it is -log p(x | hidden, phase), which is less. Where the window does
+        the fundamental, or its period: then it is -log p(x | hidden, those), which is less. Where the window does
         not begin with the wave, the steps of its first receptive field do not count: their past is
         cut off there.
         """
@@ -259,8 +259,8 @@ class VQVAE(nn.Module):
 
         wave: [B, F * hop] as the encoder is given it, zeros where it ends within a frame. indices:
         [B, F] or [B, levels, F]. speaker_vector: [B, S]. f0: [B, F * hop / 160] in Hz, 0 unvoiced,
-        for a decoder that is told the phase of the fundamental. Returns [B], nats a step of samples
-        of 16 bits, of all bands together.
+        for a decoder that is told the phase of the fundamental, or its period. Returns [B], nats a
+        step of samples of 16 bits, of all bands together.
         """
         per_frame, frames = self.config.steps_per_frame, indices.shape[-1]
         hidden = self.hidden(indices, speaker_vector)
