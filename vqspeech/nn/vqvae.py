@@ -239,9 +239,9 @@ class VQVAE(nn.Module):
         the decoder draws, in its own levels, or of samples `at_16_bits`.
 
         wave: [B, T]. hidden: [B, H, F]. f0: [B, T / 160], for a decoder that is told the phase of
-        the fundamental, or its period: then it is -log p(x | hidden, those), which is less. Where the window does
-        not begin with the wave, the steps of its first receptive field do not count: their past is
-        cut off there.
+        the fundamental, or its period: then it is -log p(x | hidden, those), which is less. Where
+        the window does not begin with the wave, the steps of its first receptive field do not
+        count: their past is cut off there.
         """
         skip = self.decoder.stack.receptive_field if window[0] else 0
         truth = self._truth(wave, f0, hidden)
