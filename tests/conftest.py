@@ -90,7 +90,8 @@ def pitched_model(tmp_path_factory):
         "encoder": {"low_bins": 8, "vtlp": 0.1, "equaliser": 0.1},
         "quantizer": {"codebooks": 2},
         "conditioning": {"pitch_head": True, "phoneme_head": True, "film": True},
-        "decoder": {"harmonics": 3, "scaled": True, "prediction": 3, "long_term": 0.7},
+        "decoder": {"harmonics": 3, "pulses": True}
+        | {"scaled": True, "prediction": 3, "long_term": 0.7},
     }
     table = TINY | {name: TINY[name] | values for name, values in parts.items()}
     torch.manual_seed(0)

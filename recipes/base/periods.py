@@ -24,7 +24,6 @@ from wavenets import SECONDS
 from vqspeech.audio.pitch import f0_frames
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
-from vqspeech.nn.excitation import teacher_excitation
 from vqspeech.nn.long_term import LongTermPrediction
 from vqspeech.nn.prediction import predicted_of
 
@@ -41,6 +40,9 @@ def measure(job: tuple[str, HeldOut, float]) -> list[float]:
     tracked = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
     hidden = model.hidden(model.encode(wave), codec.speaker_vector(utterance.speaker))
     log_mel, predicted = model.conditioning.log_mel(hidden), model.conditioning.pitch(hidden).f0()
+    told = None
+    if decoder.excitation is not None:
+        wave, told = model.teacher_excitation(wave, tracked)
     bands, frames = decoder.bank.split(wave), tracked.shape[1]
     predictor = decoder.predictor(log_mel, tracked)
     full_scale = predictor.full_scale[..., 0].repeat_interleave(bands.shape[-1] // frames, 1)
@@ -56,9 +58,7 @@ def measure(job: tuple[str, HeldOut, float]) -> list[float]:
     own = long_term.nearest(residual, long_term.lags(tracked))
     ways = (long_term.lags(predicted), long_term.lags(tracked), own)
     found = [less_by(residual - gain * long_term.echoes(residual, lags)) for lags in ways]
-    truth, told = decoder.truth(wave, log_mel, tracked), None
-    if decoder.excitation is not None:
-        told = teacher_excitation(wave, tracked, decoder.bands, decoder.harmonics)
+    truth = decoder.truth(wave, log_mel, tracked)
     logits = decoder(truth.indices, hidden, 0, told, truth.known)[..., 0, :]
     said = torch.softmax(logits, -1) @ decoder.table
     if decoder.long_term is not None:

@@ -33,7 +33,6 @@ def main() -> int:
     from vqspeech.audio.level import level_gain
     from vqspeech.audio.pitch import f0_frames
     from vqspeech.audio.signal import HighPass
-    from vqspeech.nn.excitation import teacher_excitation
     from vqspeech.sampling.backend import backend_for
     from vqspeech.sampling.work import Work
 
@@ -53,12 +52,14 @@ def main() -> int:
             conditioning = decoder.conditioning(hidden)[0].numpy()
             log_mel = codec.model.conditioning.log_mel(hidden) if decoder.prediction else None
             f0 = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
+            excitation = None
+            if decoder.excitation is not None:
+                wave, excitation = codec.model.teacher_excitation(wave, f0)
             truth, predictor = decoder.truth(wave, log_mel, f0), decoder.predictor(log_mel, f0)
             samples = truth.indices[0].numpy().astype(np.uint8)
             told = [part[0].numpy() for part in predictor]
             inputs = np.zeros((len(samples), decoder.stack.residual_channels), np.float32)
-            if decoder.excitation is not None:
-                excitation = teacher_excitation(wave, f0, decoder.bands, decoder.harmonics)
+            if excitation is not None:
                 inputs = decoder.excitation(excitation)[0].numpy()
         uniforms, row = np.zeros(samples.shape, np.float32), {}
         heat = np.ones((1, decoder.bands), np.float32)

@@ -87,6 +87,7 @@ def test_unknown_key_is_named(path):
         ("conditioning.pitch_head", 1),
         ("conditioning.phoneme_head", "yes"),
         ("decoder.harmonics", 8.5),
+        ("decoder.pulses", 1),
         ("decoder.scaled", 1),
         ("decoder.prediction", "8"),
         ("decoder.long_term", "0.8"),
@@ -231,6 +232,14 @@ def test_a_long_term_prediction_needs_a_short_one_and_a_pitch():
         from_dict(table)
 
 
+def test_pulses_are_told_by_harmonics():
+    table = changed("decoder.pulses", True)
+    assert from_dict(table).decoder.pulses
+    table["decoder"]["harmonics"] = 0
+    with pytest.raises(InputError, match="pulses = true needs harmonics above 0"):
+        from_dict(table)
+
+
 def test_warping_needs_bands_that_lie_apart():
     assert "128" in refusal("encoder.mels", 129)
     table = changed("encoder.mels", 129)
@@ -278,7 +287,10 @@ def test_what_older_configurations_do_not_say():
         "encoder": ("low_bins", "vtlp", "pitch_shift", "equaliser"),
         "quantizer": ("codebooks",),
         "conditioning": ("pitch_head", "phoneme_head", "film"),
-        "decoder": ("harmonics", "scaled", "prediction", "long_term", "voiced_temperatures"),
+        "decoder": (
+            *("harmonics", "pulses", "scaled", "prediction"),
+            *("long_term", "voiced_temperatures"),
+        ),
     }.items():
         for key in keys:
             del table[part][key]
@@ -286,6 +298,7 @@ def test_what_older_configurations_do_not_say():
     assert (old.encoder.low_bins, old.encoder.vtlp, old.decoder.harmonics) == (0, 0.0, 0)
     assert (old.encoder.pitch_shift, old.encoder.equaliser) == (0.0, 0.0)
     assert (old.decoder.scaled, old.decoder.prediction, old.decoder.long_term) == (False, 0, 0.0)
+    assert not old.decoder.pulses
     assert not old.conditioning.pitch_head and not old.conditioning.phoneme_head
     assert old.quantizer.codebooks == 1
 

@@ -46,7 +46,7 @@ EVERYTHING = CONFIG | {
     "conditioning": CONFIG["conditioning"]
     | {"pitch_head": True, "phoneme_head": True, "film": True},
     "decoder": CONFIG["decoder"]
-    | {"harmonics": 2, "scaled": True}
+    | {"harmonics": 2, "pulses": True, "scaled": True}
     | {"prediction": 3, "long_term": 0.7},
     "speaker_encoder": {"channels": 8, "dilations": [1], "reference_seconds": 0.2},
     "training": {

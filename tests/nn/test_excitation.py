@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from gliding_voice import FRAME, gliding_voice
+from gliding_voice import FRAME, gliding_voice, pulsed_voice
 
 from vqspeech.audio.phase import measured_phase
-from vqspeech.nn.excitation import PhaseWalk, teacher_excitation
+from vqspeech.config.networks import DecoderConfig
+from vqspeech.nn.excitation import PhaseWalk, TeacherExcitation
 
 F0 = torch.tensor([[110.0, 117.3, 0.0, 0.0, 251.7, 90.1, 0.0, 180.0]])
 
@@ -23,7 +24,8 @@ def cycles_of(excitation):
 def test_what_training_tells():
     wave, f0, _ = gliding_voice()
     f0[:, 40:60] = 0
-    told = teacher_excitation(wave, f0, 4, 3)
+    same, told = TeacherExcitation(DecoderConfig(bands=4, harmonics=3))(wave, f0)
+    assert same is wave
     assert told.shape == (1, 4000, 6)
     assert not told[:, 1600:2400].any()
     voiced = torch.cat([told[0, :1600], told[0, 2400:]])
@@ -32,6 +34,19 @@ def test_what_training_tells():
     for k in (1, 2, 3):
         torch.testing.assert_close(told[0, :1600, k - 1], (k * phase).cos(), atol=1e-4, rtol=0)
         torch.testing.assert_close(told[0, :1600, k + 2], (k * phase).sin(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("bands", [1, 4])
+@pytest.mark.parametrize("shift", [0.0, 0.3, 0.9])
+def test_of_pulses_it_tells_the_same_wherever_they_are_in_the_tracks_period(bands, shift):
+    told = TeacherExcitation(DecoderConfig(bands=bands, harmonics=2, pulses=True))
+    wave, f0, _ = pulsed_voice()
+    moved, f0_moved, _ = pulsed_voice(shift)
+    turned, first = told(-wave, f0)
+    assert torch.equal(turned, wave)
+    first, second = cycles_of(first), cycles_of(told(moved, f0_moved)[1])
+    away = 2 * math.pi * (second - first - shift)[800 // bands : -800 // bands]
+    assert float(torch.atan2(away.sin(), away.cos()).abs().max()) < 2 * math.pi * 0.06
 
 
 @pytest.mark.parametrize("bands", [1, 4])

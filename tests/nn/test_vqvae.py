@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from vqspeech.audio import read
 from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.config.networks import SpeakerEncoderConfig
-from vqspeech.nn import vqvae
 from vqspeech.nn.batch import Batch
-from vqspeech.nn.excitation import teacher_excitation
+from vqspeech.nn.excitation import TeacherExcitation
 from vqspeech.nn.phonemes import UNKNOWN
 from vqspeech.nn.vqvae import VQVAE
 
@@ -58,9 +57,9 @@ def hidden_of(model, batch):
 
 def told(config, batch):
     """What the decoder is told of the phase; None if it is told nothing."""
-    harmonics = config.decoder.harmonics
-    args = (batch.wave, batch.f0, config.decoder.bands, harmonics)
-    return teacher_excitation(*args) if harmonics else None
+    if not config.decoder.harmonics:
+        return None
+    return TeacherExcitation(config.decoder)(batch.wave, batch.f0)[1]
 
 
 @torch.no_grad()
@@ -144,22 +143,17 @@ def test_likelihood_depends_on_the_phase_of_f0(narrow_base, monkeypatch):
         model.nats(batch.wave, hidden, window)
     right = model.nats(batch.wave, hidden, window, batch.f0)
     unvoiced = model.nats(batch.wave, hidden, window, torch.zeros_like(batch.f0))
-    # Half a period later.
-    monkeypatch.setattr(vqvae, "teacher_excitation", lambda *args: -teacher_excitation(*args))
+    own = model.teacher_excitation.forward
+    half_a_period_later = lambda *args: (own(*args)[0], -own(*args)[1])  # noqa: E731
+    monkeypatch.setattr(model.teacher_excitation, "forward", half_a_period_later)
     later = model.nats(batch.wave, hidden, window, batch.f0)
     assert len({round(float(nats), 5) for nats in (right, unvoiced, later)}) == 3
 
 
 @torch.no_grad()
-def test_mixed_precision_does_not_touch_the_phase(narrow_base, monkeypatch):
-    heard = []
-
-    def listening(*args):
-        heard.append(teacher_excitation(*args))
-        return heard[-1]
-
-    monkeypatch.setattr(vqvae, "teacher_excitation", listening)
-    model, batch = ready(narrow_base).eval(), crops(narrow_base)
+def test_mixed_precision_does_not_touch_the_phase(narrow_base):
+    model, batch, heard = ready(narrow_base).eval(), crops(narrow_base), []
+    model.teacher_excitation.register_forward_hook(lambda _, args, told: heard.append(told[1]))
     plain = model(batch)
     with torch.autocast("cpu", torch.bfloat16):
         mixed = model(batch)

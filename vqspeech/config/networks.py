@@ -137,7 +137,7 @@ class DecoderConfig(Table, table="decoder"):
     """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network.
 
     harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
-    none. scaled: what is drawn is scaled by the deviation that the predicted log-mel gives it.
+    none. pulses: training tells it the phase of the voice's pulses instead (`nn.pulses`). scaled: what is drawn is scaled by the deviation that the predicted log-mel gives it.
     prediction: order of the linear prediction in each band whose residual is drawn
     (`nn.prediction`); 0 for none. long_term: gain of the long-term prediction in the lowest band
     (`nn.long_term`); 0 for none. voiced_temperatures: of each band, from the lowest up, in voiced
@@ -152,6 +152,7 @@ class DecoderConfig(Table, table="decoder"):
     temperature: float = within(0.0, 2.0, 1.0)
     voiced_temperatures: tuple[float, ...] = within(0.0, 2.0, ())
     harmonics: int = within(0, 64, 0)
+    pulses: bool = False
     scaled: bool = False
     prediction: int = within(0, 32, 0)
     long_term: float = within(0.0, 0.98, 0.0)
@@ -162,6 +163,8 @@ class DecoderConfig(Table, table="decoder"):
         given = len(self.voiced_temperatures)
         fits = given in (0, self.bands)
         self.require(fits, f"voiced_temperatures has {given} numbers for {self.bands} bands")
+        fits = self.harmonics > 0 or not self.pulses
+        self.require(fits, "pulses = true needs harmonics above 0, by which they are told")
         fits = self.scaled or not self.prediction
         self.require(fits, f"prediction = {self.prediction} needs scaled = true")
         fits = self.prediction > 0 or not self.long_term

@@ -11,7 +11,7 @@ from vqspeech.nn.decoder import Truth, WaveNetDecoder
 from vqspeech.nn.degradation import degraded
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.encoder import Encoder
-from vqspeech.nn.excitation import teacher_excitation
+from vqspeech.nn.excitation import TeacherExcitation
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.heads import CepstralDistance, PhonemeHead, StateHead
 from vqspeech.nn.interleaving import InterleavedQuantizer
@@ -55,6 +55,7 @@ class VQVAE(nn.Module):
             width = config.conditioning.speaker_dim
             self.speaker_encoder = SpeakerEncoder(config.speaker_encoder, mels, width)
         self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels, mels)
+        self.teacher_excitation = TeacherExcitation(config.decoder)
         self.state_head = None
         if states:
             self.state_head = StateHead(dim, books, states, config.hop // TEACHER_HOP)
@@ -278,12 +279,11 @@ class VQVAE(nn.Module):
         self, wave: Tensor, f0: Tensor | None, hidden: Tensor
     ) -> tuple[Truth, Tensor | None]:
         """What the decoder is to say of `wave` [B, T], and what it is told of the phase of its
-        fundamental, [B, T / bands, 2 harmonics]."""
+        fundamental or its pulses, [B, T / bands, 2 harmonics]."""
         told = log_mel = None
         if self.decoder.excitation is not None:
             assert f0 is not None
-            with torch.autocast(wave.device.type, enabled=False):  # eight bits are no phase
-                told = teacher_excitation(wave, f0, self.decoder.bands, self.decoder.harmonics)
+            wave, told = self.teacher_excitation(wave, f0)
         if self.decoder.prediction is not None:
             with torch.no_grad():  # it would make the residual small by making speech loud
                 log_mel = self.conditioning.log_mel(hidden)
