@@ -137,11 +137,12 @@ class DecoderConfig(Table, table="decoder"):
     """The autoregressive WaveNet over `bands` sub-bands; `bands = 1` is the full-band network.
 
     harmonics: of the fundamental, whose phase it is told at every step (`nn.excitation`); 0 for
-    none. pulses: training tells it the phase of the voice's pulses instead (`nn.pulses`). scaled: what is drawn is scaled by the deviation that the predicted log-mel gives it.
-    prediction: order of the linear prediction in each band whose residual is drawn
-    (`nn.prediction`); 0 for none. long_term: gain of the long-term prediction in the lowest band
-    (`nn.long_term`); 0 for none. voiced_temperatures: of each band, from the lowest up, in voiced
-    frames, over `temperature`; none: 1.
+    none. pulses: training tells it the phase of the voice's pulses instead (`nn.pulses`). scaled:
+    what is drawn is scaled by the deviation that the predicted log-mel gives it. prediction: order
+    of the linear prediction in each band whose residual is drawn (`nn.prediction`); 0 for none.
+    long_term: gain of the long-term prediction in the lowest band (`nn.long_term`); 0 for none.
+    voiced_temperatures: of each band, from the lowest up, in voiced frames, over `temperature`;
+    none: 1.
     """
 
     bands: int = 4

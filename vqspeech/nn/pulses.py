@@ -30,8 +30,8 @@ SHAPE = (
     -1.12, -1.48, -1.73, -1.67, 0.10, 3.25, 0.92, -0.65, 0.02, 0.22, 0.26, 0.29,
 )
 # fmt: on
-"""What is left of a voice over its period, in deviations: the mean over speech of many voices, moved
-to where it is most alike (`recipes/base/pulses.py`)."""
+"""What is left of a voice over its period, in deviations: the mean over speech of many voices, each
+moved to where it has most of it (`recipes/base/pulses.py`)."""
 PLACES = 32
 """Phases that are tried, all over a period."""
 FINER = 3
