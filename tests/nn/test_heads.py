@@ -205,7 +205,8 @@ def test_states_are_read_from_each_code_alone_by_its_own_book(books, per_code):
     z_q = torch.randn(1, DIM, 1).expand(2, DIM, FRAMES).clone()
     states = head(z_q)
     assert states.shape == (2, FRAMES * per_code, 5)
-    assert torch.equal(states[0, : books * per_code], states[0, -books * per_code :])
+    first, last = states[0, : books * per_code], states[0, -books * per_code :]
+    torch.testing.assert_close(first, last, rtol=0, atol=1e-5)  # processors differ in their sums
     assert torch.allclose(states[0, :per_code], states[0, per_code : 2 * per_code]) == (books == 1)
     z_q[0, :, 3] += 1
     moved = (head(z_q) != states).any(-1)

@@ -55,11 +55,16 @@ def hidden_of(model, batch):
     return model.hidden(model.encode(batch.wave), model.speakers(batch.speaker))
 
 
-def told(config, batch):
-    """What the decoder is told of the phase; None if it is told nothing."""
-    if not config.decoder.harmonics:
-        return None
-    return TeacherExcitation(config.decoder)(batch.wave, batch.f0)[1]
+def said(model, batch, hidden):
+    """Logits of the decoder, told all that training tells it, and the indices that it is to say."""
+    wave, told, log_mel = batch.wave, None, None
+    if model.config.decoder.harmonics:
+        wave, told = TeacherExcitation(model.config.decoder)(wave, batch.f0)
+    if model.config.decoder.prediction:
+        log_mel = model.conditioning.log_mel(hidden)
+    truth = model.decoder.truth(wave, log_mel, batch.f0)
+    logits = model.decoder(truth.indices, hidden, excitation=told, known=truth.known)
+    return logits, truth.indices
 
 
 @torch.no_grad()
@@ -103,8 +108,7 @@ def test_terms_by_hand(narrow):
     torch.testing.assert_close(losses.codebook, distance, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(losses.commitment, distance, rtol=1e-4, atol=1e-6)
     hidden = hidden_of(model, batch)
-    target = model.decoder.truth(batch.wave).indices
-    logits = model.decoder(target, hidden, excitation=told(narrow, batch))
+    logits, target = said(model, batch, hidden)
     nats = F.cross_entropy(logits.flatten(0, 2), target.flatten())
     torch.testing.assert_close(losses.nats, nats, rtol=1e-4, atol=1e-5)
     if narrow.conditioning.log_mel_head:
@@ -127,8 +131,7 @@ def test_window_counts_only_steps_with_their_whole_past(narrow_base):
     batch = batch._replace(f0=f0)
     steps, reach = narrow_base.steps_per_frame, narrow_base.decoder.receptive_field
     losses = model(batch, window=(first, last))
-    target = model.decoder.truth(batch.wave).indices
-    logits = model.decoder(target, hidden_of(model, batch), excitation=told(narrow_base, batch))
+    logits, target = said(model, batch, hidden_of(model, batch))
     nats = model.decoder.nats(logits, target)
     inside = nats[:, first * steps + reach : last * steps].mean() / narrow_base.decoder.bands
     torch.testing.assert_close(losses.nats, inside, rtol=1e-4, atol=1e-5)

@@ -1,16 +1,21 @@
 """Beginning with another model's weights: what is taken over, what cannot be, what is refused."""
 
 import dataclasses
+import shutil
 
 import pytest
 import torch
 from tiny_runs import CONFIG, with_stage
 
+from vqspeech.checkpoint.identity import codes_identity
 from vqspeech.checkpoint.model import load_checkpoint, save_checkpoint
+from vqspeech.checkpoint.prior import load_prior, save_prior
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.model import from_dict
+from vqspeech.config.training import PriorConfig
 from vqspeech.errors import InputError
 from vqspeech.nn.batch import Batch
+from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.training.inherit import inherit
 
@@ -115,6 +120,27 @@ def test_a_run_begins_there_and_only_once(runs, config, whole_run):
     longer = with_stage(still, "codes", steps=3)
     runs.train(longer, stages=("codes",), init="/nowhere", resume=True)
     assert not any("begin as those of" in said for said in runs.said)
+
+
+def test_what_leaves_the_codes_alone_keeps_their_prior_and_history(runs, config, whole_run):
+    """A run that goes on with a WaveNet only: what packs and generates codes fits still."""
+    first = with_stage(config, "waveform", steps=2)
+    given = runs.root / "given"
+    shutil.copytree(whole_run / "model", given)
+    weights = load_checkpoint(given)
+    codes = codes_identity(weights.model.state_dict())
+    names = [speaker.name for speaker in weights.about.speakers]
+    prior = Prior(PriorConfig(4, 4, 2, 2), config.quantizer, len(names))
+    name = save_prior(prior, names, given, codes)
+    out = runs.train(first, "on", stages=("waveform",), init=str(given))
+    about = load_checkpoint(out / "model").about
+    assert about.trained == weights.about.trained | {"waveform": 2}
+    assert load_prior(out / "model", load_checkpoint(out / "model").model).fingerprint == name
+    other = runs.train(
+        with_stage(config, "codes", steps=1), "new", stages=("codes",), init=str(given)
+    )
+    assert load_checkpoint(other / "model").about.trained == {"codes": 1}
+    assert not (other / "model" / "prior.safetensors").exists()
 
 
 def test_no_such_model(runs, config):

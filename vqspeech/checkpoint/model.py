@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -31,10 +32,12 @@ from vqspeech.nn.vqvae import TRAINING_ONLY, VQVAE
 
 @dataclass(frozen=True)
 class Packing:
-    """How a model is written: card: text of README.md; None for a plain one. dtype: of weights."""
+    """How a model is written: card: text of README.md; None for a plain one. dtype: of weights.
+    prior_of: another model's folder, whose prior goes with it where none of its own does."""
 
     card: str | None = None
     dtype: torch.dtype = torch.float32
+    prior_of: Path | None = None
 
 
 PLAIN = Packing()
@@ -81,7 +84,7 @@ def save_checkpoint(
         save_file(tensors, partial / WEIGHTS_FILE)
         os.chmod(partial / WEIGHTS_FILE, 0o644)  # safetensors makes it the owner's alone
         (partial / CARD_FILE).write_text(packing.card or default_card(model.config, speakers))
-        _carry_prior(folder, partial, codes_identity(tensors))
+        _carry_prior([folder, packing.prior_of], partial, codes_identity(tensors))
         replace_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -95,18 +98,20 @@ def check_replaceable(folder: Path) -> None:
         raise InputError(f"{folder}: is no model, and would be replaced by one; name another place")
 
 
-def _carry_prior(old: Path, new: Path, codes: str) -> None:
-    """Copy a prior from folder `old` to `new` if it is one of `codes`, which training left alone.
-
-    It goes on fitting while only the decoder is trained.
-    """
-    try:
-        with safe_open(old / PRIOR_FILE, "pt") as file:
-            fits = (file.metadata() or {}).get("codes") == codes
-    except (OSError, SafetensorError):
-        return
-    if fits:
-        shutil.copyfile(old / PRIOR_FILE, new / PRIOR_FILE)
+def _carry_prior(folders: Sequence[Path | None], new: Path, codes: str) -> None:
+    """Copy the first prior in `folders` that is one of `codes`, which training left alone, to
+    folder `new`: it goes on fitting while only the decoder is trained."""
+    for old in folders:
+        if old is None:
+            continue
+        try:
+            with safe_open(old / PRIOR_FILE, "pt") as file:
+                fits = (file.metadata() or {}).get("codes") == codes
+        except (OSError, SafetensorError):
+            continue
+        if fits:
+            shutil.copyfile(old / PRIOR_FILE, new / PRIOR_FILE)
+            return
 
 
 def recover(folder: Path) -> None:

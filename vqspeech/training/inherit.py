@@ -1,14 +1,45 @@
 """Begin a training with what another model has learned, where the two are alike."""
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
 import torch
 
+from vqspeech.checkpoint.identity import codes_identity, upper_identity
 from vqspeech.checkpoint.model import Checkpoint
+from vqspeech.checkpoint.teacher import TaughtBy
 from vqspeech.config.networks import DecoderConfig
 from vqspeech.nn.vqvae import VQVAE
 
 CODEBOOKS = ("quantizer.", "levels.")
 """Each one thing: a codebook without its statistics, or with another's, would mean nothing. The
 second says what the first leaves."""
+
+
+LEARN_CODES = {"codes", "joint"}
+"""Stages after which codes are others."""
+
+
+class Origin(NamedTuple):
+    """The model whose codes a run goes on with: how they were trained (`About`), and its folder,
+    whose prior fits them."""
+
+    trained: dict[str, int]
+    teacher: TaughtBy | None
+    folder: Path
+
+
+def origin_of(model: VQVAE, other: Checkpoint, stages: Iterable[str]) -> Origin | None:
+    """What a run of `stages` has of the model that it began with (`inherit`); None where its codes
+    are, or will be, others."""
+    own, found, left = model.state_dict(), other.model.state_dict(), set(stages)
+    if left & LEARN_CODES or codes_identity(own) != codes_identity(found):
+        return None
+    if upper_identity(own) != upper_identity(found):
+        left.add("levels")
+    trained = {name: steps for name, steps in other.about.trained.items() if name not in left}
+    return Origin(trained, other.about.teacher, other.folder)
 
 
 def drawn(config: DecoderConfig) -> tuple[int, bool, int]:

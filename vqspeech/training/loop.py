@@ -14,7 +14,7 @@ from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.notices import notify
 from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_run, run_folder
-from vqspeech.training.inherit import inherit
+from vqspeech.training.inherit import inherit, origin_of
 from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.run import Options, Run
 from vqspeech.training.stage import StageRun
@@ -72,6 +72,8 @@ def _train(
         say_who_teaches(run, stages_left(config, chosen, position))
         if other is not None:
             say(inherit(run.model, run.corpus.speakers, other))
+            left = [stage.name for stage in stages_left(config, chosen, position)]
+            run.origin = origin_of(run.model, other, left)
         finished = train_stages(run, chosen, position)
         if finished:
             say(f"all stages done: {options.out / MODEL_FOLDER}")
@@ -113,10 +115,12 @@ def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
 
 def begun(run: Run, stage: StageConfig, last: Position | None) -> Position:
     """Where a run stands at the beginning of a stage, after the one at whose end it was `last`."""
-    teacher = None if last is None else last.teacher
+    before, teacher = (last.trained, last.teacher) if last else ({}, None)
+    if last is None and run.origin is not None:
+        before, teacher = run.origin.trained, run.origin.teacher
     if run.teaching is not None and stage.taught:
         teacher = run.teaching.note
-    return Position(stage.name, before=last.trained if last else {}, teacher=teacher)
+    return Position(stage.name, before=before, teacher=teacher)
 
 
 def stages_left(config: Config, chosen: set[str], position: Position | None) -> list[StageConfig]:

@@ -23,6 +23,7 @@ from vqspeech.errors import InputError
 from vqspeech.nn.batch import Batch
 from vqspeech.nn.teacher import Teacher
 from vqspeech.nn.vqvae import VQVAE
+from vqspeech.training.inherit import Origin
 from vqspeech.training.log import RunLog, every_quarter_minute
 from vqspeech.training.teaching import Teaching
 
@@ -114,6 +115,7 @@ class Run:
         self.started = time.monotonic()
         self.is_main = self.accelerator.is_main_process
         self.log = RunLog(options.out, options.quiet or not self.is_main)
+        self.origin: Origin | None = None
         self._tracks = self._load_tracks()
 
     def _load_tracks(self) -> Tracks:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from safetensors import SafetensorError
 
-from vqspeech.checkpoint.model import save_checkpoint
+from vqspeech.checkpoint.model import Packing, save_checkpoint
 from vqspeech.config.training import StageConfig
 from vqspeech.data.crops import CropBatch
 from vqspeech.errors import InputError
@@ -180,7 +180,8 @@ class StageRun:
             with self.parts.average.applied(run.model):
                 table, trained = run.speaker_table(), self.position.trained
                 teacher = self.position.teacher
-                save_checkpoint(run.model, table, out / MODEL_FOLDER, trained, teacher)
+                packing = Packing(prior_of=run.origin.folder if run.origin else None)
+                save_checkpoint(run.model, table, out / MODEL_FOLDER, trained, teacher, packing)
             save_state(out, self.position, self.parts)
         except (OSError, SafetensorError) as error:
             raise InputError(
