@@ -98,7 +98,7 @@ class Recording:
         with torch.inference_mode():
             indices = torch.from_numpy(self._codes.indices.astype(np.int64))[None]
             hidden = codec.model.hidden(indices, codec.speaker_vector(self._speaker))
-            self._log_mel = codec.model.conditioning.log_mel(hidden)[0].numpy()
+            self.log_mel = codec.model.conditioning.log_mel(hidden)[0].numpy()
         self._sampled: dict[Heat, np.ndarray] = {}
 
     def heard(self, way: Way) -> np.ndarray:
@@ -109,7 +109,7 @@ class Recording:
             return wave
         whole = np.zeros(self._codes.frames * self._codec.hop, np.float32)
         whole[: len(wave)] = wave
-        return postfilter(whole, self._log_mel, way.filtered)[: len(wave)]
+        return postfilter(whole, self.log_mel, way.filtered)[: len(wave)]
 
     def _sample(self, heat: Heat) -> np.ndarray:
         """The WaveNet's samples, drawn once for all post-filters."""

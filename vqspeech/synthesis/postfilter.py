@@ -11,6 +11,7 @@ enhancement of coded speech"; theirs follow the linear predictor, this one the p
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -60,7 +61,7 @@ def _window() -> Tensor:
     return torch.hann_window(WINDOW, dtype=torch.float32)
 
 
-def _analyse(wave: Tensor) -> Tensor:
+def analyse(wave: Tensor) -> Tensor:
     """[N] to its spectrum [bins, N / 160 + 1], frame m centred on sample 160 m."""
     return torch.stft(
         wave,
@@ -73,12 +74,26 @@ def _analyse(wave: Tensor) -> Tensor:
     )
 
 
-def _synthesise(spectrum: Tensor) -> Tensor:
+def synthesise(spectrum: Tensor) -> Tensor:
+    """The inverse of `analyse`."""
     samples = (spectrum.shape[1] - 1) * FILTER_BANK_HOP
     return torch.istft(spectrum, FFT, FILTER_BANK_HOP, WINDOW, _window(), length=samples)
 
 
-def _with_phase_of(magnitude: Tensor, spectrum: Tensor) -> Tensor:
+def with_envelope(
+    magnitude: Tensor, target: Tensor, change: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """Magnitudes [bins, n] whose mel bands are `target` [mels, n], by gains that vary slowly over
+    frequency. change: of the gain [mels, n], its natural log, before it is applied."""
+    filters, averages = _bands(len(target))
+    for _ in range(FIT_ROUNDS):
+        gain = ((target + TINY) / (filters @ magnitude + TINY)).log()
+        gain = gain if change is None else change(gain)
+        magnitude = magnitude * (averages @ gain).exp()
+    return magnitude
+
+
+def with_phase_of(magnitude: Tensor, spectrum: Tensor) -> Tensor:
     return spectrum * (magnitude / spectrum.abs().clamp_min(1e-12))
 
 
@@ -104,28 +119,21 @@ def postfilter(wave: np.ndarray, log_mel: np.ndarray, config: PostFilterConfig) 
     """Samples [n * 160] to samples with the envelope of log-mel [mels, n] frames of `LogMel`."""
     predicted = torch.from_numpy(between_frames(log_mel).astype(np.float32))
     target = with_contrast(with_onsets(predicted, config.onset_gain), config).exp()
-    filters, averages = _bands(len(log_mel))
-    sampled = _analyse(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)))
+    sampled = analyse(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)))
 
-    def fitted(magnitude: Tensor) -> Tensor:
-        for _ in range(FIT_ROUNDS):
-            gain = ((target + TINY) / (filters @ magnitude + TINY)).log()
-            magnitude = magnitude * (averages @ gain).exp()
-        return magnitude
-
-    magnitude = fitted(sampled.abs().clamp_min(1e-7) ** config.sharpness)
-    magnitude[averages.sum(1) == 0] = 0  # bins of no band: 0 Hz
-    spectrum, before = _with_phase_of(magnitude, sampled), None
+    magnitude = with_envelope(sampled.abs().clamp_min(1e-7) ** config.sharpness, target)
+    magnitude[_bands(len(log_mel))[1].sum(1) == 0] = 0  # bins of no band: 0 Hz
+    spectrum, before = with_phase_of(magnitude, sampled), None
     for _ in range(config.phase_rounds):
-        consistent = _analyse(_synthesise(spectrum))
+        consistent = analyse(synthesise(spectrum))
         moved = consistent
         if before is not None:
             moved = consistent - MOMENTUM / (1 + MOMENTUM) * before
-        before, spectrum = consistent, _with_phase_of(magnitude, moved)
+        before, spectrum = consistent, with_phase_of(magnitude, moved)
     for _ in range(LAST_FITS):
-        made = _analyse(_synthesise(spectrum))
-        spectrum = _with_phase_of(fitted(made.abs().clamp_min(1e-7)), made)
-    return _synthesise(spectrum).numpy()
+        made = analyse(synthesise(spectrum))
+        spectrum = with_phase_of(with_envelope(made.abs().clamp_min(1e-7), target), made)
+    return synthesise(spectrum).numpy()
 
 
 class PostFilter:

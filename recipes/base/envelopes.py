@@ -1,0 +1,116 @@
+"""What of the envelope a WaveNet gets wrong: how fine a correction of it has to be.
+
+    python recipes/base/envelopes.py PACKED MODEL [--heat 1] [--utterances 6]
+
+MODEL: a folder, or `shipped`; PACKED as of wavenets.py, whose utterances and columns these are. The
+WaveNet's samples, free-running, go through the gain that gives them the predicted log-mel, 80 bands
+every 10 ms, as the post-filter has it and without anything else of it; each row smooths the gain in
+another way first, by a Gaussian of that deviation. What a smoother gain mends as well is slow.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from decoding import COLUMNS, Heat, Recording, Way, check_heats, heat, scores
+from shared import HeldOut, codec_of, finish, held_out, some_of, workers
+from torch import Tensor
+from tqdm import tqdm
+from wavenets import SECONDS
+
+from vqspeech.audio.signal import FILTER_BANK_HOP
+from vqspeech.data.packed import PackedCorpus
+from vqspeech.synthesis.griffin_lim import between_frames
+from vqspeech.synthesis.postfilter import analyse, synthesise, with_envelope, with_phase_of
+
+Gain = Callable[[Tensor, Tensor], Tensor]
+
+
+def smoothed(gain: Tensor, deviation: float) -> Tensor:
+    """Rows of `gain` [n, N] through a Gaussian along their length."""
+    reach = round(3 * deviation)
+    weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / deviation) ** 2)
+    padded = F.pad(gain[:, None], (reach, reach), mode="replicate")
+    return F.conv1d(padded, (weights / weights.sum())[None, None])[:, 0]
+
+
+def over_time(frames: float) -> Gain:
+    return lambda gain, target: smoothed(gain, frames)
+
+
+def over_bands(bands: float) -> Gain:
+    return lambda gain, target: smoothed(gain.T, bands).T
+
+
+def a_frame(gain: Tensor, target: Tensor) -> Tensor:
+    """One gain for all bands, their mean by how loud they are to be."""
+    mean = (gain * target).sum(0, keepdim=True) / target.sum(0, keepdim=True)
+    return mean.expand_as(gain)
+
+
+WAYS: dict[str, Gain | None] = {
+    "none": None,
+    "as it is": lambda gain, target: gain,
+    "over time, 5 ms": over_time(0.5),
+    "over time, 10 ms": over_time(1),
+    "over time, 20 ms": over_time(2),
+    "over time, 80 ms": over_time(8),
+    "over frequency, 1 band": over_bands(1),
+    "over frequency, 2 bands": over_bands(2),
+    "over frequency, 4 bands": over_bands(4),
+    "over frequency, 8 bands": over_bands(8),
+    "one gain for all bands": a_frame,
+}
+
+
+@torch.inference_mode()
+def measure(job: tuple[str, HeldOut, Heat]) -> list[list[float]]:
+    """A row of figures for each of the WAYS."""
+    model, utterance, one = job
+    recording = Recording(codec_of(model), utterance)
+    drawn = recording.heard(Way("", one, None))
+    whole = np.zeros(recording.log_mel.shape[1] * FILTER_BANK_HOP, np.float32)
+    whole[: len(drawn)] = drawn
+    spectrum = analyse(torch.from_numpy(whole))
+    target = torch.from_numpy(between_frames(recording.log_mel).astype(np.float32)).exp()
+    rows = []
+    for way in WAYS.values():
+        wave = whole if way is None else corrected(spectrum, target, way)
+        rows.append(scores(recording.original, wave[: len(drawn)]))
+    return rows
+
+
+def corrected(spectrum: Tensor, target: Tensor, way: Gain) -> np.ndarray:
+    """A spectrum [bins, n] with the mel bands `target` [mels, n], as far as `way` lets it."""
+    magnitude = spectrum.abs().clamp_min(1e-7)
+    fitted = with_envelope(magnitude, target, lambda gain: way(gain, target))
+    return synthesise(with_phase_of(fitted, spectrum)).numpy()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("packed", type=Path)
+    parser.add_argument("model")
+    parser.add_argument("--heat", type=heat, default=None, metavar="T[:A,B,C,D]")
+    parser.add_argument("--utterances", type=int, default=6)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    config = codec_of(args.model).config.decoder
+    one = args.heat or Heat(config.temperature, config.voiced_temperatures)
+    check_heats([one], config)
+    picked = some_of(held_out(PackedCorpus(args.packed), {}), args.utterances, SECONDS)
+    with workers(args.jobs) as pool:
+        jobs = pool.map(measure, [(args.model, utterance, one) for utterance in picked])
+        rows = np.nanmean(list(tqdm(jobs, total=len(picked), leave=False)), 0)
+    print("| gain, smoothed | " + " | ".join(COLUMNS) + " |")
+    print("|---" + "|---:" * len(COLUMNS) + "|")
+    for name, row in zip(WAYS, rows, strict=True):
+        print(f"| {name} | " + " | ".join(f"{value:.3g}" for value in row) + " |")
+
+
+if __name__ == "__main__":
+    finish(main)
