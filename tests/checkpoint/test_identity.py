@@ -16,7 +16,7 @@ from vqspeech.config.reading import load_preset
 from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE
 
-CODES, PRIOR, MODEL = "66217ef4ad08827c", "3a35375d735cf10f", "fd6498cc05f0c846"
+CODES, PRIOR, MODEL = "66217ef4ad08827c", "3a35375d735cf10f", "1704080391486c87"
 """Of the shipped model: its `.vqs` files, its prior and its enrolled voices name them."""
 
 NAMES = """

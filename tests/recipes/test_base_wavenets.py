@@ -55,7 +55,7 @@ def test_without_a_heat_it_is_the_models(script, packed_voices, pitched_model, m
 def test_the_committed_files_change_what_their_names_say(base_script):
     folder = base_script("ablations").TOMLS / "wavenet"
     found = {path.stem: load_preset(path) for path in folder.glob("*.toml")}
-    assert {"plain", "scaled", "residual", "muon", "periodic"} <= set(found)
+    assert {"plain", "scaled", "residual", "muon", "periodic", "pulses"} == set(found)
     plain = found["plain"]
     for name, config in found.items():
         assert config.name == name
@@ -63,13 +63,16 @@ def test_the_committed_files_change_what_their_names_say(base_script):
         assert replace(config, **parts) == plain
         [stage], [usual] = config.training.stages, plain.training.stages
         assert replace(stage, muon=0.0) == usual
-        assert bool(stage.muon) == (name in ("muon", "periodic"))
-        assert bool(config.decoder.long_term) == (name == "periodic")
+        assert bool(stage.muon) == (name in ("muon", "periodic", "pulses"))
+        assert bool(config.decoder.long_term) == (name in ("periodic", "pulses"))
+        assert config.decoder.pulses == (name == "pulses")
     drawn = {
         name: (config.decoder.scaled, config.decoder.prediction) for name, config in found.items()
     }
     assert drawn["plain"] == (False, 0) and drawn["scaled"] == (True, 0)
-    assert drawn["residual"] == drawn["muon"] == drawn["periodic"] == (True, 8)
+    for name in ("residual", "muon", "periodic", "pulses"):
+        assert drawn[name] == (True, 8)
+    assert found["pulses"].decoder == load_preset("base").decoder, "the last one is what ships"
 
 
 def test_a_heat_for_other_bands_is_refused(

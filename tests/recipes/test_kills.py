@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,9 @@ def test_a_process_that_is_left_is_seen():
     environment = os.environ | {MARK: "this-test"}
     child = subprocess.Popen(["sleep", "100"], env=environment, start_new_session=True)
     try:
+        deadline = time.monotonic() + 60
+        while not left_of("this-test") and time.monotonic() < deadline:
+            time.sleep(0.01)  # a child has no environment to read until it is all set up
         assert left_of("this-test") == [child.pid]
     finally:
         child.kill()
