@@ -9,7 +9,9 @@ are the recording's. A means to find what is wrong, never a reconstruction: the 
 
 import argparse
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from shared import HeldOut, codec_of, finish, held_out, some_of, whole_frames, w
 from tqdm import tqdm
 from wavenets import SECONDS
 
+from vqspeech.config.networks import DecoderConfig
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 
@@ -45,30 +48,59 @@ def measure(job: tuple[str, HeldOut, Heat]) -> list[list[float]]:
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+class Asked(NamedTuple):
+    """What the command line asks of one WaveNet: where it is and its configuration, a job for each
+    utterance, and how many processes work on them."""
+
+    model: str
+    decoder: DecoderConfig
+    jobs: list[tuple[str, HeldOut, Heat]]
+    processes: int
+
+
+def asked(about: str, utterances: int) -> Asked:
+    """The options that this and envelopes.py have. about: the script's docstring."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("packed", type=Path)
     parser.add_argument("model")
     parser.add_argument("--heat", type=heat, default=None, metavar="T[:A,B,C,D]")
-    parser.add_argument("--utterances", type=int, default=8)
+    parser.add_argument("--utterances", type=int, default=utterances)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    config = codec_of(args.model).config.decoder
-    if config.bands == 1:
-        raise InputError(f"{args.model}: its WaveNet has one band, and none to choose among")
-    one = args.heat or Heat(config.temperature, config.voiced_temperatures)
-    check_heats([one], config)
+    decoder = codec_of(args.model).config.decoder
+    one = args.heat or Heat(decoder.temperature, decoder.voiced_temperatures)
+    check_heats([one], decoder)
     picked = some_of(held_out(PackedCorpus(args.packed), {}), args.utterances, SECONDS)
-    with workers(args.jobs) as pool:
-        jobs = pool.map(measure, [(args.model, utterance, one) for utterance in picked])
-        rows = np.nanmean(list(tqdm(jobs, total=len(picked), leave=False)), 0)
-    print("| the WaveNet's, kHz | " + " | ".join(COLUMNS) + " |")
+    if not picked:
+        low, high = SECONDS
+        raise InputError(f"{args.packed}: none of its split valid has {low:g} to {high:g} s")
+    jobs = [(args.model, utterance, one) for utterance in picked]
+    return Asked(args.model, decoder, jobs, args.jobs)
+
+
+def print_means(heading: str, names: Sequence[str], found: Iterable[list[list[float]]]) -> None:
+    """A row a name: the means over utterances of what `measure` found."""
+    rows = np.nanmean(list(found), 0)
+    print(f"| {heading} | " + " | ".join(COLUMNS) + " |")
     print("|---" + "|---:" * len(COLUMNS) + "|")
-    width = 8 / config.bands
-    for chosen, row in zip(choices(config.bands), rows, strict=True):
-        names = [f"{band * width:g} to {(band + 1) * width:g}" for band in chosen]
-        cells = " | ".join(f"{value:.3g}" for value in row)
-        print(f"| {', '.join(names) or 'none'} | {cells} |")
+    for name, row in zip(names, rows, strict=True):
+        print(f"| {name} | " + " | ".join(f"{value:.3g}" for value in row) + " |")
+
+
+def name_of(chosen: tuple[int, ...], bands: int) -> str:
+    """Where some of `bands` sub-bands lie, in kHz."""
+    width = 8 / bands
+    return ", ".join(f"{band * width:g} to {(band + 1) * width:g}" for band in chosen) or "none"
+
+
+def main() -> None:
+    model, decoder, jobs, processes = asked(__doc__, 8)
+    if decoder.bands == 1:
+        raise InputError(f"{model}: its WaveNet has one band, and none to choose among")
+    with workers(processes) as pool:
+        found = tqdm(pool.map(measure, jobs), total=len(jobs), leave=False)
+        names = [name_of(chosen, decoder.bands) for chosen in choices(decoder.bands)]
+        print_means("the WaveNet's, kHz", names, found)
 
 
 if __name__ == "__main__":

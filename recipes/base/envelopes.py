@@ -8,22 +8,18 @@ every 10 ms, as the post-filter has it and without anything else of it; each row
 another way first, by a Gaussian of that deviation. What a smoother gain mends as well is slow.
 """
 
-import argparse
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from decoding import COLUMNS, Heat, Recording, Way, check_heats, heat, scores
-from shared import HeldOut, codec_of, finish, held_out, some_of, workers
+from bands import asked, print_means
+from decoding import Heat, Recording, Way, scores
+from shared import HeldOut, codec_of, finish, workers
 from torch import Tensor
 from tqdm import tqdm
-from wavenets import SECONDS
 
 from vqspeech.audio.signal import FILTER_BANK_HOP
-from vqspeech.data.packed import PackedCorpus
 from vqspeech.synthesis.griffin_lim import between_frames
 from vqspeech.synthesis.postfilter import analyse, synthesise, with_envelope, with_phase_of
 
@@ -92,24 +88,10 @@ def corrected(spectrum: Tensor, target: Tensor, way: Gain) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("packed", type=Path)
-    parser.add_argument("model")
-    parser.add_argument("--heat", type=heat, default=None, metavar="T[:A,B,C,D]")
-    parser.add_argument("--utterances", type=int, default=6)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    args = parser.parse_args()
-    config = codec_of(args.model).config.decoder
-    one = args.heat or Heat(config.temperature, config.voiced_temperatures)
-    check_heats([one], config)
-    picked = some_of(held_out(PackedCorpus(args.packed), {}), args.utterances, SECONDS)
-    with workers(args.jobs) as pool:
-        jobs = pool.map(measure, [(args.model, utterance, one) for utterance in picked])
-        rows = np.nanmean(list(tqdm(jobs, total=len(picked), leave=False)), 0)
-    print("| gain, smoothed | " + " | ".join(COLUMNS) + " |")
-    print("|---" + "|---:" * len(COLUMNS) + "|")
-    for name, row in zip(WAYS, rows, strict=True):
-        print(f"| {name} | " + " | ".join(f"{value:.3g}" for value in row) + " |")
+    _, _, jobs, processes = asked(__doc__, 6)
+    with workers(processes) as pool:
+        found = tqdm(pool.map(measure, jobs), total=len(jobs), leave=False)
+        print_means("gain, smoothed", list(WAYS), found)
 
 
 if __name__ == "__main__":

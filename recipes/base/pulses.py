@@ -21,11 +21,11 @@ from wavenets import SECONDS
 
 from vqspeech.audio.phase import held, measured_phase
 from vqspeech.audio.pitch import f0_frames
+from vqspeech.audio.signal import FILTER_BANK_HOP
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.nn.excitation import pulse_phase
 from vqspeech.nn.pulses import BANDS, SHAPE, PulseTracker
 
-HOP = 320
 WAYS = ("F0 track", "fundamental", "pulses")
 
 
@@ -35,19 +35,16 @@ class Mean:
     def __init__(self):
         self.counts, self.sums, self.power = torch.zeros(len(SHAPE)), torch.zeros(len(SHAPE)), 0.0
 
-    def add(self, left: Tensor, phase: Tensor) -> float:
-        """What is left [N] at phases [N] in radians; returns the share that is its own mean."""
+    def add(self, left: Tensor, phase: Tensor) -> "Mean":
+        """And what is left [N] at phases [N] in radians."""
         place = (phase / (2 * np.pi) % 1.0 * len(SHAPE)).long().clamp_max(len(SHAPE) - 1)
-        counts = torch.bincount(place, minlength=len(SHAPE))
-        sums = torch.bincount(place, left, minlength=len(SHAPE))
-        power = float(left.square().sum())
-        self.counts += counts
-        self.sums += sums
-        self.power += power
-        return float((sums.square() / counts.clamp_min(1)).sum()) / power
+        self.counts += torch.bincount(place, minlength=len(SHAPE))
+        self.sums += torch.bincount(place, left, minlength=len(SHAPE))
+        self.power += float(left.square().sum())
+        return self
 
     def share(self) -> float:
-        """Of all that was added."""
+        """What is the mean, of the power of all that was added."""
         return float((self.sums.square() / self.counts.clamp_min(1)).sum()) / self.power
 
     def shape(self) -> Tensor:
@@ -59,7 +56,7 @@ class Mean:
 @torch.inference_mode()
 def measure(tracker: PulseTracker, utterance: HeldOut) -> tuple[list[tuple], float]:
     """What is left of the voice and its phase, (left, phase) of each of the WAYS; its polarity."""
-    wave = whole_frames(utterance.wave, HOP)
+    wave = whole_frames(utterance.wave, FILTER_BANK_HOP)
     f0 = torch.from_numpy(f0_frames(wave[0].numpy()))[None]
     found, left = tracker(wave, f0), tracker.left(wave)
     voiced, still = held(f0, left.shape[1]) > 0, torch.zeros_like(found.offset)
@@ -77,14 +74,14 @@ def main() -> None:
     parser.add_argument("packed", type=Path)
     parser.add_argument("--utterances", type=int, default=24)
     args = parser.parse_args()
-    torch.set_num_threads(1)
     picked = some_of(held_out(PackedCorpus(args.packed), {}), args.utterances, SECONDS)
     tracker, means, own, turned = PulseTracker(), [Mean() for _ in WAYS], [], 0
     for utterance in picked:
         parts, polarity = measure(tracker, utterance)
         turned += polarity < 0
         if len(parts[0][0]):  # with a voice
-            own.append([mean.add(*part) for mean, part in zip(means, parts, strict=True)])
+            own.append([Mean().add(*part).share() for part in parts])
+            means = [mean.add(*part) for mean, part in zip(means, parts, strict=True)]
     print("| phase of | one mean for all, % | one a recording, % |")
     print("|---|---:|---:|")
     for way, mean, alone in zip(WAYS, means, np.mean(own, 0), strict=True):

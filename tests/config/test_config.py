@@ -192,6 +192,7 @@ def test_harmonics_need_pitch():
     assert "[decoder]" in message and "conditioning.pitch_head = true" in message
     table = changed("conditioning.pitch_head", False)
     table["decoder"] |= {"harmonics": 0, "pulses": False, "long_term": 0.0}
+    table["decoder"]["voiced_temperatures"] = []
     assert from_dict(table)
 
 

@@ -31,12 +31,14 @@ def scoring_script(base_script, monkeypatch):
     every column of a decoding score(original, decoded), both [T]."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from decoding import COLUMNS
+
     def load(name, score):
         made = base_script(name)
 
         def scores(original, wave):
             assert len(wave) == len(original.samples)
-            return [score(original.samples, wave)] * len(made.COLUMNS)
+            return [score(original.samples, wave)] * len(COLUMNS)
 
         monkeypatch.setattr(made, "workers", lambda jobs: ThreadPoolExecutor(1))
         monkeypatch.setattr(made, "scores", scores, raising=False)

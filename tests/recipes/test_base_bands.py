@@ -43,3 +43,10 @@ def test_what_has_one_band_is_refused(script, packed_voices, tmp_path, tiny_conf
     save_checkpoint(VQVAE(config, 1), [Speaker("anna")], tmp_path / "full", {"codes": 1})
     with pytest.raises(InputError, match="one band"):
         start(script, monkeypatch, packed_voices, tmp_path / "full")
+
+
+def test_a_corpus_without_such_utterances_is_refused(
+    script, packed_voices, pitched_model, monkeypatch
+):
+    with pytest.raises(InputError, match="none of its split valid has 2.5 to 5 s"):
+        start(script, monkeypatch, packed_voices, pitched_model, "--utterances", 0)

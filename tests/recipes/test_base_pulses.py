@@ -16,9 +16,7 @@ def script(base_script):
 
 def test_pulses_say_more_than_the_track(script, packed_voices, monkeypatch, capfd):
     monkeypatch.setattr(sys, "argv", ["pulses.py", str(packed_voices), "--utterances", "2"])
-    threads = torch.get_num_threads()
     script.main()
-    torch.set_num_threads(threads)
     lines = capfd.readouterr().out.splitlines()
     shares = {
         name: [float(cell) for cell in cells]
@@ -36,7 +34,6 @@ def test_pulses_say_more_than_the_track(script, packed_voices, monkeypatch, capf
 def test_a_mean_is_what_it_was_made_of(script):
     phase = torch.rand(40_000, generator=torch.Generator().manual_seed(0)) * 50
     mean = script.Mean()
-    alone = mean.add(phase.cos(), phase)
-    assert alone == pytest.approx(mean.share()) and alone > 0.98
+    assert mean.add(phase.cos(), phase).share() > 0.98
     mean.add(-phase.cos(), phase)
     assert mean.share() < 0.01

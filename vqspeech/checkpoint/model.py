@@ -101,9 +101,7 @@ def check_replaceable(folder: Path) -> None:
 def _carry_prior(folders: Sequence[Path | None], new: Path, codes: str) -> None:
     """Copy the first prior in `folders` that is one of `codes`, which training left alone, to
     folder `new`: it goes on fitting while only the decoder is trained."""
-    for old in folders:
-        if old is None:
-            continue
+    for old in filter(None, folders):
         try:
             with safe_open(old / PRIOR_FILE, "pt") as file:
                 fits = (file.metadata() or {}).get("codes") == codes

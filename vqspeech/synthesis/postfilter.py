@@ -94,6 +94,7 @@ def with_envelope(
 
 
 def with_phase_of(magnitude: Tensor, spectrum: Tensor) -> Tensor:
+    """Magnitudes [bins, n] with the phases of a spectrum [bins, n]."""
     return spectrum * (magnitude / spectrum.abs().clamp_min(1e-12))
 
 
