@@ -2,9 +2,8 @@
 
 import gradio as gr
 
-from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.demo import words
-from vqspeech.demo.parts import buttons, codes_file, heard, results, run, skips
+from vqspeech.demo.parts import buttons, codes_file, heard, results, run, skips, sound_file
 from vqspeech.demo.studio import Studio
 from vqspeech.demo.tidy import Folder
 from vqspeech.synthesis.options import Generation
@@ -40,7 +39,7 @@ def generate_tab(studio: Studio, folder: Folder) -> None:
         wave = yield from heard(sounds, f"speaking as {name}", 3)
         said = words.done(studio, found, how, f"seed {number} as {name}")
         picture = studio.picture(None, wave, found, name)
-        yield said, (SAMPLE_RATE, wave), codes_file(folder, found), picture
+        yield said, sound_file(folder, wave), codes_file(folder, found), picture
 
     inputs = [voice, seconds, temperature, top_p, seed]
     outputs = [status, result, codes, picture]

@@ -4,11 +4,20 @@ from pathlib import Path
 
 import gradio as gr
 
-from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.voices import Voice
 from vqspeech.demo import words
 from vqspeech.demo.generate import generate_tab
-from vqspeech.demo.parts import buttons, codes_file, heard, options, recording, results, run, skips
+from vqspeech.demo.parts import (
+    buttons,
+    codes_file,
+    heard,
+    options,
+    recording,
+    results,
+    run,
+    skips,
+    sound_file,
+)
 from vqspeech.demo.studio import SOUNDS, Studio
 from vqspeech.demo.tidy import Folder
 
@@ -84,7 +93,7 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
         wave = yield from heard(sounds, f"speaking as {voice}", 3)
         file = codes_file(folder, found)
         said = words.done(studio, found, how, f"{read.name} as {voice}")
-        yield words.busy("drawing", 1.0), (SAMPLE_RATE, wave), file, gr.skip()
+        yield words.busy("drawing", 1.0), sound_file(folder, wave), file, gr.skip()
         yield said, *skips(2), studio.picture(read, wave, found, f"result: {voice}")
 
     inputs = [source, target, pitch, renderer, seed, *other]
@@ -98,7 +107,7 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
     )
     gr.on(
         [page.load, target.change],
-        lambda voice: (SAMPLE_RATE, studio.sample(voice)) if voice else None,
+        lambda voice: sound_file(folder, studio.sample(voice)) if voice else None,
         target,
         sample,
         api_visibility="private",
@@ -158,7 +167,7 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         wave = yield from heard(sounds, f"decoding as {name}", 4)
         file = codes_file(folder, found)
         table = words.sizes(studio.sizes(read, found))
-        yield words.busy("drawing", 1.0), (SAMPLE_RATE, wave), file, gr.skip(), table
+        yield words.busy("drawing", 1.0), sound_file(folder, wave), file, gr.skip(), table
         said = words.done(studio, found, how, f"{read.name} as {name}")
         yield said, *skips(2), studio.picture(read, wave, found, f"decoded as {name}"), gr.skip()
 

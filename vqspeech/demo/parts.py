@@ -2,11 +2,14 @@
 
 import secrets
 from collections.abc import Callable, Generator, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
+import soundfile
 
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.codes.codes import Codes
 from vqspeech.demo import words
 from vqspeech.demo.studio import Studio
@@ -108,9 +111,23 @@ def skips(count: int) -> list:
     return [gr.skip()] * count
 
 
-def codes_file(folder: Folder, codes: Codes) -> dict:
-    """The codes as a file that can be taken away."""
+def own_place(folder: Folder, name: str) -> Path:
+    """Where a file of that name can be written that is one visitor's alone."""
     place = folder.path / secrets.token_hex(16)
     place.mkdir()
-    codes.save_npy(place / "codes.npy")
-    return gr.update(value=str(place / "codes.npy"), visible=True)
+    return place / name
+
+
+def sound_file(folder: Folder, wave: np.ndarray) -> str:
+    """Speech, int16 [T], as a file. Gradio names what it is given as an array by its samples, and
+    writes it once more while another visitor, who made the same, is fetching it."""
+    path = own_place(folder, "speech.wav")
+    soundfile.write(path, wave, SAMPLE_RATE)
+    return str(path)
+
+
+def codes_file(folder: Folder, codes: Codes) -> dict:
+    """The codes as a file that can be taken away."""
+    path = own_place(folder, "codes.npy")
+    codes.save_npy(path)
+    return gr.update(value=str(path), visible=True)
