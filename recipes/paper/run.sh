@@ -9,9 +9,11 @@
 #   --exp DIR           where everything goes, the packed model in DIR/packed-model (default: exp/paper)
 #   --config C          preset or .toml file                        (default: recipes/paper/paper.toml)
 #   --stage N           first stage: 1 prepare, 2 train, 3 prior, 4 evaluate, 5 pack,
-#                       6 bottlenecks beside one another                            (default: 1)
-#   --stop-stage N      last stage                                                  (default: 6)
+#                       6 bottlenecks beside one another, 7 phonemes, 8 speech from nothing and the
+#                       page of it all, EXP/paper.md                                (default: 1)
+#   --stop-stage N      last stage                                                  (default: 8)
 #   --bottleneck-steps N    of each of stage 6                                      (default: its own)
+#   --phoneme-steps N   of the codes of stage 7                                     (default: its own)
 #   --device D          auto, cpu or cuda                                           (default: auto)
 # and all other options of recipes/base/run.sh.
 set -euo pipefail
@@ -20,15 +22,16 @@ set -euo pipefail
 
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
 here="$repository/recipes/paper"
-exp=exp/paper config="$here/paper.toml" stage=1 stop_stage=6 device=auto bottleneck_steps="" others=()
+exp=exp/paper config="$here/paper.toml" stage=1 stop_stage=8 device=auto speech=""
+bottleneck_steps="" phoneme_steps="" others=()
 
-usage() { sed -n '2,17s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,20s/^# \{0,1\}//p' "$0"; }
 fail() { echo "recipes/paper/run.sh: error: $*" >&2; exit 2; }
 
 while [ $# -gt 0 ]; do
   case "$1" in
     -h|--help) usage; exit 0 ;;
-    --exp|--config|--stage|--stop-stage|--device|--bottleneck-steps)
+    --exp|--config|--stage|--stop-stage|--device|--speech|--bottleneck-steps|--phoneme-steps)
       [ $# -ge 2 ] || fail "$1 needs a value"
       option="${1#--}"
       printf -v "${option//-/_}" %s "$2"; shift 2 ;;
@@ -36,22 +39,54 @@ while [ $# -gt 0 ]; do
     *) others+=("$1"); shift ;;
   esac
 done
-[[ "$stage" =~ ^[1-6]$ && "$stop_stage" =~ ^[1-6]$ ]] ||
-  fail "--stage and --stop-stage are numbers from 1 to 6"
+[[ "$stage" =~ ^[1-8]$ && "$stop_stage" =~ ^[1-8]$ ]] ||
+  fail "--stage and --stop-stage are numbers from 1 to 8"
+
+packed="$exp/packed" run="$exp/run"
+runs() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+needs() { [ -e "$1" ] || fail "$1 is missing: run stage $2 first"; }
 
 if [ "$stage" -le 5 ]; then
   bash "$repository/recipes/base/run.sh" --exp "$exp" --config "$config" --device "$device" \
     --stage "$stage" --stop-stage "$((stop_stage < 5 ? stop_stage : 5))" \
-    --package "$exp/packed-model" "${others[@]}"
+    ${speech:+--speech "$speech"} --package "$exp/packed-model" "${others[@]}"
 fi
-if [ "$stop_stage" -eq 6 ]; then
+[ "$stop_stage" -gt 5 ] || exit 0
+# shellcheck source=recipes/environment.sh
+source "$repository/recipes/environment.sh"
+vqspeech_environment "train,eval"
+if runs 6; then
   echo "stage 6: bottlenecks beside one another"
-  # shellcheck source=recipes/environment.sh
-  source "$repository/recipes/environment.sh"
-  vqspeech_environment train
-  [ -e "$exp/packed/index.json" ] || fail "$exp/packed/index.json is missing: run stage 1 first"
-  python "$here/bottlenecks.py" "$exp/packed" "$exp/bottlenecks" --device "$device" \
+  needs "$packed/index.json" 1
+  python "$here/bottlenecks.py" "$packed" "$exp/bottlenecks" --device "$device" \
     ${bottleneck_steps:+--steps "$bottleneck_steps"}
+fi
+if runs 7; then
+  echo "stage 7: phonemes"
+  needs "$packed/index.json" 1
+  if [ ! -f "$speech/manifest.tsv" ] || ! head -1 "$speech/manifest.tsv" | grep -qw transcript; then
+    echo "nothing to do: no $speech/manifest.tsv has transcripts"
+  else
+    codes="$exp/phonemes"
+    python -m vqspeech train --config phonemes --data "$packed" --out "$codes/run" --stages codes \
+      --device "$device" --resume ${phoneme_steps:+--steps "codes=$phoneme_steps"}
+    known=()
+    [ ! -e "$codes/phonemes.json" ] || known=(--alignments "$codes/alignments")
+    python -m vqspeech phonemes --data "$speech" --manifest manifest.tsv --splits train --limit 400 \
+      --model "$codes/run/model" --out "$codes" --force "${known[@]}"
+  fi
+fi
+if runs 8; then
+  echo "stage 8: speech from nothing, and the page of it all"
+  needs "$run/model/config.json" 2
+  if [ -e "$run/model/prior.safetensors" ] && [ -f "$speech/manifest.tsv" ]; then
+    mkdir -p "$exp/generated"
+    python "$repository/recipes/prior/generated.py" --speech "$speech" --run "$run" \
+      --model "$run/model" --out "$exp/generated" --wavenet --count 20 |
+      tee "$exp/generated/generated.txt"
+  fi
+  python "$here/report.py" "$exp" > "$exp/paper.md"
+  echo "wrote $exp/paper.md"
 fi
 exit 0
 }

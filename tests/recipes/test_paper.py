@@ -161,8 +161,9 @@ def test_the_committed_files_change_what_their_names_say(script):
             assert config.quantizer == replace(usual, codebook_size=int(number))
         assert (config.quantizer.update == "ema") == (kind == "ema")
     whole = load_preset(PAPER / "paper.toml")
+    narrow = replace(paper.decoder, skip_channels=whole.decoder.skip_channels)
     parts = {"training": paper.training, "prior": paper.prior}
-    assert replace(whole, **parts) == paper and whole.prior is not None
+    assert replace(whole, **parts) == replace(paper, decoder=narrow) and whole.prior is not None
 
 
 def run(*arguments, status=0):
@@ -178,12 +179,13 @@ def run(*arguments, status=0):
 def test_what_the_recipe_refuses(tmp_path):
     assert "--bottleneck-steps" in run("--help")
     cases = {
-        "are numbers from 1 to 6": ["--stage", 7],
+        "are numbers from 1 to 8": ["--stage", 9],
         "--exp needs a value": ["--exp"],
         "it goes to EXP/packed-model": ["--package", tmp_path],
         "--speech DIR is needed": ["--exp", tmp_path],
         "unknown option --nonsense": ["--nonsense"],
         "packed/index.json is missing: run stage 1 first": ["--stage", 6, "--exp", tmp_path],
+        "run/model/config.json is missing: run stage 2 first": ["--stage", 8, "--exp", tmp_path],
     }
     for words, arguments in cases.items():
         said = run(*arguments, status=2)
