@@ -97,9 +97,8 @@ class Experiment:
             for split in SPLITS
             if (path := folder / "report" / split / "report.json").exists()
         }
-        self.phonemes = (
-            _json(path) if (path := folder / "phonemes" / "phonemes.json").exists() else None
-        )
+        asked = folder / "phonemes" / "phonemes" / "phonemes.json"
+        self.phonemes = _json(asked) if asked.exists() else None
         self.bottlenecks = _text(folder / "bottlenecks" / "bottlenecks.md")
         self.generated = _text(folder / "generated" / "generated.txt")
 

@@ -67,13 +67,8 @@ if runs 7; then
   if [ ! -f "$speech/manifest.tsv" ] || ! head -1 "$speech/manifest.tsv" | grep -qw transcript; then
     echo "nothing to do: no $speech/manifest.tsv has transcripts"
   else
-    codes="$exp/phonemes"
-    python -m vqspeech train --config phonemes --data "$packed" --out "$codes/run" --stages codes \
-      --device "$device" --resume ${phoneme_steps:+--steps "codes=$phoneme_steps"}
-    known=()
-    [ ! -e "$codes/phonemes.json" ] || known=(--alignments "$codes/alignments")
-    python -m vqspeech phonemes --data "$speech" --manifest manifest.tsv --splits train --limit 400 \
-      --model "$codes/run/model" --out "$codes" --force "${known[@]}"
+    bash "$here/phonemes.sh" "$speech" "$packed" "$exp/phonemes" --device "$device" \
+      ${phoneme_steps:+--steps "$phoneme_steps"}
   fi
 fi
 if runs 8; then

@@ -89,10 +89,10 @@ def test_all_that_a_run_leaves_is_on_the_page(tmp_path):
     (folder / "bottlenecks" / "bottlenecks.md").write_text(
         "| | nats |\n|---|---:|\n| ema | 6.1 |\n"
     )
-    (folder / "phonemes").mkdir()
+    (folder / "phonemes" / "phonemes").mkdir(parents=True)
     share = {"codes": {"mean": 0.41}, "majority": {"mean": 0.125}}
     phonemes = {"about": {"codes_per_second": 25.0}, "accuracy": {"all": share, "speech": share}}
-    (folder / "phonemes" / "phonemes.json").write_text(json.dumps(phonemes))
+    (folder / "phonemes" / "phonemes" / "phonemes.json").write_text(json.dumps(phonemes))
     (folder / "generated").mkdir()
     (folder / "generated" / "generated.txt").write_text("20 utterances of 4 s, 10 speakers\n")
 
