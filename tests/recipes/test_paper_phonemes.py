@@ -106,7 +106,7 @@ def test_what_the_script_refuses(speech, tmp_path):
 
 def test_the_committed_files_are_the_preset_but_for_what_their_names_say():
     found = {path.stem: load_preset(path) for path in (PAPER / "phonemes").glob("*.toml")}
-    assert len(found) == 7 and all(config.name == name for name, config in found.items())
+    assert len(found) == 8 and all(config.name == name for name, config in found.items())
     plain, unchanged = load_preset("phonemes").to_dict(), found.pop("unchanged").to_dict()
     assert unchanged == plain | {"name": "unchanged"}
     parts = {
@@ -116,6 +116,7 @@ def test_the_committed_files_are_the_preset_but_for_what_their_names_say():
         "no-jitter": {"quantizer"},
         "wide": {"encoder"},
         "film": {"conditioning"},
+        "together": {"encoder", "training"},
     }
     for name, config in found.items():
         changed = {key for key, value in config.to_dict().items() if value != plain[key]}
