@@ -67,9 +67,9 @@ def run(*arguments, status=0):
 def test_one_table_of_what_learned_alike(speech, tmp_path):
     for name, codes in (("few", 2), ("more", 4)):
         (tmp_path / f"{name}.toml").write_text(TINY.format(name=name, codes=codes))
-    arguments = [speech, tmp_path / "packed", tmp_path / "out", tmp_path / "few.toml"]
-    arguments += [tmp_path / "more.toml", "--steps", 3, "--device", "cpu"]
-    said = run(*arguments)
+    arguments = [speech, tmp_path / "packed", tmp_path / "out", "--steps", 3, "--device", "cpu"]
+    arguments.append(tmp_path / "few.toml")
+    said = run(*arguments, tmp_path / "more.toml")
     head, rule, *rows = [line.strip("| ").split(" | ") for line in said.splitlines()]
     assert head[:3] == ["accuracy, %", "all frames", "without silence"] and len(rule[0]) > 3
     assert [row[0] for row in rows] == ["few", "more"]
@@ -81,9 +81,9 @@ def test_one_table_of_what_learned_alike(speech, tmp_path):
         wanted = [f"{100 * accuracy[kind][space]['mean']:.1f}" for space, kind in spaces]
         assert cells[:3] == wanted
 
-    kept = tmp_path / "out" / "more" / "phonemes.json"
+    kept = tmp_path / "out" / "few" / "phonemes.json"
     before = kept.stat().st_mtime_ns
-    assert run(*arguments) == said
+    assert run(*arguments) == "".join(said.splitlines(keepends=True)[:3])
     assert kept.stat().st_mtime_ns == before, "measured again"
 
 

@@ -1,14 +1,14 @@
 """recipes/paper/report.py: the page of the paper's experiment, from what its run left."""
 
+import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from written_report import written
 
 from vqspeech.config.reading import load_preset
+from vqspeech.errors import InputError
 
 PAPER = Path(__file__).resolve().parents[2] / "recipes" / "paper"
 SCORES = {"words_kept": 40.0, "kept": 10, "estoi": 0.5}
@@ -29,20 +29,24 @@ def experiment(folder, lines):
     return folder
 
 
-def run(*arguments):
-    command = [sys.executable, PAPER / "report.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def page():
+    """page(EXP): what the script prints."""
+    about = importlib.util.spec_from_file_location("paper_report", PAPER / "report.py")
+    module = importlib.util.module_from_spec(about)
+    about.loader.exec_module(module)
+    return lambda folder: module.page(module.Experiment(folder))
 
 
-def section(page, title):
-    return page.split(f"## {title}\n")[1].split("\n## ")[0]
+def section(text, title):
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
 
 
 def rows(text):
     return [one.strip("| ").split(" | ") for one in text.splitlines() if one.startswith("| ")]
 
 
-def test_the_curve_has_the_hours_that_the_run_went_on(tmp_path):
+def test_the_curve_has_the_hours_that_the_run_went_on(page, tmp_path):
     lines = [
         line(0, 1000.0, kind="train"),
         line(50, 1600.0),
@@ -50,32 +54,31 @@ def test_the_curve_has_the_hours_that_the_run_went_on(tmp_path):
         line(100, 91_000.0, stage="prior", kind="train"),
         line(100, 90_600.0),
     ]
-    done = run(experiment(tmp_path, lines))
-    assert (done.returncode, done.stderr) == (0, "")
-    head, first, last = rows(section(done.stdout, "What more training buys"))
+    text = page(experiment(tmp_path, lines))
+    head, first, last = rows(section(text, "What more training buys"))
     assert head[:2] == ["steps", "hours"]
     heard = [f"{steps * 2 * 0.64 / 3600:.2f}" for steps in (50, 100)]
     assert first == ["50", "0.17", heard[0], "5.500", "6.500", "1.000", "250", "100"]
     assert last == ["100", "0.33", heard[1], "5.000", "6.500", "1.500", "300", "100"]
-    assert "100 of 60,000 steps, 0.3 hours" in done.stdout
+    assert "100 of 60,000 steps, 0.3 hours" in text
 
 
-def test_a_long_curve_is_thinned_to_its_end(tmp_path):
+def test_a_long_curve_is_thinned_to_its_end(page, tmp_path):
     lines = [line(step, 1000.0 + step) for step in range(1, 101)]
-    _, *shown = rows(section(run(experiment(tmp_path, lines)).stdout, "What more training buys"))
+    _, *shown = rows(section(page(experiment(tmp_path, lines)), "What more training buys"))
     assert len(shown) == 12 and shown[-1][0] == "100"
 
 
-def test_what_is_not_measured_is_not_claimed(tmp_path):
-    page = run(experiment(tmp_path, [line(60, 1.0)])).stdout
-    _, used, *others = rows(section(page, "Claim by claim"))
+def test_what_is_not_measured_is_not_claimed(page, tmp_path):
+    text = page(experiment(tmp_path, [line(60, 1.0)]))
+    _, used, *others = rows(section(text, "Claim by claim"))
     assert used[2].startswith("5.40 nats a sample with the right codes, 6.50 with those of other")
     assert "260 of 512 codes in use, perplexity 100" in used[2]
     assert len(others) == 4 and all(row[2] == "not measured yet" for row in others)
-    assert "## Bottlenecks" not in page and "## Speech from nothing" not in page
+    assert "## Bottlenecks" not in text and "## Speech from nothing" not in text
 
 
-def test_all_that_a_run_leaves_is_on_the_page(tmp_path):
+def test_all_that_a_run_leaves_is_on_the_page(page, tmp_path):
     folder = experiment(tmp_path, [line(60, 1.0)])
     methods = ("original", "wavenet", "convert-wavenet")
     path = folder / "report" / "eval-seen" / "report.json"
@@ -96,8 +99,8 @@ def test_all_that_a_run_leaves_is_on_the_page(tmp_path):
     (folder / "generated").mkdir()
     (folder / "generated" / "generated.txt").write_text("20 utterances of 4 s, 10 speakers\n")
 
-    page = run(folder).stdout
-    _, _, likelihood, kept, converted, found = rows(section(page, "Claim by claim"))
+    text = page(folder)
+    _, _, likelihood, kept, converted, found = rows(section(text, "Claim by claim"))
     # 10 nats a sample, 2,250 bit/s of plain codes, 90 with the prior
     assert likelihood[2] == (
         "14.43 bits a sample of 16 given the codes, and for them 0.141 uniform, 0.006 with the "
@@ -106,10 +109,10 @@ def test_all_that_a_run_leaves_is_on_the_page(tmp_path):
     assert kept[2] == "40 % of those that pocketsphinx hears; ESTOI 0.50"
     assert converted[2] == "75 % of the conversions are nearer the target than the source"
     assert found[2].startswith("41.0 %, 41.0 % without silence (12.5 % and 12.5 %")
-    assert "abacus, 2 cores, 2030-01-02" in page
-    assert "### Reconstruction" in section(page, "Speakers of the corpus")
-    assert "- 20 utterances of 4 s, 10 speakers" in section(page, "Speech from nothing")
-    assert "| ema | 6.1 |" in section(page, "Bottlenecks beside one another")
+    assert "abacus, 2 cores, 2030-01-02" in text
+    assert "### Reconstruction" in section(text, "Speakers of the corpus")
+    assert "- 20 utterances of 4 s, 10 speakers" in section(text, "Speech from nothing")
+    assert "| ema | 6.1 |" in section(text, "Bottlenecks beside one another")
 
 
 @pytest.mark.parametrize(
@@ -122,10 +125,9 @@ def test_all_that_a_run_leaves_is_on_the_page(tmp_path):
         (json.dumps(line(1, 2.0, stage="codes")) + "\n", "no validation of the stage joint"),
     ],
 )
-def test_bad_folders_are_one_line(tmp_path, text, words):
+def test_bad_folders_are_refused(page, tmp_path, text, words):
     folder = experiment(tmp_path, [])
     log = folder / "run" / "log.jsonl"
     log.unlink() if text is None else log.write_text(text)
-    done = run(folder)
-    assert done.returncode == 2 and words in done.stderr
-    assert len(done.stderr.splitlines()) == 1 and not done.stdout
+    with pytest.raises(InputError, match=words):
+        page(folder)
