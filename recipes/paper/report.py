@@ -217,15 +217,13 @@ def _joined(averages: dict[str, Any], wanted: Sequence[tuple[str, str]]) -> str:
 def curve(found: Experiment) -> Table:
     """How the figures went, at some of the steps."""
     points, bands = list(thinned(found.curve, POINTS)), found.config.decoder.bands
-    stage = found.config.training.stage(STAGE)
     rows = []
     for one in points:
         right, wrong = (one.figures[f"nats_per_step{which}"] / bands for which in ("", "_shuffled"))
-        heard = one.step * stage.batch * stage.crop_seconds / 3600
         used = (f"{one.figures[name]:.0f}" for name in ("codes_used", "perplexity"))
-        cells = (f"{one.hours:.2f}", f"{heard:.2f}", f"{right:.3f}", f"{wrong:.3f}")
+        cells = (f"{one.hours:.2f}", f"{right:.3f}", f"{wrong:.3f}")
         rows.append([f"{one.step:,}", *cells, f"{wrong - right:.3f}", *used])
-    headings = ["steps", "hours", "hours of speech heard", "nats", "shuffled", "worth"]
+    headings = ["steps", "hours", "nats", "shuffled", "worth"]
     return Table("", [*headings, "codes", "perplexity"], rows)
 
 
@@ -238,7 +236,8 @@ def thinned(items: Sequence[Learned], most: int) -> Iterable[Learned]:
 def page(found: Experiment) -> str:
     """The page, in Markdown."""
     lines = ["# The paper's own experiment", "", about_model(found), "", about_run(found)]
-    lines += ["", "## Claim by claim", "", *table_lines(claims(found))]
+    heading, _, *rows = table_lines(claims(found))
+    lines += ["", "## Claim by claim", "", heading, "|---|---|---|", *rows]  # text, no figures
     lines += ["", "## What more training buys", "", CURVE, "", *table_lines(curve(found))]
     for split, report in found.reports.items():
         lines += ["", f"## {SPLITS[split]}", "", *(f"- {fact}" for fact in tables.facts(report))]
