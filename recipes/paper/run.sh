@@ -80,7 +80,8 @@ if runs 8; then
       --model "$run/model" --out "$exp/generated" --wavenet --count 20 |
       tee "$exp/generated/generated.txt"
   fi
-  python "$here/report.py" "$exp" > "$exp/paper.md"
+  page="$(python "$here/report.py" "$exp")" # no empty file, should it fail
+  printf '%s\n' "$page" > "$exp/paper.md"
   echo "wrote $exp/paper.md"
 fi
 exit 0
