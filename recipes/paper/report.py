@@ -35,7 +35,8 @@ LONGEST_PAUSE = 900.0
 """Seconds between two lines of a log, at most, of a run that went on."""
 POINTS = 12
 """Of the curve, at most."""
-SPLITS = {"eval-seen": "Speakers of the corpus", "eval-unseen": "Speakers that are not in it"}
+KNOWN = "eval-seen"
+SPLITS = {KNOWN: "Speakers of the corpus", "eval-unseen": "Speakers that are not in it"}
 CURVE = (
     f"On held-out crops, nats of a sample at {NATS_OF_BITS} bits, teacher-forced; *worth* is what "
     "the right codes save against those of other frames: 0 for a decoder that ignores them."
@@ -105,7 +106,12 @@ class Experiment:
     @property
     def report(self) -> Report | None:
         """Of the speakers that it knows, if there is one."""
-        return next(iter(self.reports.values()), None)
+        return self.reports.get(KNOWN)
+
+    def nats(self, one: Learned) -> tuple[float, float]:
+        """-log p of an audio sample with the right codes, and with shuffled ones."""
+        bands, of = self.config.decoder.bands, one.figures
+        return of["nats_per_step"] / bands, of["nats_per_step_shuffled"] / bands
 
     def averages(self, *methods: str) -> dict[str, Any]:
         """What the first of these decoders that was measured has of each figure, of speakers that
@@ -139,9 +145,7 @@ def claims(found: Experiment) -> Table:
 
 
 def _used(found: Experiment) -> str:
-    figures = found.curve[-1].figures
-    bands = found.config.decoder.bands
-    right, wrong = (figures[f"nats_per_step{which}"] / bands for which in ("", "_shuffled"))
+    figures, (right, wrong) = found.curve[-1].figures, found.nats(found.curve[-1])
     return (
         f"{right:.2f} nats a sample with the right codes, {wrong:.2f} with those of other frames; "
         f"{figures['codes_used']:.0f} of {found.config.quantizer.codebook_size} codes in use, "
@@ -216,10 +220,9 @@ def _joined(averages: dict[str, Any], wanted: Sequence[tuple[str, str]]) -> str:
 
 def curve(found: Experiment) -> Table:
     """How the figures went, at some of the steps."""
-    points, bands = list(thinned(found.curve, POINTS)), found.config.decoder.bands
     rows = []
-    for one in points:
-        right, wrong = (one.figures[f"nats_per_step{which}"] / bands for which in ("", "_shuffled"))
+    for one in thinned(found.curve, POINTS):
+        right, wrong = found.nats(one)
         used = (f"{one.figures[name]:.0f}" for name in ("codes_used", "perplexity"))
         cells = (f"{one.hours:.2f}", f"{right:.3f}", f"{wrong:.3f}")
         rows.append([f"{one.step:,}", *cells, f"{wrong - right:.3f}", *used])

@@ -54,7 +54,7 @@ fi
 [ "$stop_stage" -gt 5 ] || exit 0
 # shellcheck source=recipes/environment.sh
 source "$repository/recipes/environment.sh"
-vqspeech_environment "train,eval"
+vqspeech_environment "train,eval,bench" # the last for a sheet of spectrograms
 if runs 6; then
   echo "stage 6: bottlenecks beside one another"
   needs "$packed/index.json" 1
@@ -74,11 +74,12 @@ fi
 if runs 8; then
   echo "stage 8: speech from nothing, and the page of it all"
   needs "$run/model/config.json" 2
-  if [ -e "$run/model/prior.safetensors" ] && [ -f "$speech/manifest.tsv" ]; then
+  prior="$run/model/prior.safetensors" said="$exp/generated/generated.txt"
+  if [ -e "$prior" ] && [ -f "$speech/manifest.tsv" ] && ! [ "$said" -nt "$prior" ]; then
     mkdir -p "$exp/generated"
     python "$repository/recipes/prior/generated.py" --speech "$speech" --run "$run" \
-      --model "$run/model" --out "$exp/generated" --wavenet --count 20 |
-      tee "$exp/generated/generated.txt"
+      --model "$run/model" --out "$exp/generated" --wavenet --count 20 | tee "$said.partial"
+    mv "$said.partial" "$said"
   fi
   page="$(python "$here/report.py" "$exp")" # no empty file, should it fail
   printf '%s\n' "$page" > "$exp/paper.md"

@@ -1,6 +1,6 @@
 """Generate utterances and look at them: silence, monotony, the codes used, the voice, a picture.
 
-    pip install '.[eval]' matplotlib
+    pip install '.[eval,bench]'
     python recipes/prior/generated.py --speech DIR --run exp/base --out exp/generated
 
 DIR holds recordings and a manifest.tsv: voices to compare with. The run holds codes.safetensors,
