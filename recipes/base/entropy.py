@@ -46,13 +46,13 @@ def codes_of(model: VQVAE, corpus: PackedCorpus, split: str, seconds: float) -> 
 
 @torch.no_grad()
 def examples(model: VQVAE, codes: list[Tensor], level: int) -> tuple[Tensor, Tensor]:
-    """What the levels below say about each frame [N, (2 BESIDE + 1) D + 1], its book last, and its
-    code at `level` [N]."""
+    """What the levels below say about each frame and those beside it [N, ...], its book last, and
+    its code at `level` [N]."""
     books, inputs, targets = model.config.quantizer.codebooks, [], []
     for one in codes:
         below = model.quantizer.lookup(one[None, 0])
         if level > 1:
-            below = below + model.levels.lookup(one[None, 1:level])
+            below = torch.cat([below, model.levels.lookup(one[None, 1:level])], 1)
         beside = F.pad(below, (BESIDE, BESIDE)).unfold(-1, below.shape[-1], 1)[0]
         book = torch.arange(below.shape[-1]) % books
         inputs.append(torch.cat([beside.flatten(0, 1).T, book[:, None].float()], 1))

@@ -1,5 +1,6 @@
 """Beginning with another model's weights: what is taken over, what cannot be, what is refused."""
 
+import copy
 import dataclasses
 import shutil
 
@@ -108,6 +109,23 @@ def test_one_codebook_of_two_is_not_taken(tmp_path):
     assert torch.equal(model.quantizer.codebook, before)
 
 
+def test_a_wavenet_that_is_told_of_upper_levels_too_begins_deaf_to_them(older):
+    """Levels over the log-mel make hidden frames wider: what the WaveNet knew of them stays."""
+    table = copy.deepcopy(CONFIG)
+    table["quantizer"] |= {"levels": 2, "jitter": 0.0, "upper": "log-mel", "upper_dim": 5}
+    wider, plain = VQVAE(from_dict(table), 2), load_checkpoint(older[1]).model
+    inherit(wider, ["bert", "carl"], load_checkpoint(older[1]))
+    told = wider.decoder.condition.weight
+    assert told.shape[1] == plain.decoder.condition.weight.shape[1] + 5
+    assert torch.equal(told[:, :-5], plain.decoder.condition.weight) and not told[:, -5:].any()
+    indices, voice = torch.randint(16, (1, 9)), torch.randn(1, 4)
+    with torch.no_grad():
+        one, other = (
+            model.decoder.conditioning(model.hidden(indices, voice)) for model in (plain, wider)
+        )
+    torch.testing.assert_close(one, other)
+
+
 def test_a_run_begins_there_and_only_once(runs, config, whole_run):
     still = with_stage(config, "codes", steps=2, learning_rate=1e-8, ema_decay=0.0)
     given = runs.weights(whole_run)
@@ -178,3 +196,16 @@ def test_a_long_term_prediction_may_come_later(tmp_path):
     model = VQVAE(longer, 2)
     inherit(model, ["bert", "carl"], load_checkpoint(tmp_path / "short"))
     assert torch.equal(model.decoder.embedding, short.decoder.embedding)
+
+
+def test_a_residual_of_another_order_is_measured_anew(tmp_path):
+    """It is much the same, so the WaveNet goes on, once its full scale is fitted again."""
+    table = CONFIG | {"decoder": CONFIG["decoder"] | {"scaled": True, "prediction": 3}}
+    low = VQVAE(from_dict(table), 2)
+    low.decoder.scale.fill_(7.0)
+    save_checkpoint(low, [Speaker("bert"), Speaker("carl")], tmp_path / "low", {"codes": 3})
+    high = VQVAE(from_dict(table | {"decoder": table["decoder"] | {"prediction": 5}}), 2)
+    said = inherit(high, ["bert", "carl"], load_checkpoint(tmp_path / "low"))
+    assert "anew" not in said
+    assert torch.equal(high.decoder.output.weight, low.decoder.output.weight)
+    assert (high.decoder.scale == 1).all()

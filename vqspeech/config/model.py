@@ -92,6 +92,17 @@ class Config(Table, table="model"):
             self.quantizer.levels == 1 or not self.quantizer.jitter,
             "levels above 1 need jitter = 0: they say what the codes of their own frame leave",
         )
+        over_mel = self.quantizer.levels > 1 and self.quantizer.upper == "log-mel"
+        self.quantizer.require(
+            self.conditioning.log_mel_head or not over_mel,
+            "upper = 'log-mel' needs conditioning.log_mel_head = true, to which the levels add",
+        )
+        values = self.quantizer.codebooks * self.hop // FILTER_BANK_HOP * self.encoder.mels
+        self.quantizer.require(
+            self.quantizer.upper_dim <= values or not over_mel,
+            f"upper_dim = {self.quantizer.upper_dim} must be {values} or less, the values of the "
+            "log-mel while all codebooks have one turn",
+        )
         self.decoder.require(
             self.conditioning.pitch_head or not self.decoder.harmonics,
             "harmonics need conditioning.pitch_head = true: their phase runs on from its F0",

@@ -12,7 +12,8 @@ class Losses(NamedTuple):
     mel: L1 of the auxiliary log-mel, in nats. cepstra: of `heads.CepstralDistance`. pitch: of
     `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
     perceptual, states: what a teacher says (`nn.teacher`), in deviations of its states. left: [L]
-    mean square of what is left of z_e above each upper level; upper_usage: [L, entries].
+    mean square of what is left above each upper level; upper_usage: [L, entries]. expected: L1 of
+    the log-mel that the first level leads to expect of any voice (`nn.log_mel_levels`), in nats.
     """
 
     nats: Tensor | None
@@ -27,6 +28,7 @@ class Losses(NamedTuple):
     states: Tensor | None = None
     left: Tensor | None = None
     upper_usage: Tensor | None = None
+    expected: Tensor | None = None
 
 
 class Batch(NamedTuple):

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from torch import Tensor
 
-from vqspeech.nn.heads import dct_matrix
+from vqspeech.nn.cosines import dct_matrix
 
 FIRST, LAST = 1, 11
 """Of the cepstra that are guided; number 0 is the level, later ones are harmonics."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import FILTER_BANK_HOP
+from vqspeech.nn.cosines import dct_matrix, log_mel_patterns
 from vqspeech.nn.filter_banks import MEL_MEAN, MEL_SCALE
 from vqspeech.nn.interleaving import spread
 from vqspeech.nn.phonemes import PHONEMES, UNKNOWN
@@ -37,6 +38,24 @@ class LogMelHead(nn.Linear):
         out = super().forward(F.gelu(hidden.transpose(1, 2)))  # [B, F, (10 ms frames) * mels]
         out = out.reshape(len(out), -1, self.mels)
         return out.transpose(1, 2) * MEL_SCALE + MEL_MEAN
+
+
+class DetailHead(nn.Linear):
+    """What upper levels say of the log-mel, [B, books * dim, F], each frame's in its turn's
+    channels, to what they add to it: [B, mels, F * hop / 160]. At first the inverse of their
+    transform."""
+
+    def __init__(self, dim: int, mels: int, hop: int, books: int):
+        rate = hop // FILTER_BANK_HOP
+        super().__init__(books * dim, mels * rate, bias=False)
+        self.mels = mels
+        if not self.weight.is_meta:
+            own = log_mel_patterns(books * rate, mels, dim).view(dim, books, rate * mels)
+            self.weight.data.copy_(own.permute(2, 1, 0).flatten(1))
+
+    def forward(self, said: Tensor) -> Tensor:
+        out = super().forward(said.transpose(1, 2))
+        return out.reshape(len(out), -1, self.mels).transpose(1, 2)
 
 
 class Pitch(NamedTuple):
@@ -70,16 +89,6 @@ class PitchHead(nn.Linear):
         out = super().forward(F.gelu(hidden.transpose(1, 2))).float()
         out = out.reshape(len(out), -1, 2)  # [B, F * hop / 160, 2]
         return Pitch(out[..., 0] * LOG_F0_SCALE + LOG_F0_MEAN, out[..., 1])
-
-
-def dct_matrix(bands: int, count: int) -> Tensor:
-    """The first `count` rows of the orthonormal DCT (type II): [min(count, bands), bands]."""
-    with torch.device("cpu"):
-        order = torch.arange(min(count, bands))[:, None]
-        dct = torch.cos(math.pi / bands * (torch.arange(bands) + 0.5) * order)
-        dct = dct * math.sqrt(2 / bands)
-        dct[0] *= math.sqrt(0.5)
-        return dct
 
 
 class CepstralDistance(nn.Module):

@@ -91,6 +91,13 @@ class InterleavedQuantizer(nn.Module):
         return zip(self.books, by_book(x, len(self.books)), strict=True)
 
 
+def tied_groups(ties: Tensor, books: int) -> list[list[int]]:
+    """Row and number of each group, a turn of all books, in which ties [B, levels, F] are."""
+    groups = ties.any(1).nonzero()
+    groups[:, 1] //= books
+    return groups.unique(dim=0).tolist()
+
+
 def turns(frames: int, books: int, device: torch.device) -> Tensor:
     """Whose turn it is, from 0: int64 [frames]."""
     return torch.arange(frames, device=device) % books

@@ -1,6 +1,7 @@
 """The VQ-VAE: encoder, quantizer, conditioning, decoder, and the paper's loss over them."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.audio.signal import frames_for
@@ -14,8 +15,9 @@ from vqspeech.nn.encoder import Encoder
 from vqspeech.nn.excitation import TeacherExcitation
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.heads import CepstralDistance, PhonemeHead, StateHead
-from vqspeech.nn.interleaving import InterleavedQuantizer
+from vqspeech.nn.interleaving import InterleavedQuantizer, tied_groups
 from vqspeech.nn.levels import Said, UpperLevels
+from vqspeech.nn.log_mel_levels import LogMelLevels
 from vqspeech.nn.speaker_encoder import SpeakerEncoder, draw_heard, in_voice
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.nn.teacher import Teacher
@@ -43,8 +45,16 @@ class VQVAE(nn.Module):
         self.speakers = embedding(speakers, config.conditioning.speaker_dim, 0.3)
         mels = config.encoder.mels
         levels = config.quantizer.levels
-        self.levels = UpperLevels(config.quantizer) if levels > 1 else None
-        self.conditioning = Conditioning(config.conditioning, dim, mels, config.hop, books, levels)
+        self.levels: UpperLevels | LogMelLevels | None = None
+        upper_dim = 0
+        if levels > 1 and config.quantizer.upper == "log-mel":
+            self.levels = LogMelLevels(config.quantizer, mels, config.hop)
+            upper_dim = config.quantizer.upper_dim
+        elif levels > 1:
+            self.levels = UpperLevels(config.quantizer)
+        self.conditioning = Conditioning(
+            config.conditioning, dim, mels, config.hop, books, levels, upper_dim
+        )
         self.target_mel = LogMel(mels)
         self.cepstral_distance = CepstralDistance(mels)
         self.phoneme_head = None
@@ -54,7 +64,7 @@ class VQVAE(nn.Module):
         if config.speaker_encoder is not None:
             width = config.conditioning.speaker_dim
             self.speaker_encoder = SpeakerEncoder(config.speaker_encoder, mels, width)
-        self.decoder = WaveNetDecoder(config.decoder, config.conditioning.channels, mels)
+        self.decoder = WaveNetDecoder(config.decoder, self.conditioning.channels, mels)
         self.teacher_excitation = TeacherExcitation(config.decoder)
         self.state_head = None
         if states:
@@ -71,13 +81,37 @@ class VQVAE(nn.Module):
         encoded beside it, whole or in chunks. Where it is as near to one code as to another, so
         that the rounding of sums would decide, it is decided from just those samples.
         """
-        indices, ties = self._quantized(self.encoder(wave, lengths), levels)
-        groups = ties.any(1).nonzero()
-        groups[:, 1] //= self.config.quantizer.codebooks
-        for row, group in groups.unique(dim=0).tolist():
+        over_mel = levels > 1 and isinstance(self.levels, LogMelLevels)
+        first = 1 if over_mel else levels
+        indices, ties = self._quantized(self.encoder(wave, lengths), first)
+        for row, group in tied_groups(ties, self.config.quantizer.codebooks):
             own = wave.shape[-1] if lengths is None else int(lengths[row])
             self._decide(wave[row : row + 1, :own], indices[row], group)
+        if over_mel:
+            upper = self._over_log_mel(wave, lengths, indices[:, 0], levels - 1)
+            indices = torch.cat([indices, upper], 1)
         return indices if levels > 1 else indices[:, 0]
+
+    def context_frames(self, levels: int = 1) -> int:
+        """Code frames to either side of a frame that its codes may depend on."""
+        own = self.encoder.context_frames
+        if levels > 1 and isinstance(self.levels, LogMelLevels):
+            own += self.levels.context_frames
+        return own
+
+    def _over_log_mel(
+        self, wave: Tensor, lengths: Tensor | None, first: Tensor, count: int
+    ) -> Tensor:
+        """The codes of `count` upper levels, [B, count, F], over those of the first, [B, F]."""
+        assert isinstance(self.levels, LogMelLevels)
+        batch, frames = first.shape
+        own = (
+            first.new_full((batch,), frames) if lengths is None else -(-lengths // self.config.hop)
+        )
+        wave = F.pad(wave, (0, frames * self.config.hop - wave.shape[-1]))
+        z_q = self.quantizer.lookup(first)
+        z_q = z_q * (torch.arange(frames, device=z_q.device) < own[:, None])[:, None]
+        return self.levels.encode(wave, z_q, own, count, self.target_mel)
 
     def _quantized(self, z_e: Tensor, levels: int) -> tuple[Tensor, Tensor]:
         """z_e [B, D, F] to the indices of `levels`, and where other codes are as near: [B, levels,
@@ -85,7 +119,7 @@ class VQVAE(nn.Module):
         indices, ties = self.quantizer.encode_with_ties(z_e)
         found = [(indices[:, None], ties[:, None])]
         if levels > 1:
-            assert self.levels is not None
+            assert isinstance(self.levels, UpperLevels)
             left = self.quantizer.normalised(z_e) - self.quantizer.lookup(indices)
             found.append(self.levels.encode_with_ties(left, levels - 1))
         indices, ties = zip(*found, strict=True)
@@ -112,11 +146,13 @@ class VQVAE(nn.Module):
         F]."""
         if indices.ndim == 2:
             return self.conditioning(self.quantizer.lookup(indices), speaker)
-        z_q = self.quantizer.lookup(indices[:, 0])
+        z_q, upper = self.quantizer.lookup(indices[:, 0]), None
         if (count := indices.shape[1]) > 1:
             assert self.levels is not None
-            z_q = z_q + self.levels.lookup(indices[:, 1:])
-        return self.conditioning(z_q, speaker, count)
+            upper = self.levels.lookup(indices[:, 1:])
+            if isinstance(self.levels, UpperLevels):
+                z_q, upper = z_q + upper, None
+        return self.conditioning(z_q, speaker, count, upper)
 
     def voice(self, wave: Tensor) -> Tensor:
         """Speaker vectors [B, S] of waveforms [B, n * 160]; of a model with a speaker encoder."""
@@ -153,14 +189,22 @@ class VQVAE(nn.Module):
             heard = degraded(self.config.training.degradation, wave) if self.training else wave
             quantized = self.quantizer(self.encoder(heard))
         vectors, aims = self._told(batch, with_decoder)
-        z_q, said = quantized.z_q, None
+        z_q, said, upper, expected = quantized.z_q, None, None, None
         if counts is not None:
             assert self.levels is not None
             if with_decoder:  # whose hearers the upper levels keep
                 self.levels.eval()
-            said = self._said(quantized.left, counts)
-            z_q = z_q + said.z
-        hidden = self.conditioning(z_q, vectors, 1 if counts is None else counts)
+            if isinstance(self.levels, LogMelLevels):
+                log_mel = self.target_mel(wave)
+                guess = self.levels.expected(self.quantizer.lookup(quantized.indices))
+                said = self._said(self.levels.left(log_mel, guess.detach()), counts)
+                upper = said.z
+                if not with_decoder:
+                    expected = (guess - log_mel).abs().mean()
+            else:
+                said = self._said(quantized.left, counts)
+                z_q = z_q + said.z
+        hidden = self.conditioning(z_q, vectors, 1 if counts is None else counts, upper)
         nats = None
         if with_decoder:
             everything = (0, frames_for(wave.shape[-1], self.config.hop))
@@ -173,11 +217,12 @@ class VQVAE(nn.Module):
             **self._auxiliary(aims, quantized.z_q, hidden, teacher),
             left=None if said is None else said.error,
             upper_usage=None if said is None else said.usage,
+            expected=expected,
         )
 
     @torch.no_grad()
     def _said(self, left: Tensor, counts: Tensor) -> Said:
-        """What the upper levels add where the first one leaves so much of z_e."""
+        """What the upper levels say where the first one leaves so much."""
         assert self.levels is not None
         with torch.autocast(left.device.type, enabled=False):
             return self.levels(left, counts)

@@ -22,7 +22,7 @@ class ChunkEncoder:
         self._model, self._hop, self._levels = model, model.config.hop, levels
         # Chunks begin, as the whole does, with the first codebook's turn.
         self._books = books = model.config.quantizer.codebooks
-        self._context = frames_for(model.encoder.context_frames, books) * books
+        self._context = frames_for(model.context_frames(levels), books) * books
         self._least, self._most = (
             max(1, round(seconds * SAMPLE_RATE / self._hop / books)) * books
             for seconds in (min(least_seconds, CHUNK_SECONDS), CHUNK_SECONDS)

@@ -17,6 +17,8 @@ CODEBOOKS = ("quantizer.", "levels.")
 second says what the first leaves."""
 
 
+CONDITION = "decoder.condition.weight"
+"""What a WaveNet makes of hidden frames, [gates, channels of these]."""
 LEARN_CODES = {"codes", "joint"}
 """Stages after which codes are others."""
 
@@ -42,9 +44,10 @@ def origin_of(model: VQVAE, other: Checkpoint, stages: Iterable[str]) -> Origin 
     return Origin(trained, other.about.teacher, other.folder)
 
 
-def drawn(config: DecoderConfig) -> tuple[int, bool, int]:
-    """What a WaveNet draws, in units of which its full scale is."""
-    return config.bands, config.scaled, config.prediction
+def drawn(config: DecoderConfig) -> tuple[int, bool, bool]:
+    """What a WaveNet draws, in units of which its full scale is: by a prediction of another order
+    the residual is much the same."""
+    return config.bands, config.scaled, config.prediction > 0
 
 
 @torch.no_grad()
@@ -67,9 +70,17 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     if drawn(model.config.decoder) != drawn(other.model.config.decoder):
         fits -= {key for key in fits if key.startswith("decoder.")}
         anew = "; the WaveNet, which draws something else, begins anew"
+    elif model.config.decoder.prediction != other.model.config.decoder.prediction:
+        fits.discard("decoder.scale")  # which is measured anew
     fits.discard("speakers.weight")
     for key in fits:
         own[key].copy_(found[key])
+    width, told, heard = model.conditioning.width, own[CONDITION], found[CONDITION]
+    if not anew and len(told) == len(heard) and told.shape[1] > heard.shape[1] == width:
+        # A WaveNet that was told nothing by upper levels begins by not listening to them.
+        told[:, :width] = heard
+        told[:, width:] = 0
+        fits.add(CONDITION)
     rows = {speaker.name: row for row, speaker in enumerate(other.about.speakers)}
     known = [(row, rows[name]) for row, name in enumerate(speakers) if name in rows]
     table, vectors = own["speakers.weight"], found["speakers.weight"]

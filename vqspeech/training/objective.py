@@ -17,6 +17,7 @@ def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
     terms = [
         (1.0, losses.nats),
         (weights.log_mel_weight, losses.mel),
+        (1.0, losses.expected),
         (weights.cepstrum_weight, losses.cepstra),
         (weights.pitch_weight, losses.pitch),
     ]
@@ -40,15 +41,16 @@ def trained_parameters(
     """
     parts = {
         "codes": tuple(part for name, part in model.named_children() if name != "decoder"),
-        "levels": (model.speakers, model.conditioning, model.speaker_encoder),
+        "levels": (model.speakers, model.conditioning, model.speaker_encoder, model.levels),
         "waveform": (model.speakers, model.conditioning, model.decoder, model.speaker_encoder),
         "joint": (model,),
     }[stage.name]
     frozen = set()
     if model.config.quantizer.update != "gradient":  # moving averages alone move the codebooks
         frozen.update(model.quantizer.parameters())
-    if model.levels is not None:  # likewise, in the stage "levels"
-        frozen.update(model.levels.parameters())
+    if model.levels is not None:  # likewise, and the rest of them stands still once they are there
+        learned = stage.name == "levels"
+        frozen.update((model.levels.quantizers if learned else model.levels).parameters())
     if model.config.quantizer.normalise:
         # The normalisation takes this bias out again: its gradient is rounding noise, which Adam
         # would blow up to steps of full size, others in every process and on every machine.
@@ -74,6 +76,7 @@ def step_figures(losses: Losses, norm: Tensor) -> dict[str, float]:
         "states": losses.states,
         "codebook": losses.codebook,
         "commitment": losses.commitment,
+        "expected": losses.expected,
         "left": None if losses.left is None else losses.left[-1],
         "perplexity": perplexity(losses.usage),
         "gradient_norm": norm,

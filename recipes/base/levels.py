@@ -1,0 +1,90 @@
+"""What each rate of a model's codes keeps, before any WaveNet: levels beside one another.
+
+    python recipes/base/levels.py PACKED MANIFEST MODEL... [--utterances 28] [--whisper DIR]
+
+MODEL: a folder with a model of several levels, or `shipped`; PACKED, MANIFEST as of codes.py. On
+utterances of 3 to 12 s of PACKED's split `valid`, through Griffin-Lim, a row a rate: the columns of
+decoding.py, PESQ, and the words of the transcript that pocketsphinx, and with --whisper Whisper,
+hears, in %. By this it is chosen how upper levels are learned (`ablations/levels`), in minutes:
+
+    vqspeech train --config recipes/base/ablations/levels/log-mel.toml --init shipped \\
+        --data PACKED --out OUT --stages levels
+
+Needs the extra `eval`.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from decoding import COLUMNS, SECONDS, scores
+from pesq import pesq
+from shared import (
+    HeldOut,
+    codec_of,
+    finish,
+    held_out,
+    some_of,
+    transcripts_by_name,
+    words_right,
+    workers,
+)
+from tqdm import tqdm
+
+from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.data.packed import PackedCorpus
+from vqspeech.errors import InputError
+from vqspeech.evaluation.metrics.recognisers import Recogniser, choose
+from vqspeech.evaluation.metrics.scores import Signal
+from vqspeech.evaluation.metrics.signals import match
+
+
+def measure(
+    job: tuple[str, HeldOut, float], ears: tuple[Recogniser, ...]
+) -> tuple[list[float], list[tuple[int, int]]]:
+    """Of an utterance at a rate the scores, PESQ last, and for each recogniser the words right and
+    said."""
+    model, utterance, rate = job
+    codec = codec_of(model)
+    codes = codec.encode(utterance.wave, bitrate=rate)
+    heard = codec.decode(codes, utterance.speaker, preview=True)
+    matched = match(utterance.wave, heard)[0]
+    found = scores(Signal(utterance.wave), heard)
+    found.append(pesq(SAMPLE_RATE, utterance.wave, matched, "wb"))
+    return found, [words_right((heard, utterance.text), ears=one) for one in ears]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("packed", type=Path)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--utterances", type=int, default=28)
+    parser.add_argument("--whisper", metavar="DIR", help="Whisper's model, in CTranslate2's format")
+    parser.add_argument("--jobs", type=int, default=None)
+    args = parser.parse_args()
+    ears, note = choose(None, args.whisper)
+    if note is not None:
+        print(note)
+    texts = transcripts_by_name(args.manifest)
+    picked = some_of(held_out(PackedCorpus(args.packed), texts), args.utterances, SECONDS)
+    if not picked:
+        low, high = SECONDS
+        raise InputError(f"{args.packed}: none of its split valid has {low:g} to {high:g} s")
+    names = (*COLUMNS, "PESQ", *(f"words ({one.name}), %" for one in ears))
+    print(f"| model | bit/s | {' | '.join(names)} |\n|---|{'---:|' * (len(names) + 1)}")
+    with workers(args.jobs) as pool:
+        for model in args.models:
+            for rate in codec_of(model).bit_rates:
+                jobs = [(model, one, rate) for one in picked]
+                found = list(tqdm(pool.map(partial(measure, ears=ears), jobs), leave=False))
+                means = np.nanmean([row for row, _ in found], 0)
+                right, said = np.sum([words for _, words in found], 0).T
+                row = [*means, *(100 * right / np.maximum(said, 1))]
+                figures = " | ".join(f"{figure:.3g}" for figure in row)
+                print(f"| {model} | {rate:g} | {figures} |", flush=True)
+
+
+if __name__ == "__main__":
+    finish(main)
