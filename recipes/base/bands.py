@@ -78,11 +78,16 @@ def asked(about: str, utterances: int) -> Asked:
     return Asked(args.model, decoder, jobs, args.jobs)
 
 
-def print_means(heading: str, names: Sequence[str], found: Iterable[list[list[float]]]) -> None:
+def print_means(
+    heading: str,
+    names: Sequence[str],
+    found: Iterable[list[list[float]]],
+    columns: Sequence[str] = COLUMNS,
+) -> None:
     """A row a name: the means over utterances of what `measure` found."""
     rows = np.nanmean(list(found), 0)
-    print(f"| {heading} | " + " | ".join(COLUMNS) + " |")
-    print("|---" + "|---:" * len(COLUMNS) + "|")
+    print(f"| {heading} | " + " | ".join(columns) + " |")
+    print("|---" + "|---:" * len(columns) + "|")
     for name, row in zip(names, rows, strict=True):
         print(f"| {name} | " + " | ".join(f"{value:.3g}" for value in row) + " |")
 

@@ -13,15 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from bands import asked
-from decoding import COLUMNS, Heat, Recording, Way, scores
-from envelopes import corrected
-from pesq import pesq
-from shared import HeldOut, codec_of, finish, workers
+from bands import asked, print_means
+from decoding import COLUMNS, Heat, Recording, Way, pesq_of, scores
+from envelopes import WAYS, corrected
+from shared import HeldOut, codec_of, finish, whole_frames, workers
 from tqdm import tqdm
 
-from vqspeech.audio.signal import FILTER_BANK_HOP, SAMPLE_RATE
-from vqspeech.evaluation.metrics.signals import match
 from vqspeech.synthesis.griffin_lim import between_frames, griffin_lim
 from vqspeech.synthesis.postfilter import analyse, postfilter
 
@@ -43,9 +40,8 @@ def measure(job: tuple[str, HeldOut, Heat]) -> list[list[float]]:
     model, utterance, one = job
     codec = codec_of(model)
     recording, config = Recording(codec, utterance), codec.config.postfilter
-    samples = recording.log_mel.shape[1] * FILTER_BANK_HOP
-    drawn = whole(recording.heard(Way("", one, None)), samples)
-    spoken = whole(utterance.wave, samples)
+    waves = (recording.heard(Way("", one, None)), utterance.wave)
+    drawn, spoken = (whole_frames(wave, codec.hop)[0].numpy() for wave in waves)
     true = codec.model.target_mel(torch.from_numpy(spoken)[None])[0].numpy()
     # What mends a blurred prediction would spoil a true one.
     plain = replace(config, onset_gain=0.0, peak_db=0.0, hush_db=0.0)
@@ -55,34 +51,20 @@ def measure(job: tuple[str, HeldOut, Heat]) -> list[list[float]]:
         drawn,
         postfilter(drawn, recording.log_mel, config),
         postfilter(drawn, true, plain),
-        corrected(analyse(torch.from_numpy(spoken)), target, lambda gain, target: gain),
+        corrected(analyse(torch.from_numpy(spoken)), target, WAYS["as it is"]),
         postfilter(spoken, recording.log_mel, config),
         griffin_lim(recording.log_mel),
         griffin_lim(true),
     )
-    length = len(utterance.wave)
-    return [figures(recording, utterance.wave, wave[:length]) for wave in heard]
-
-
-def whole(wave: np.ndarray, samples: int) -> np.ndarray:
-    """float32 [samples]: `wave` with zeros up to there."""
-    return np.pad(wave, (0, samples - len(wave))).astype(np.float32)
-
-
-def figures(recording: Recording, spoken: np.ndarray, heard: np.ndarray) -> list[float]:
-    """The COLUMNS, then PESQ."""
-    matched = match(spoken, heard)[0]
-    return [*scores(recording.original, heard), pesq(SAMPLE_RATE, spoken, matched, "wb")]
+    cut = [wave[: len(utterance.wave)] for wave in heard]
+    return [[*scores(recording.original, wave), pesq_of(utterance.wave, wave)] for wave in cut]
 
 
 def main() -> None:
     _, _, jobs, processes = asked(__doc__, 12)
     with workers(processes) as pool:
-        found = list(tqdm(pool.map(measure, jobs), total=len(jobs), leave=False))
-    names = (*COLUMNS, "PESQ")
-    print(f"| | {' | '.join(names)} |\n|---{'|---:' * len(names)}|")
-    for name, row in zip(ROWS, np.nanmean(found, 0), strict=True):
-        print(f"| {name} | " + " | ".join(f"{figure:.3g}" for figure in row) + " |")
+        found = tqdm(pool.map(measure, jobs), total=len(jobs), leave=False)
+        print_means("", ROWS, found, (*COLUMNS, "PESQ"))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ from vqspeech.evaluation.metrics import networks
 from vqspeech.evaluation.metrics.estoi import estoi
 from vqspeech.evaluation.metrics.f0 import compare
 from vqspeech.evaluation.metrics.mel import mel_distance
+from vqspeech.evaluation.metrics.pesq import pesq_wb
 from vqspeech.evaluation.metrics.scores import Signal
 from vqspeech.evaluation.metrics.signals import match
 from vqspeech.synthesis.postfilter import postfilter
@@ -131,6 +132,11 @@ def scores(original: Signal, decoded: np.ndarray) -> list[float]:
         networks.speaker_similarity(original.voice, found.voice),
         *compare(original.pitch, found.pitch).values(),
     ]
+
+
+def pesq_of(wave: np.ndarray, decoded: np.ndarray) -> float:
+    """PESQ of a decoding of `wave`, both [T]."""
+    return pesq_wb(wave, match(wave, decoded)[0])
 
 
 def measure(job: tuple[str, HeldOut, list[Way]]) -> list[tuple[list[float], tuple[int, int]]]:

@@ -18,8 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from decoding import COLUMNS, SECONDS, scores
-from pesq import pesq
+from decoding import COLUMNS, SECONDS, pesq_of, scores
 from shared import (
     HeldOut,
     codec_of,
@@ -32,12 +31,10 @@ from shared import (
 )
 from tqdm import tqdm
 
-from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.evaluation.metrics.recognisers import Recogniser, choose
 from vqspeech.evaluation.metrics.scores import Signal
-from vqspeech.evaluation.metrics.signals import match
 
 
 def measure(
@@ -49,9 +46,7 @@ def measure(
     codec = codec_of(model)
     codes = codec.encode(utterance.wave, bitrate=rate)
     heard = codec.decode(codes, utterance.speaker, preview=True)
-    matched = match(utterance.wave, heard)[0]
-    found = scores(Signal(utterance.wave), heard)
-    found.append(pesq(SAMPLE_RATE, utterance.wave, matched, "wb"))
+    found = [*scores(Signal(utterance.wave), heard), pesq_of(utterance.wave, heard)]
     return found, [words_right((heard, utterance.text), ears=one) for one in ears]
 
 

@@ -5,9 +5,9 @@ import dataclasses
 
 import pytest
 import torch
+from crops import batch_of
 
 from vqspeech.config.networks import QuantizerConfig
-from vqspeech.nn.batch import Batch
 from vqspeech.nn.levels import UpperLevels, draw_counts
 from vqspeech.nn.vqvae import VQVAE
 
@@ -27,16 +27,6 @@ def levels():
 def config(narrow_base):
     quantizer = dataclasses.replace(narrow_base.quantizer, levels=LEVELS)
     return dataclasses.replace(narrow_base, quantizer=quantizer)
-
-
-def batch_of(config, count=3, frames=20):
-    samples = frames * config.hop
-    return Batch(
-        0.1 * torch.randn(count, samples),
-        torch.arange(count) % 2,
-        torch.full((count, samples // 160), 120.0),
-        reference=0.1 * torch.randn(count, config.reference_samples),
-    )
 
 
 @pytest.fixture

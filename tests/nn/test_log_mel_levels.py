@@ -5,10 +5,10 @@ import dataclasses
 
 import pytest
 import torch
+from crops import batch_of
 
 from vqspeech.config.networks import QuantizerConfig
 from vqspeech.nn import quantizer
-from vqspeech.nn.batch import Batch
 from vqspeech.nn.cosines import log_mel_patterns
 from vqspeech.nn.interleaving import spread
 from vqspeech.nn.log_mel_levels import LogMelLevels
@@ -38,16 +38,6 @@ def config(narrow_base):
         narrow_base.quantizer, levels=LEVELS, upper="log-mel", upper_dim=UPPER
     )
     return dataclasses.replace(narrow_base, quantizer=found)
-
-
-def batch_of(config, count=3, frames=20):
-    samples = frames * config.hop
-    return Batch(
-        0.1 * torch.randn(count, samples),
-        torch.arange(count) % 2,
-        torch.full((count, samples // 160), 120.0),
-        reference=0.1 * torch.randn(count, config.reference_samples),
-    )
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """recipes/base/levels.py: what each rate keeps, a row a rate."""
 
+import dataclasses
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from vqspeech.config.reading import load_preset
 from vqspeech.errors import InputError
 
 pytest.importorskip("resemblyzer")
@@ -49,6 +51,17 @@ def test_a_row_for_each_rate(script, packed_voices, monkeypatch, capfd):
     assert (low["bit/s"], high["bit/s"]) == (500, 1000)
     assert high["log-mel, dB"] < 0.1 < low["log-mel, dB"]
     assert high["PESQ"] > 4.5 > low["PESQ"] and high["ESTOI"] > 0.99 > low["ESTOI"]
+
+
+def test_the_committed_files_differ_in_what_their_names_say(base_script):
+    folder = base_script("ablations").TOMLS / "levels"
+    found = {path.stem: load_preset(path) for path in folder.glob("*.toml")}
+    assert {name: config.quantizer.upper for name, config in found.items()} == {
+        "latent": "latent",
+        "log-mel": "log-mel",
+    }
+    latent, log_mel = found["latent"], found["log-mel"]
+    assert log_mel == dataclasses.replace(latent, name="log-mel", quantizer=log_mel.quantizer)
 
 
 def test_a_corpus_without_such_utterances(script, packed_voices, monkeypatch):

@@ -126,6 +126,17 @@ def test_a_wavenet_that_is_told_of_upper_levels_too_begins_deaf_to_them(older):
     torch.testing.assert_close(one, other)
 
 
+def test_a_wavenet_that_has_no_upper_levels_any_more_keeps_the_rest(tmp_path):
+    table = copy.deepcopy(CONFIG)
+    table["quantizer"] |= {"levels": 2, "jitter": 0.0, "upper": "log-mel", "upper_dim": 5}
+    wider = VQVAE(from_dict(table), 2)
+    save_checkpoint(wider, [Speaker("bert"), Speaker("carl")], tmp_path / "model", {"codes": 3})
+    plain = VQVAE(from_dict(CONFIG), 2)
+    inherit(plain, ["bert", "carl"], load_checkpoint(tmp_path / "model"))
+    told, known = plain.decoder.condition.weight, wider.decoder.condition.weight
+    assert torch.equal(told, known[:, :-5])
+
+
 def test_a_run_begins_there_and_only_once(runs, config, whole_run):
     still = with_stage(config, "codes", steps=2, learning_rate=1e-8, ema_decay=0.0)
     given = runs.weights(whole_run)

@@ -188,14 +188,14 @@ class VQVAE(nn.Module):
         else:
             heard = degraded(self.config.training.degradation, wave) if self.training else wave
             quantized = self.quantizer(self.encoder(heard))
-        vectors, aims = self._told(batch, with_decoder)
+        log_mel = self.target_mel(wave)
+        vectors, aims = self._told(batch, log_mel, with_decoder)
         z_q, said, upper, expected = quantized.z_q, None, None, None
         if counts is not None:
             assert self.levels is not None
             if with_decoder:  # whose hearers the upper levels keep
                 self.levels.eval()
             if isinstance(self.levels, LogMelLevels):
-                log_mel = self.target_mel(wave)
                 guess = self.levels.expected(self.quantizer.lookup(quantized.indices))
                 said = self._said(self.levels.left(log_mel, guess.detach()), counts)
                 upper = said.z
@@ -248,14 +248,14 @@ class VQVAE(nn.Module):
         read = {"mel": mel, "cepstra": cepstra, "pitch": pitch, "phonemes": phonemes}
         return read | {"perceptual": perceptual, "states": states}
 
-    def _told(self, batch: Batch, with_decoder: bool) -> tuple[Tensor, Aims]:
-        """Speaker vectors [B, S], and what is to be predicted with them.
+    def _told(self, batch: Batch, log_mel: Tensor, with_decoder: bool) -> tuple[Tensor, Aims]:
+        """Speaker vectors [B, S], and what is to be predicted with them of crops of this log-mel.
 
         In training some vectors are the speaker encoder's, and, where no decoder has to say the
         samples themselves, some of their voices are invented.
         """
         vectors = self.speakers(batch.speaker)
-        aims = Aims(self.target_mel(batch.wave), batch.f0, batch.phonemes)
+        aims = Aims(log_mel, batch.f0, batch.phonemes)
         if not self.training or self.speaker_encoder is None or batch.reference is None:
             return vectors, aims
         assert self.config.speaker_encoder is not None
@@ -269,7 +269,7 @@ class VQVAE(nn.Module):
         reference = in_voice(self.target_mel(batch.reference[first]), centres, heard.of(first))
         own = self.speaker_encoder(reference)[: len(rows)]
         vectors = vectors.index_copy(0, rows, own.to(vectors.dtype))
-        log_mel = in_voice(aims.log_mel, centres, heard)
+        log_mel = in_voice(log_mel, centres, heard)
         f0 = None if aims.f0 is None else aims.f0 * heard.scale[:, None]
         return vectors, aims._replace(log_mel=log_mel, f0=f0)
 

@@ -15,8 +15,6 @@ from vqspeech.nn.vqvae import VQVAE
 CODEBOOKS = ("quantizer.", "levels.")
 """Each one thing: a codebook without its statistics, or with another's, would mean nothing. The
 second says what the first leaves."""
-
-
 CONDITION = "decoder.condition.weight"
 """What a WaveNet makes of hidden frames, [gates, channels of these]."""
 LEARN_CODES = {"codes", "joint"}
@@ -76,9 +74,10 @@ def inherit(model: VQVAE, speakers: list[str], other: Checkpoint) -> str:
     for key in fits:
         own[key].copy_(found[key])
     width, told, heard = model.conditioning.width, own[CONDITION], found[CONDITION]
-    if not anew and len(told) == len(heard) and told.shape[1] > heard.shape[1] == width:
-        # A WaveNet that was told nothing by upper levels begins by not listening to them.
-        told[:, :width] = heard
+    alike = len(told) == len(heard) and width == other.model.conditioning.width
+    if CONDITION not in fits and not anew and alike:
+        # Upper levels, which only one of the two has, or has otherwise, say the WaveNet nothing.
+        told[:, :width] = heard[:, :width]
         told[:, width:] = 0
         fits.add(CONDITION)
     rows = {speaker.name: row for row, speaker in enumerate(other.about.speakers)}
