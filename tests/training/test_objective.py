@@ -107,6 +107,17 @@ def test_stages_take_one_another_over(config):
     assert codes | waveform == everything and codes - waveform and waveform - codes
 
 
+def test_a_wavenet_learns_alone_where_conditioning_stands_still(everything):
+    stage = dataclasses.replace(everything.training.stage("waveform"), conditioning=0.0)
+    model, batch = VQVAE(everything, 2).train(), batch_for(everything)
+    model(batch, with_decoder=False)  # initialises the codes
+    chosen = trained_parameters(model, stage)
+    assert {id(p) for p in chosen} == {id(p) for p in model.decoder.parameters()}
+    total_loss(everything, stage, model(batch, freeze_codes=True)).backward()
+    reached = {key for key, p in model.named_parameters() if p.grad is not None}
+    assert parts_of(reached) == {"decoder"}
+
+
 def test_the_waveform_stage_leaves_the_phonemes_alone(everything):
     stages = everything.training.stages
     reading = {}

@@ -1,5 +1,7 @@
 """Learning rates over a stage, and which optimiser moves what."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from networks import decoder_of
@@ -58,6 +60,25 @@ def test_muon_moves_the_matrices_of_the_wavenet_at_its_own_rate():
     assert rates == [pytest.approx(5e-4)] * 2
     found = [optimizer.param_groups[0]["lr"] for optimizer in (adam, muon)]
     assert found == [pytest.approx(5e-4), pytest.approx(1.5e-3)]
+
+
+@pytest.mark.parametrize("muon", [0.0, 3.0])
+def test_conditioning_goes_at_its_own_pace_under_a_wavenet(muon):
+    decoder, told = decoder_of(4, harmonics=2), torch.nn.Linear(3, 2)
+    both = [*told.parameters(), *decoder.parameters()]
+    stage = StageConfig("waveform", 900, learning_rate=1e-3, warmup=0, muon=muon, conditioning=0.1)
+    found = optimizers(both, decoder, stage, 0.0)
+    for optimizer in found:
+        set_learning_rate(optimizer, stage, 0)
+    groups = [group for optimizer in found for group in optimizer.param_groups]
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    assert len(rates) == len(both)
+    assert [rates[id(p)] for p in told.parameters()] == [pytest.approx(1e-4)] * 2
+    matrices = {id(p) for p in decoder.parameters() if p.ndim == 2}
+    for p in decoder.parameters():
+        assert rates[id(p)] == pytest.approx(3e-3 if muon and id(p) in matrices else 1e-3)
+    other = optimizers(both, decoder, replace(stage, name="joint"), 0.0)[0]
+    assert len(other.param_groups) == 1
 
 
 def test_a_step_of_muon_is_as_large_as_one_of_adam():

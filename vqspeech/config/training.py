@@ -48,7 +48,8 @@ class StageConfig(Table, table="training.stages: {name}"):
     "levels" freezes encoder and codebook and trains the levels above the first and conditioning on
     that loss; "waveform" freezes all codes and trains conditioning and WaveNet; "joint" trains all
     but the upper levels. muon: of the learning rate, what the WaveNet's matrices get by Muon; 0:
-    they go by Adam, as everything else does.
+    they go by Adam, as everything else does. conditioning: of it, what in "waveform" conditioning
+    and voices get; 0: they stand still, and what a WaveNet learns costs no rate its log-mel.
     """
 
     name: Literal["codes", "levels", "waveform", "joint"]
@@ -60,6 +61,7 @@ class StageConfig(Table, table="training.stages: {name}"):
     final_learning_rate: float = within(0.0, 1.0, 1e-4)
     warmup: int = within(0, 10**6, 200)
     muon: float = within(0.0, 1000.0, 0.0)
+    conditioning: float = within(0.0, 1000.0, 1.0)
     ema_decay: float = within(0.0, 0.999999, 0.999)
     gradient_clip: float = within(1e-6, 1e6, 1.0)
 

@@ -39,10 +39,11 @@ def trained_parameters(
 
     phonemes: whether the corpus has any; without, what reads them is frozen.
     """
+    told = (model.speakers, model.conditioning, model.speaker_encoder)
     parts = {
         "codes": tuple(part for name, part in model.named_children() if name != "decoder"),
-        "levels": (model.speakers, model.conditioning, model.speaker_encoder, model.levels),
-        "waveform": (model.speakers, model.conditioning, model.decoder, model.speaker_encoder),
+        "levels": (*told, model.levels),
+        "waveform": (*(told if stage.conditioning else ()), model.decoder),
         "joint": (model,),
     }[stage.name]
     frozen = set()

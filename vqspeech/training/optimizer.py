@@ -6,6 +6,7 @@ predicts better after as many steps (`recipes/base/README.md`).
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,8 +30,8 @@ def learning_rate(stage: StageConfig | PriorConfig, step: int) -> float:
     return stage.learning_rate + progress * (stage.final_learning_rate - stage.learning_rate)
 
 
-def adam(parameters: Iterable[nn.Parameter], weight_decay: float) -> torch.optim.AdamW:
-    """Adam, as every stage has it; `set_learning_rate` goes before each step."""
+def adam(parameters: Iterable[Any], weight_decay: float) -> torch.optim.AdamW:
+    """Adam of parameters or groups of them; `set_learning_rate` goes before each step."""
     betas = (0.9, 0.99)
     return torch.optim.AdamW(parameters, betas=betas, weight_decay=weight_decay, fused=True)
 
@@ -38,14 +39,22 @@ def adam(parameters: Iterable[nn.Parameter], weight_decay: float) -> torch.optim
 def optimizers(
     parameters: list[nn.Parameter], decoder: WaveNetDecoder, stage: StageConfig, weight_decay: float
 ) -> list[torch.optim.Optimizer]:
-    """Adam and, where the stage asks for it, Muon for the matrices of `decoder` among them."""
-    matrices = {id(p) for p in decoder.parameters() if p.ndim == 2} if stage.muon else set()
+    """Adam and, where the stage asks for it, Muon for the matrices of `decoder` among them; what is
+    not the decoder's goes at the stage's own pace in "waveform"."""
+    own = {id(p): p for p in decoder.parameters()}
+    matrices = {key for key, p in own.items() if p.ndim == 2} if stage.muon else set()
     rest = [p for p in parameters if id(p) not in matrices]
-    found: list[torch.optim.Optimizer] = [adam(rest, weight_decay)]
-    if own := [p for p in parameters if id(p) in matrices]:
+    pace = stage.conditioning if stage.name == "waveform" else 1.0
+    groups = [
+        {"params": [p for p in rest if id(p) in own or pace == 1]},
+        {"params": [p for p in rest if id(p) not in own and pace != 1], "factor": pace},
+    ]
+    filled = [group for group in groups if group["params"]]
+    found: list[torch.optim.Optimizer] = [adam(filled, weight_decay)]
+    if moved := [p for p in parameters if id(p) in matrices]:
         # Scaled to the size of Adam's steps: one rate serves both, but for the stage's factor.
         like_adam = {"adjust_lr_fn": "match_rms_adamw", "weight_decay": weight_decay}
-        found.append(torch.optim.Muon(own, **like_adam))
+        found.append(torch.optim.Muon(moved, **like_adam))
         found[-1].param_groups[0]["factor"] = stage.muon
     return found
 

@@ -115,6 +115,8 @@ class StageRun:
         batch, counts = to_batch(run, crops), None
         if self.levels > 1:
             counts = draw_counts(self.levels, len(batch.wave), batch.wave.device)
+            if stage.name == "levels" and step < stage.warmup:
+                counts = torch.ones_like(counts)  # levels that say nothing yet would mislead
         with run.accelerator.autocast():
             losses = self.model(
                 batch,
