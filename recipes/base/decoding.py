@@ -3,15 +3,17 @@
     python recipes/base/decoding.py MODEL PACKED [--manifest MANIFEST] [--utterances 28]
     python recipes/base/decoding.py MODEL PACKED --try hush_db=2 --try hush_db=2,onset_gain=0.45
     python recipes/base/decoding.py MODEL PACKED --heat 0.85 --heat 0.85:0.5,0.6,0.7,0.8
+    python recipes/base/decoding.py MODEL PACKED --bitrate RATE
 
 MODEL is a folder with a trained WaveNet, or `shipped`; PACKED the corpus it was trained on, whose
 split `valid` the training never sees and the evaluation never uses. Needs the extra `eval`. Means
-over the utterances of 3 to 12 s: DNSMOS overall, ESTOI, log-mel distance (dB), similarity to the
-speaker, F0 correlation, voicing agreement (%); with the MANIFEST that has their transcripts, words
-that pocketsphinx hears, % of those said. Griffin-Lim, the WaveNet with the model's post-filter and
-the WaveNet alone stand in every table; below them every setting that is worth a try, or only those
-named: with --try changes of the model's `[postfilter]`, with --heat the WaveNet alone and filtered
-at another temperature, and, after a colon, at what each band has of it in voiced frames.
+over the utterances of 3 to 12 s, of their codes at the lowest rate or at RATE: DNSMOS overall,
+ESTOI, log-mel distance (dB), similarity to the speaker, F0 correlation, voicing agreement (%),
+PESQ; with the MANIFEST that has their transcripts, words that pocketsphinx hears, % of those said.
+Griffin-Lim, the WaveNet with the model's post-filter and the WaveNet alone stand in every table;
+below them every setting that is worth a try, or only those named: with --try changes of the model's
+`[postfilter]`, with --heat the WaveNet alone and filtered at another temperature, and, after a
+colon, at what each band has of it in voiced frames.
 """
 
 import argparse
@@ -92,10 +94,10 @@ class Way(NamedTuple):
 class Recording:
     """A held-out utterance, and ways to hear its codes."""
 
-    def __init__(self, codec: Codec, utterance: HeldOut):
+    def __init__(self, codec: Codec, utterance: HeldOut, bitrate: float | None = None):
         self._codec, self._speaker = codec, utterance.speaker
         self._seed, self.original = utterance.row, Signal(utterance.wave)
-        self._codes = codec.encode(utterance.wave)
+        self._codes = codec.encode(utterance.wave, bitrate=bitrate)
         with torch.inference_mode():
             indices = torch.from_numpy(self._codes.indices.astype(np.int64))[None]
             hidden = codec.model.hidden(indices, codec.speaker_vector(self._speaker))
@@ -139,14 +141,17 @@ def pesq_of(wave: np.ndarray, decoded: np.ndarray) -> float:
     return pesq_wb(wave, match(wave, decoded)[0])
 
 
-def measure(job: tuple[str, HeldOut, list[Way]]) -> list[tuple[list[float], tuple[int, int]]]:
-    """By way the scores, and the words right and said, of an utterance."""
-    model, utterance, ways = job
-    recording = Recording(codec_of(model), utterance)
-    waves = [recording.heard(way) for way in ways]
-    return [
-        (scores(recording.original, wave), words_right((wave, utterance.text))) for wave in waves
-    ]
+def measure(
+    job: tuple[str, HeldOut, list[Way], float | None],
+) -> list[tuple[list[float], tuple[int, int]]]:
+    """By way the scores, PESQ last, and the words right and said, of an utterance at a rate."""
+    model, utterance, ways, bitrate = job
+    recording, found = Recording(codec_of(model), utterance, bitrate), []
+    for way in ways:
+        wave = recording.heard(way)
+        row = [*scores(recording.original, wave), pesq_of(utterance.wave, wave)]
+        found.append((row, words_right((wave, utterance.text))))
+    return found
 
 
 def usual_ways(usual: Heat, shipped: PostFilterConfig) -> list[Way]:
@@ -200,6 +205,7 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=28)
     parser.add_argument("--try", type=tried, action="append", dest="tried", metavar="NAME=VALUE")
     parser.add_argument("--heat", type=heat, action="append", metavar="T[:A,B,C,D]")
+    parser.add_argument("--bitrate", type=float, metavar="RATE", help="bit/s; else the lowest")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     config = codec_of(args.model).config
@@ -215,7 +221,9 @@ def main() -> None:
     for one in args.tried or ():
         label = ", ".join(f"{name} {value:g}" for name, value in one.items())
         ways.append(Way(label, usual, replace(shipped, **one)))
-    jobs = [(args.model, one, ways) for one in some_of(found, args.utterances, SECONDS)]
+    jobs = [
+        (args.model, one, ways, args.bitrate) for one in some_of(found, args.utterances, SECONDS)
+    ]
     with workers(args.jobs) as pool:
         results = list(tqdm(pool.map(measure, jobs), "utterances", len(jobs), leave=False))
     table(ways, results)
@@ -226,11 +234,14 @@ def main() -> None:
 def table(ways: list[Way], results: list[list]) -> None:
     """Print means over the utterances as Markdown, a row a way. results: of `measure`."""
     said = sum(by_way[0][1][1] for by_way in results)
-    heading = [*COLUMNS, f"words, % of {said}"] if said else COLUMNS
+    heading = [*COLUMNS, "PESQ", *([f"words, % of {said}"] if said else [])]
     print("| | " + " | ".join(heading) + " |\n|---|" + "---:|" * len(heading))
     for place, way in enumerate(ways):
         found = np.nanmean([by_way[place][0] for by_way in results], 0)
-        cells = [f"{value:.3f}" for value in found[:-1]] + [f"{found[-1]:.1f}"]
+        cells = [
+            f"{value:.1f}" if name.endswith("%") else f"{value:.3f}"
+            for name, value in zip(heading, found, strict=False)
+        ]
         if said:
             right = sum(by_way[place][1][0] for by_way in results)
             cells.append(f"{100 * right / said:.1f}")

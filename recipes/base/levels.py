@@ -1,11 +1,14 @@
 """What each rate of a model's codes keeps, before any WaveNet: levels beside one another.
 
-    python recipes/base/levels.py PACKED MANIFEST MODEL... [--utterances 28] [--whisper DIR]
+    python recipes/base/levels.py PACKED MANIFEST MODEL... [--utterances 28] [--strangers]
 
 MODEL: a folder with a model of several levels, or `shipped`; PACKED, MANIFEST as of codes.py. On
 utterances of 3 to 12 s of PACKED's split `valid`, through Griffin-Lim, a row a rate: the columns of
 decoding.py, PESQ, and the words of the transcript that pocketsphinx, and with --whisper Whisper,
-hears, in %. By this it is chosen how upper levels are learned (`ablations/levels`), in minutes:
+hears, in %. With --strangers each utterance is at another speed (as of strangers.py), so that its
+voice is one that no model has heard, and decoded in its own voice, as the speaker encoder hears it:
+a model may gain on the voices that it was trained on, and lose on others. By this it is chosen how
+upper levels are learned (`ablations/levels`), in minutes:
 
     vqspeech train --config recipes/base/ablations/levels/log-mel.toml --init shipped \\
         --data PACKED --out OUT --stages levels
@@ -18,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from decoding import COLUMNS, SECONDS, pesq_of, scores
 from shared import (
     HeldOut,
@@ -29,8 +33,11 @@ from shared import (
     words_right,
     workers,
 )
+from strangers import SPEEDS
+from torchaudio.functional import resample
 from tqdm import tqdm
 
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.evaluation.metrics.recognisers import Recogniser, choose
@@ -45,9 +52,16 @@ def measure(
     model, utterance, rate = job
     codec = codec_of(model)
     codes = codec.encode(utterance.wave, bitrate=rate)
-    heard = codec.decode(codes, utterance.speaker, preview=True)
+    heard = codec.decode(codes, utterance.speaker or None, preview=True)
     found = [*scores(Signal(utterance.wave), heard), pesq_of(utterance.wave, heard)]
     return found, [words_right((heard, utterance.text), ears=one) for one in ears]
+
+
+def at_speed(utterance: HeldOut, speed: float) -> HeldOut:
+    """Nobody's voice: an utterance as it is heard at another speed, pitch and formants with it."""
+    wave = torch.from_numpy(utterance.wave)
+    moved = resample(wave, round(SAMPLE_RATE * speed), SAMPLE_RATE).numpy()
+    return utterance._replace(speaker="", wave=moved)
 
 
 def main() -> None:
@@ -56,6 +70,9 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--utterances", type=int, default=28)
+    parser.add_argument(
+        "--strangers", action="store_true", help="in voices that no model has heard"
+    )
     parser.add_argument("--whisper", metavar="DIR", help="Whisper's model, in CTranslate2's format")
     parser.add_argument("--jobs", type=int, default=None)
     args = parser.parse_args()
@@ -67,6 +84,8 @@ def main() -> None:
     if not picked:
         low, high = SECONDS
         raise InputError(f"{args.packed}: none of its split valid has {low:g} to {high:g} s")
+    if args.strangers:
+        picked = [at_speed(one, SPEEDS[i % len(SPEEDS)]) for i, one in enumerate(picked)]
     names = (*COLUMNS, "PESQ", *(f"words ({one.name}), %" for one in ears))
     print(f"| model | bit/s | {' | '.join(names)} |\n|---|{'---:|' * (len(names) + 1)}")
     with workers(args.jobs) as pool:

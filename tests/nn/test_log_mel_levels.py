@@ -7,7 +7,7 @@ import pytest
 import torch
 from crops import batch_of
 
-from vqspeech.config.networks import QuantizerConfig
+from vqspeech.config.networks import QuantizerConfig, SpeakerEncoderConfig
 from vqspeech.nn import quantizer
 from vqspeech.nn.cosines import log_mel_patterns
 from vqspeech.nn.interleaving import spread
@@ -230,6 +230,25 @@ def test_what_to_expect_is_learned_from_the_first_codes(model, config):
     losses.expected.backward()
     got = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
     assert got and all(name.startswith(("levels.around.", "levels.out.")) for name in got)
+
+
+@pytest.mark.parametrize("invented", [0.0, 0.3])
+def test_an_invented_voice_has_its_own_details(config, invented, monkeypatch):
+    """What the levels say is of the voice that is to be predicted, as it is in use."""
+    torch.manual_seed(0)
+    part = SpeakerEncoderConfig(channels=8, dilations=(1,), share=1.0, invented=invented)
+    model = VQVAE(dataclasses.replace(config, speaker_encoder=part), 2).train()
+    batch = batch_of(model.config, 8)._replace(reference=0.1 * torch.randn(8, 3200))
+    asked, quantized, counts = [], [], torch.full((8,), LEVELS)
+    tell, leave = model._told, model.levels.left
+    monkeypatch.setattr(model, "_told", lambda *a: asked.append(tell(*a)) or asked[-1])
+    monkeypatch.setattr(
+        model.levels, "left", lambda log_mel, *a: quantized.append(log_mel) or leave(log_mel, *a)
+    )
+    model(batch, freeze_codes=True, with_decoder=False, counts=counts)
+    [(_, aims)], [heard] = asked, quantized
+    assert torch.equal(heard, aims.log_mel)
+    assert torch.equal(heard, model.target_mel(batch.wave)) == (not invented)
 
 
 def test_they_stand_still_where_a_decoder_is_trained(model, config):

@@ -20,12 +20,16 @@ class Noisy:
 
     bit_rates = (500.0, 1000.0)
 
+    def __init__(self):
+        self.heard = []
+
     def encode(self, wave, bitrate):
         return wave, bitrate
 
     def decode(self, codes, speaker, preview):
         assert preview
         wave, rate = codes
+        self.heard.append((speaker, len(wave)))
         noise = np.random.default_rng(0).standard_normal(len(wave)).astype(np.float32)
         return wave if rate == 1000 else wave + wave.std() * noise
 
@@ -34,6 +38,7 @@ class Noisy:
 def script(base_script, monkeypatch):
     made, codec = base_script("levels"), Noisy()
     monkeypatch.setattr(made, "codec_of", lambda model: codec)
+    monkeypatch.setattr(made, "codec", codec, raising=False)
     monkeypatch.setattr(made, "workers", lambda jobs: ThreadPoolExecutor(1))
     monkeypatch.setattr(made, "SECONDS", (1.0, 5.0))
     monkeypatch.setattr(made, "transcripts_by_name", lambda manifest: {})
@@ -51,6 +56,18 @@ def test_a_row_for_each_rate(script, packed_voices, monkeypatch, capfd):
     assert (low["bit/s"], high["bit/s"]) == (500, 1000)
     assert high["log-mel, dB"] < 0.1 < low["log-mel, dB"]
     assert high["PESQ"] > 4.5 > low["PESQ"] and high["ESTOI"] > 0.99 > low["ESTOI"]
+
+
+def test_strangers_have_another_speed_and_their_own_voice(
+    script, packed_voices, monkeypatch, capfd
+):
+    arguments = [packed_voices, "manifest.tsv", "shipped", "--utterances", 1]
+    for more in ([], ["--strangers"]):
+        monkeypatch.setattr(sys, "argv", ["levels.py", *map(str, arguments), *more])
+        script.main()
+    usual, slow = script.codec.heard[0], script.codec.heard[2]
+    assert usual[0] and slow[0] is None
+    assert slow[1] == pytest.approx(usual[1] / script.SPEEDS[0], abs=1)
 
 
 def test_the_committed_files_differ_in_what_their_names_say(base_script):

@@ -197,10 +197,11 @@ class VQVAE(nn.Module):
                 self.levels.eval()
             if isinstance(self.levels, LogMelLevels):
                 guess = self.levels.expected(self.quantizer.lookup(quantized.indices))
-                said = self._said(self.levels.left(log_mel, guess.detach()), counts)
+                # Of the voice that is to be predicted, invented or not: another's would mislead.
+                said = self._said(self.levels.left(aims.log_mel, guess.detach()), counts)
                 upper = said.z
                 if not with_decoder:
-                    expected = (guess - log_mel).abs().mean()
+                    expected = (guess - aims.log_mel).abs().mean()
             else:
                 said = self._said(quantized.left, counts)
                 z_q = z_q + said.z
