@@ -75,6 +75,7 @@ def added(known: list[dict], run: Path) -> list[dict]:
 
 
 def table(known: list[dict]) -> str:
+    """Markdown, a row a checkpoint."""
     rows = ["| steps | hours | nats a step | of shuffled codes |", "|---:|---:|---:|---:|"]
     for line in known:
         right, shuffled = (f"{line[name]:.3f}" for name in FIGURES[:2])
@@ -87,20 +88,21 @@ def picture(known: list[dict], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = path.name  # the same file from the same figures
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4))
     hours, nats = ([line[name] for line in known] for name in ("hours", FIGURES[0]))
     axes.plot(hours, nats, marker="o", markersize=4, color="#a02a63")
-    axes.set(xlabel="hours of two cores", ylabel="nats a step, valid", xlim=(0, None))
+    axes.set(xlabel="hours of training", ylabel="nats a step, valid", xlim=(0, None))
     above = axes.secondary_xaxis("top")
     shown = [known[round(part * (len(known) - 1) / 4)] for part in range(1, 5)]
     above.set_xticks([line["hours"] for line in shown], [f"{line['steps']:,}" for line in shown])
     above.set_xlabel("steps")
     axes.grid(alpha=0.3)
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    # The same file from the same figures, its letters as letters.
+    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})
     pyplot.close(figure)
 
 

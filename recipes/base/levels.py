@@ -1,6 +1,7 @@
 """What each rate of a model's codes keeps, before any WaveNet: levels beside one another.
 
-    python recipes/base/levels.py PACKED MANIFEST MODEL... [--utterances 28] [--strangers]
+    python recipes/base/levels.py PACKED MANIFEST MODEL... [--strangers] [--utterances 28]
+        [--whisper DIR]
 
 MODEL: a folder with a model of several levels, or `shipped`; PACKED, MANIFEST as of codes.py. On
 utterances of 3 to 12 s of PACKED's split `valid`, through Griffin-Lim, a row a rate: the columns of
@@ -21,7 +22,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from decoding import COLUMNS, SECONDS, pesq_of, scores
 from shared import (
     HeldOut,
@@ -33,11 +33,9 @@ from shared import (
     words_right,
     workers,
 )
-from strangers import SPEEDS
-from torchaudio.functional import resample
+from strangers import SPEEDS, at_speed
 from tqdm import tqdm
 
-from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.evaluation.metrics.recognisers import Recogniser, choose
@@ -55,13 +53,6 @@ def measure(
     heard = codec.decode(codes, utterance.speaker or None, preview=True)
     found = [*scores(Signal(utterance.wave), heard), pesq_of(utterance.wave, heard)]
     return found, [words_right((heard, utterance.text), ears=one) for one in ears]
-
-
-def at_speed(utterance: HeldOut, speed: float) -> HeldOut:
-    """Nobody's voice: an utterance as it is heard at another speed, pitch and formants with it."""
-    wave = torch.from_numpy(utterance.wave)
-    moved = resample(wave, round(SAMPLE_RATE * speed), SAMPLE_RATE).numpy()
-    return utterance._replace(speaker="", wave=moved)
 
 
 def main() -> None:
@@ -85,7 +76,11 @@ def main() -> None:
         low, high = SECONDS
         raise InputError(f"{args.packed}: none of its split valid has {low:g} to {high:g} s")
     if args.strangers:
-        picked = [at_speed(one, SPEEDS[i % len(SPEEDS)]) for i, one in enumerate(picked)]
+        speeds = [SPEEDS[i % len(SPEEDS)] for i in range(len(picked))]
+        picked = [
+            one._replace(speaker="", wave=at_speed(one.wave, speed))
+            for one, speed in zip(picked, speeds, strict=True)
+        ]
     names = (*COLUMNS, "PESQ", *(f"words ({one.name}), %" for one in ears))
     print(f"| model | bit/s | {' | '.join(names)} |\n|---|{'---:|' * (len(names) + 1)}")
     with workers(args.jobs) as pool:

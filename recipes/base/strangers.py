@@ -74,7 +74,7 @@ def strangers(corpus: PackedCorpus, model: str, count: int, seed: int) -> Iterat
         if len(wave) < wanted:
             continue
         speed = SPEEDS[found % len(SPEEDS)]
-        moved = resample(torch.from_numpy(wave), round(SAMPLE_RATE * speed), SAMPLE_RATE).numpy()
+        moved = at_speed(wave, speed)
         cut, label = round(HEARD_SECONDS * SAMPLE_RATE), f"{name} x {speed:g}"
         voice = codec_of(model).voice_of(moved[:cut], name=label)
         yield known_by(label, moved[cut:], GROUPS)._replace(voice=voice)
@@ -82,6 +82,11 @@ def strangers(corpus: PackedCorpus, model: str, count: int, seed: int) -> Iterat
             return
     if not found:
         raise InputError(f"{corpus.folder}: no speaker has {wanted / SAMPLE_RATE:.0f} s of speech")
+
+
+def at_speed(wave: np.ndarray, speed: float) -> np.ndarray:
+    """A recording [T] as it is heard at another speed, pitch and formants with it: [T / speed]."""
+    return resample(torch.from_numpy(wave), round(SAMPLE_RATE * speed), SAMPLE_RATE).numpy()
 
 
 def said_by(corpus: PackedCorpus, rows: np.ndarray, wanted: int) -> np.ndarray:

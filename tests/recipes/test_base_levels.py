@@ -38,7 +38,7 @@ class Noisy:
 def script(base_script, monkeypatch):
     made, codec = base_script("levels"), Noisy()
     monkeypatch.setattr(made, "codec_of", lambda model: codec)
-    monkeypatch.setattr(made, "codec", codec, raising=False)
+    made.codec = codec
     monkeypatch.setattr(made, "workers", lambda jobs: ThreadPoolExecutor(1))
     monkeypatch.setattr(made, "SECONDS", (1.0, 5.0))
     monkeypatch.setattr(made, "transcripts_by_name", lambda manifest: {})

@@ -73,6 +73,15 @@ def test_the_first_level_stays_as_it_was(runs, levelled):
     assert differences(upper, wave, "conditioning.level.")
 
 
+@pytest.mark.parametrize("warmup", [0, 10])
+def test_upper_levels_are_silent_in_the_warm_up(runs, levelled, warmup):
+    table = levelled.to_dict()
+    table["training"]["stages"][1]["warmup"] = warmup
+    out = runs.train(from_dict(table), stages=["codes", "levels"])
+    first, *upper = Runs.weights(out)["conditioning.level.weight"]
+    assert first.any() and all(bool(row.any()) == (not warmup) for row in upper)
+
+
 @pytest.mark.parametrize("steps", [[5, 6], [10, 11]])
 def test_resumed_run_repeats_an_uninterrupted_one(runs, levelled, whole, steps):
     for count in steps:

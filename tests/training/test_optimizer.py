@@ -77,7 +77,7 @@ def test_conditioning_goes_at_its_own_pace_under_a_wavenet(muon):
     matrices = {id(p) for p in decoder.parameters() if p.ndim == 2}
     for p in decoder.parameters():
         assert rates[id(p)] == pytest.approx(3e-3 if muon and id(p) in matrices else 1e-3)
-    other = optimizers(both, decoder, replace(stage, name="joint"), 0.0)[0]
+    other = optimizers(both, decoder, replace(stage, conditioning=1.0), 0.0)[0]
     assert len(other.param_groups) == 1
 
 

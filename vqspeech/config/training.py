@@ -69,6 +69,8 @@ class StageConfig(Table, table="training.stages: {name}"):
         super().__post_init__()
         fits = self.decoder_seconds <= self.crop_seconds
         self.require(fits, f"decoder_seconds must be crop_seconds = {self.crop_seconds} or less")
+        heeded = self.conditioning == 1 or self.name == "waveform"
+        self.require(heeded, "conditioning is for the stage waveform alone")
 
     @property
     def taught(self) -> bool:

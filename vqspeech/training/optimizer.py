@@ -40,17 +40,15 @@ def optimizers(
     parameters: list[nn.Parameter], decoder: WaveNetDecoder, stage: StageConfig, weight_decay: float
 ) -> list[torch.optim.Optimizer]:
     """Adam and, where the stage asks for it, Muon for the matrices of `decoder` among them; what is
-    not the decoder's goes at the stage's own pace in "waveform"."""
-    own = {id(p): p for p in decoder.parameters()}
-    matrices = {key for key, p in own.items() if p.ndim == 2} if stage.muon else set()
-    rest = [p for p in parameters if id(p) not in matrices]
-    pace = stage.conditioning if stage.name == "waveform" else 1.0
-    groups = [
-        {"params": [p for p in rest if id(p) in own or pace == 1]},
-        {"params": [p for p in rest if id(p) not in own and pace != 1], "factor": pace},
-    ]
-    filled = [group for group in groups if group["params"]]
-    found: list[torch.optim.Optimizer] = [adam(filled, weight_decay)]
+    not the decoder's goes at the pace that the stage has for it."""
+    own = {id(p) for p in decoder.parameters()}
+    matrices = {id(p) for p in decoder.parameters() if p.ndim == 2} if stage.muon else set()
+    paces = {1.0: [], stage.conditioning: []}
+    for parameter in parameters:
+        if id(parameter) not in matrices:
+            paces[1.0 if id(parameter) in own else stage.conditioning].append(parameter)
+    groups = [{"params": some, "factor": pace} for pace, some in paces.items() if some]
+    found: list[torch.optim.Optimizer] = [adam(groups, weight_decay)]
     if moved := [p for p in parameters if id(p) in matrices]:
         # Scaled to the size of Adam's steps: one rate serves both, but for the stage's factor.
         like_adam = {"adjust_lr_fn": "match_rms_adamw", "weight_decay": weight_decay}
