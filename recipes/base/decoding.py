@@ -3,6 +3,7 @@
     python recipes/base/decoding.py MODEL PACKED [--manifest MANIFEST] [--utterances 28]
     python recipes/base/decoding.py MODEL PACKED --try hush_db=2 --try hush_db=2,onset_gain=0.45
     python recipes/base/decoding.py MODEL PACKED --heat 0.85 --heat 0.85:0.5,0.6,0.7,0.8
+    python recipes/base/decoding.py MODEL PACKED --gain 1.15 --gain 1.3
     python recipes/base/decoding.py MODEL PACKED --bitrate RATE
 
 MODEL is a folder with a trained WaveNet, or `shipped`; PACKED the corpus it was trained on, whose
@@ -13,7 +14,7 @@ PESQ; with the MANIFEST that has their transcripts, words that pocketsphinx hear
 Griffin-Lim, the WaveNet with the model's post-filter and the WaveNet alone stand in every table;
 below them every setting that is worth a try, or only those named: with --try changes of the model's
 `[postfilter]`, with --heat the WaveNet alone and filtered at another temperature, and, after a
-colon, at what each band has of it in voiced frames.
+colon, at what each band has of it in voiced frames, with --gain at another `conditioning_gain`.
 """
 
 import argparse
@@ -66,20 +67,25 @@ COLUMNS = ("DNSMOS", "ESTOI", "log-mel, dB", "speaker", "F0", "voicing, %")
 
 class Heat(NamedTuple):
     """What the WaveNet draws at: the temperature, and of it what each band has where there is a
-    voice (`DecoderConfig.voiced_temperatures`)."""
+    voice (`DecoderConfig.voiced_temperatures`); gain: its `conditioning_gain`, None: the model's.
+    """
 
     temperature: float
     voiced: tuple[float, ...] = ()
+    gain: float | None = None
 
     def __str__(self) -> str:
         voiced = ", ".join(f"{part:g}" for part in self.voiced)
-        return f"T {self.temperature:g}" + (f", voiced {voiced}" if voiced else "")
+        gain = "" if self.gain is None else f", gain {self.gain:g}"
+        return f"T {self.temperature:g}" + (f", voiced {voiced}" if voiced else "") + gain
 
 
 def check_heats(heats: list[Heat], config: DecoderConfig) -> None:
     """Raise InputError for temperatures that a decoder cannot have."""
-    for temperature, voiced in heats:
-        replace(config, temperature=temperature, voiced_temperatures=voiced)
+    for temperature, voiced, gain in heats:
+        gain = config.conditioning_gain if gain is None else gain
+        drawn = {"temperature": temperature, "voiced_temperatures": voiced}
+        replace(config, **drawn, conditioning_gain=gain)
 
 
 class Way(NamedTuple):
@@ -117,7 +123,9 @@ class Recording:
     def _sample(self, heat: Heat) -> np.ndarray:
         """The WaveNet's samples, drawn once for all post-filters."""
         if heat not in self._sampled:
-            self._codec.model.decoder.voiced_temperatures = heat.voiced
+            decoder, own = self._codec.model.decoder, self._codec.config.decoder
+            decoder.voiced_temperatures = heat.voiced
+            decoder.conditioning_gain = own.conditioning_gain if heat.gain is None else heat.gain
             options = {"seed": self._seed, "temperature": heat.temperature, "postfilter": False}
             self._sampled[heat] = self._codec.decode(self._codes, self._speaker, **options)
         return self._sampled[heat]
@@ -205,19 +213,21 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=28)
     parser.add_argument("--try", type=tried, action="append", dest="tried", metavar="NAME=VALUE")
     parser.add_argument("--heat", type=heat, action="append", metavar="T[:A,B,C,D]")
+    parser.add_argument("--gain", type=float, action="append", metavar="GAIN")
     parser.add_argument("--bitrate", type=float, metavar="RATE", help="bit/s; else the lowest")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     config = codec_of(args.model).config
     decoder, shipped = config.decoder, config.postfilter
     usual = Heat(decoder.temperature, decoder.voiced_temperatures)
-    check_heats(args.heat or [], decoder)
+    heats = (args.heat or []) + [usual._replace(gain=one) for one in args.gain or ()]
+    check_heats(heats, decoder)
     texts = {} if args.manifest is None else transcripts_by_name(args.manifest)
     found = (one for one in held_out(PackedCorpus(args.packed), texts) if one.text or not texts)
     ways = usual_ways(usual, shipped)
-    if args.tried is None and args.heat is None:
+    if not (args.tried or heats):
         ways += other_ways(usual, shipped)
-    ways += heated(args.heat or [], shipped)
+    ways += heated(heats, shipped)
     for one in args.tried or ():
         label = ", ".join(f"{name} {value:g}" for name, value in one.items())
         ways.append(Way(label, usual, replace(shipped, **one)))

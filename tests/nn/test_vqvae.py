@@ -187,6 +187,21 @@ def test_frozen_codes_do_not_move_even_in_training_mode(narrow_base):
     assert not torch.equal(before["1.books.0.counts"], frozen.state_dict()["1.books.0.counts"])
 
 
+def test_a_decoder_over_frozen_codes_hears_what_it_hears_in_use(narrow_base, monkeypatch):
+    """Dropout is for what conditioning learns; a WaveNet that learned of noisy frames hedges."""
+    part = dataclasses.replace(narrow_base.conditioning, dropout=0.5)
+    model = ready(dataclasses.replace(narrow_base, conditioning=part)).train()
+    batch, heard = crops(narrow_base), []
+    monkeypatch.setattr(model, "nats", lambda _, hidden, *a: heard.append(hidden) or hidden.sum())
+    for _ in range(2):
+        model(batch, freeze_codes=True)
+    in_use = hidden_of(model.eval(), batch)
+    assert all(torch.allclose(one, in_use, atol=1e-5) for one in heard)
+    model.train()
+    once, again = (model(batch, freeze_codes=True, with_decoder=False).mel for _ in range(2))
+    assert once != again
+
+
 def beside(items):
     """Recordings [T] of any lengths in one batch: wave [B, T] and lengths [B]."""
     lengths = torch.tensor([len(item) for item in items])

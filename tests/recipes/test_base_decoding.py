@@ -49,6 +49,15 @@ def test_a_row_for_each_setting(rows):
     assert louder > usual + 6, "the setting is heard"
 
 
+def test_a_row_for_each_gain(rows):
+    found = rows("--gain", "0")
+    name = next(name for name in found if name.startswith("WaveNet alone, "))
+    assert name.endswith(", gain 0") and "WaveNet + post-filter" + name[13:] in found
+    assert found[name] != found["WaveNet alone"], "it is heard"
+    with pytest.raises(InputError, match="conditioning_gain"):
+        rows("--gain", "-1")
+
+
 def test_a_rate_that_the_model_does_not_have(rows):
     with pytest.raises(InputError, match="bit/s"):
         rows("--try", "peak_db=1", "--bitrate", 123456)

@@ -70,6 +70,17 @@ def test_a_stream_is_cooler_where_there_is_a_voice(hidden):
     assert plain.work(Frames(hidden), STEPS).temperatures.tolist() == [[np.float32(0.8)] * 4]
 
 
+@torch.no_grad()
+def test_what_frames_say_is_drawn_with_a_gain(hidden):
+    plain, twice = decoder_of(4), decoder_of(4, conditioning_gain=2.0)
+    found = [
+        WaveNetSampler(decoder, STEPS).stream().work(Frames(given), STEPS).conditioning
+        for decoder, given in ((plain, 2 * hidden), (twice, hidden))
+    ]
+    np.testing.assert_array_equal(*found)
+    torch.testing.assert_close(twice.conditioning(hidden), plain.conditioning(hidden))
+
+
 @pytest.mark.parametrize("weights", ["int8", "float32"])
 @torch.no_grad()
 def test_seeds_decide(decoder, hidden, weights):

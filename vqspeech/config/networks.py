@@ -146,7 +146,8 @@ class DecoderConfig(Table, table="decoder"):
     of the linear prediction in each band whose residual is drawn (`nn.prediction`); 0 for none.
     long_term: gain of the long-term prediction in the lowest band (`nn.long_term`); 0 for none.
     voiced_temperatures: of each band, from the lowest up, in voiced frames, over `temperature`;
-    none: 1.
+    none: 1. conditioning_gain: what its hidden frames are multiplied by where it draws: above 1 it
+    leaves more of what they say and less of its own past, whose errors it has not met in training.
     """
 
     bands: int = 4
@@ -156,6 +157,7 @@ class DecoderConfig(Table, table="decoder"):
     cycle: int = within(1, 12, 8)
     temperature: float = within(0.0, 2.0, 1.0)
     voiced_temperatures: tuple[float, ...] = within(0.0, 2.0, ())
+    conditioning_gain: float = within(0.0, 4.0, 1.0)
     harmonics: int = within(0, 64, 0)
     pulses: bool = False
     scaled: bool = False

@@ -94,6 +94,7 @@ class WaveNetDecoder(nn.Module):
         rows = torch.empty(config.input_rows, MU_LEVELS, width)
         self.embedding = nn.Parameter(rows if rows.is_meta else smooth_rows(*rows.shape))
         self.voiced_temperatures = config.voiced_temperatures
+        self.conditioning_gain = config.conditioning_gain
         self.harmonics = config.harmonics
         self.excitation = (
             nn.Linear(2 * config.harmonics, width, bias=False) if config.harmonics else None

@@ -174,8 +174,8 @@ class VQVAE(nn.Module):
         window: first and last + 1 frame on which the decoder runs, so that the conditioning net
         sees real context around it.
         freeze_codes: no gradient to, and no statistics in, encoder and codebook, which it puts in
-        evaluation mode. Else, in training, the encoder hears the crops as degraded
-        (`nn.degradation`); what is predicted stays.
+        evaluation mode; and, where a decoder hears it, the conditioning net. Else, in training, the
+        encoder hears the crops as degraded (`nn.degradation`); what is predicted stays.
         teacher: hears the predicted and the true log-mel too.
         counts: [B] how many levels each crop has; None: only the first.
         """
@@ -205,6 +205,8 @@ class VQVAE(nn.Module):
             else:
                 said = self._said(quantized.left, counts)
                 z_q = z_q + said.z
+        if freeze_codes and with_decoder:  # which is to hear what it hears in use: no dropout
+            self.conditioning.eval()
         hidden = self.conditioning(z_q, vectors, 1 if counts is None else counts, upper)
         nats = None
         if with_decoder:

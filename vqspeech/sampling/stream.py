@@ -77,7 +77,8 @@ class WaveNetStream:
         """What the next frames ask of the sampler."""
         decoder = self._decoder
         with one_thread:
-            conditioning = to_numpy(decoder.conditioning(told.hidden)[0])
+            hidden = decoder.conditioning_gain * told.hidden
+            conditioning = to_numpy(decoder.conditioning(hidden)[0])
             predictor = decoder.predictor(told.log_mel, told.f0)
         steps = len(conditioning) * steps_per_frame
         if self._walk is None or decoder.excitation is None:
