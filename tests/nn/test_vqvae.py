@@ -188,7 +188,7 @@ def test_frozen_codes_do_not_move_even_in_training_mode(narrow_base):
 
 
 def test_a_decoder_over_frozen_codes_hears_what_it_hears_in_use(narrow_base, monkeypatch):
-    """Dropout is for what conditioning learns; a WaveNet that learned of noisy frames hedges."""
+    """Dropout is for what conditioning learns: no WaveNet is decoded with it."""
     part = dataclasses.replace(narrow_base.conditioning, dropout=0.5)
     model = ready(dataclasses.replace(narrow_base, conditioning=part)).train()
     batch, heard = crops(narrow_base), []
