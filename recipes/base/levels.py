@@ -9,12 +9,8 @@ decoding.py, PESQ, and the words of the transcript that pocketsphinx, and with -
 hears, in %. With --strangers each utterance is at another speed (as of strangers.py), so that its
 voice is one that no model has heard, and decoded in its own voice, as the speaker encoder hears it:
 a model may gain on the voices that it was trained on, and lose on others. By this it is chosen how
-upper levels are learned (`ablations/levels`), in minutes:
-
-    vqspeech train --config recipes/base/ablations/levels/log-mel.toml --init shipped \\
-        --data PACKED --out OUT --stages levels
-
-Needs the extra `eval`.
+upper levels are learned: `vqspeech train --config MINE.toml --init shipped --data PACKED --out OUT
+--stages levels` takes minutes. Needs the extra `eval`.
 """
 
 import argparse

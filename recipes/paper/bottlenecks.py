@@ -72,7 +72,6 @@ class GaussianBottleneck(nn.Module):
             return Quantized(
                 z_q=z.transpose(1, 2),
                 indices=torch.zeros(z.shape[:2], dtype=torch.long),
-                left=torch.zeros_like(z).transpose(1, 2),
                 codebook_loss=divergence.sum(-1).mean() / self.hop,
                 commitment_loss=z.new_zeros(()),
                 usage=torch.ones(1),

@@ -16,29 +16,29 @@ from vqspeech.config.reading import load_preset
 from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE
 
-CODES, PRIOR, MODEL = "66217ef4ad08827c", "3a35375d735cf10f", "1704080391486c87"
+CODES, PRIOR, MODEL = "66217ef4ad08827c", "3a35375d735cf10f", "6e458c7ce4051bc2"
 """Of the shipped model: its `.vqs` files, its prior and its enrolled voices name them."""
 
 NAMES = """
 conditioning.blocks.N.dilated.linear.bias conditioning.blocks.N.dilated.linear.weight
 conditioning.blocks.N.mix.bias conditioning.blocks.N.mix.weight conditioning.blocks.N.scale.weight
-conditioning.blocks.N.speaker.weight conditioning.head.bias conditioning.head.weight
-conditioning.level.weight
-conditioning.pitch_head.bias conditioning.pitch_head.weight conditioning.speaker.bias
-conditioning.speaker.weight conditioning.stem.linear.bias conditioning.stem.linear.weight
-conditioning.turn.weight decoder.condition.bias decoder.condition.weight decoder.embedding
+conditioning.blocks.N.speaker.weight conditioning.detail.weight conditioning.head.bias
+conditioning.head.weight conditioning.level.weight conditioning.pitch_head.bias
+conditioning.pitch_head.weight conditioning.speaker.bias conditioning.speaker.weight
+conditioning.stem.linear.bias conditioning.stem.linear.weight conditioning.turn.weight
+conditioning.upper.weight decoder.condition.bias decoder.condition.weight decoder.embedding
 decoder.excite.weight decoder.hidden.bias decoder.hidden.weight decoder.output.bias
 decoder.output.weight decoder.scale decoder.stack.gates.N.weight decoder.stack.residual.N.bias
 decoder.stack.residual.N.weight decoder.stack.skip.bias decoder.stack.skip.weight
 encoder.coarse.N.dilated.linear.bias encoder.coarse.N.dilated.linear.weight
 encoder.coarse.N.mix.bias encoder.coarse.N.mix.weight encoder.down.N.linear.bias
-encoder.down.N.linear.weight encoder.fine.N.dilated.linear.bias
-encoder.fine.N.dilated.linear.weight encoder.fine.N.mix.bias encoder.fine.N.mix.weight
-encoder.project.bias encoder.project.weight encoder.stem.linear.bias encoder.stem.linear.weight
-encoder.turn.weight levels.quantizers.N.books.N.codebook levels.quantizers.N.books.N.counts
-levels.quantizers.N.books.N.initialised levels.quantizers.N.books.N.sums
-phonemes.around.linear.bias phonemes.around.linear.weight phonemes.out.bias phonemes.out.weight
-quantizer.codebook quantizer.counts quantizer.initialised
+encoder.down.N.linear.weight encoder.fine.N.dilated.linear.bias encoder.fine.N.dilated.linear.weight
+encoder.fine.N.mix.bias encoder.fine.N.mix.weight encoder.project.bias encoder.project.weight
+encoder.stem.linear.bias encoder.stem.linear.weight encoder.turn.weight levels.around.linear.bias
+levels.around.linear.weight levels.out.bias levels.out.weight levels.quantizers.N.books.N.codebook
+levels.quantizers.N.books.N.counts levels.quantizers.N.books.N.initialised
+levels.quantizers.N.books.N.sums phonemes.around.linear.bias phonemes.around.linear.weight
+phonemes.out.bias phonemes.out.weight quantizer.codebook quantizer.counts quantizer.initialised
 quantizer.norm.num_batches_tracked quantizer.norm.running_mean quantizer.norm.running_var
 quantizer.sums speaker_encoder.attention.weight speaker_encoder.blocks.N.linear.bias
 speaker_encoder.blocks.N.linear.weight speaker_encoder.norms.N.bias speaker_encoder.norms.N.weight

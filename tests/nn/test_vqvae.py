@@ -256,7 +256,7 @@ def test_encode_and_hidden_shapes(narrow):
     indices = model.encode(0.1 * torch.randn(2, 5 * narrow.hop + 1))
     assert indices.shape == (2, 6) and indices.dtype == torch.int64
     hidden = model.hidden(indices, model.speakers(SPEAKERS))
-    assert hidden.shape == (2, narrow.conditioning.channels, 6)
+    assert hidden.shape == (2, model.conditioning.channels, 6)
 
 
 @torch.no_grad()

@@ -1,13 +1,11 @@
 """recipes/base/levels.py: what each rate keeps, a row a rate."""
 
-import dataclasses
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from vqspeech.config.reading import load_preset
 from vqspeech.errors import InputError
 
 pytest.importorskip("resemblyzer")
@@ -68,17 +66,6 @@ def test_strangers_have_another_speed_and_their_own_voice(
     usual, slow = script.codec.heard[0], script.codec.heard[2]
     assert usual[0] and slow[0] is None
     assert slow[1] == pytest.approx(usual[1] / script.SPEEDS[0], abs=1)
-
-
-def test_the_committed_files_differ_in_what_their_names_say(base_script):
-    folder = base_script("ablations").TOMLS / "levels"
-    found = {path.stem: load_preset(path) for path in folder.glob("*.toml")}
-    assert {name: config.quantizer.upper for name, config in found.items()} == {
-        "latent": "latent",
-        "log-mel": "log-mel",
-    }
-    latent, log_mel = found["latent"], found["log-mel"]
-    assert log_mel == dataclasses.replace(latent, name="log-mel", quantizer=log_mel.quantizer)
 
 
 def test_a_corpus_without_such_utterances(script, packed_voices, monkeypatch):

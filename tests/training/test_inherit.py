@@ -110,9 +110,9 @@ def test_one_codebook_of_two_is_not_taken(tmp_path):
 
 
 def test_a_wavenet_that_is_told_of_upper_levels_too_begins_deaf_to_them(older):
-    """Levels over the log-mel make hidden frames wider: what the WaveNet knew of them stays."""
+    """Levels make hidden frames wider: what the WaveNet knew of them stays."""
     table = copy.deepcopy(CONFIG)
-    table["quantizer"] |= {"levels": 2, "jitter": 0.0, "upper": "log-mel", "upper_dim": 5}
+    table["quantizer"] |= {"levels": 2, "jitter": 0.0, "upper_dim": 5}
     wider, plain = VQVAE(from_dict(table), 2), load_checkpoint(older[1]).model
     inherit(wider, ["bert", "carl"], load_checkpoint(older[1]))
     told = wider.decoder.condition.weight
@@ -128,7 +128,7 @@ def test_a_wavenet_that_is_told_of_upper_levels_too_begins_deaf_to_them(older):
 
 def test_a_wavenet_that_has_no_upper_levels_any_more_keeps_the_rest(tmp_path):
     table = copy.deepcopy(CONFIG)
-    table["quantizer"] |= {"levels": 2, "jitter": 0.0, "upper": "log-mel", "upper_dim": 5}
+    table["quantizer"] |= {"levels": 2, "jitter": 0.0, "upper_dim": 5}
     wider = VQVAE(from_dict(table), 2)
     save_checkpoint(wider, [Speaker("bert"), Speaker("carl")], tmp_path / "model", {"codes": 3})
     plain = VQVAE(from_dict(CONFIG), 2)

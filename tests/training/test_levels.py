@@ -13,12 +13,11 @@ from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
 
 
-@pytest.fixture(scope="module", params=["latent", "log-mel"])
-def levelled(request):
+@pytest.fixture(scope="module")
+def levelled():
     """Codes, three levels of them, a WaveNet."""
     table = copy.deepcopy(CONFIG)
-    table["quantizer"] |= {"levels": 3, "jitter": 0.0, "codebooks": 2}
-    table["quantizer"] |= {"upper": request.param, "upper_dim": 8}
+    table["quantizer"] |= {"levels": 3, "jitter": 0.0, "codebooks": 2, "upper_dim": 8}
     steps = {"codes": 8, "levels": 10, "waveform": 6}
     table["training"]["stages"] = [{"name": k, "steps": n} | SHORT for k, n in steps.items()]
     return from_dict(table)
@@ -40,7 +39,7 @@ def test_all_stages_leave_a_model(whole, levelled):
     assert checkpoint.model.levels.initialised
 
 
-def test_log_says_what_each_level_gains(whole, levelled):
+def test_log_says_what_each_level_gains(whole):
     log = Runs.log(whole)
     codes, upper, wave = (
         log["valid", s, n] for s, n in (("codes", 8), ("levels", 10), ("waveform", 6))
@@ -48,8 +47,7 @@ def test_log_says_what_each_level_gains(whole, levelled):
     names = {f"{what}_of_{level}" for what in ("mel", "perplexity") for level in (2, 3)}
     assert not names & set(codes) and names <= set(upper) and names <= set(wave)
     assert all(np.isfinite(upper[name]) for name in names)
-    over_mel = levelled.quantizer.upper == "log-mel"
-    assert ("expected" in log["train", "levels", 10]) == over_mel
+    assert "expected" in log["train", "levels", 10]
     assert "expected" not in log["train", "waveform", 6]
     first, last = (log["train", "levels", step]["left"] for step in (1, 10))
     assert last > 0 and np.isfinite(first) and "left" not in log["train", "codes", 8]
@@ -121,15 +119,12 @@ def test_levels_of_nothing_are_refused(runs, levelled):
         from_dict(table)
 
 
-def test_what_levels_over_the_log_mel_need(levelled):
+def test_what_levels_need(levelled):
     table = levelled.to_dict()
-    table["quantizer"] |= {"upper": "log-mel", "upper_dim": 4 * 16 + 1}
+    table["quantizer"]["upper_dim"] = 4 * 16 + 1
     with pytest.raises(InputError, match="upper_dim = 65 must be 64 or less"):
         from_dict(table)
     table["quantizer"]["upper_dim"] = 8
     table["conditioning"]["log_mel_head"] = False
     with pytest.raises(InputError, match="log_mel_head = true"):
-        from_dict(table)
-    table["quantizer"]["upper"] = "wave"
-    with pytest.raises(InputError, match="'latent', 'log-mel'"):
         from_dict(table)

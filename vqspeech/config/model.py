@@ -90,16 +90,15 @@ class Config(Table, table="model"):
         )
         self.quantizer.require(
             self.quantizer.levels == 1 or not self.quantizer.jitter,
-            "levels above 1 need jitter = 0: they say what the codes of their own frame leave",
+            "levels above 1 need jitter = 0: they say what the codes of their own frame do not",
         )
-        over_mel = self.quantizer.levels > 1 and self.quantizer.upper == "log-mel"
         self.quantizer.require(
-            self.conditioning.log_mel_head or not over_mel,
-            "upper = 'log-mel' needs conditioning.log_mel_head = true, to which the levels add",
+            self.quantizer.levels == 1 or self.conditioning.log_mel_head,
+            "levels above 1 need conditioning.log_mel_head = true, to which they add",
         )
         values = self.quantizer.codebooks * self.hop // FILTER_BANK_HOP * self.encoder.mels
         self.quantizer.require(
-            self.quantizer.upper_dim <= values or not over_mel,
+            self.quantizer.levels == 1 or self.quantizer.upper_dim <= values,
             f"upper_dim = {self.quantizer.upper_dim} must be {values} or less, the values of the "
             "log-mel while all codebooks have one turn",
         )

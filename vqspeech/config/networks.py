@@ -65,9 +65,8 @@ class QuantizerConfig(Table, table="quantizer"):
     """The codebook (van den Oord et al. 2017, section 3.2 and appendix A.1).
 
     codebooks: how many the frames take in turn (`nn.interleaving`); the paper has one. levels:
-    codes of a frame, at most: those above the first say what is left. upper: of what: "latent", of
-    the encoder's z_e (`nn.levels`), or "log-mel", of the log-mel (`nn.log_mel_levels`), by codes of
-    upper_dim values.
+    codes of a frame, at most: those above the first, of upper_dim values, say what it does not let
+    expect of the log-mel (`nn.levels`).
     """
 
     codebook_size: int = within(2, 65536, 512)
@@ -80,7 +79,6 @@ class QuantizerConfig(Table, table="quantizer"):
     jitter: float = within(0.0, 0.9, 0.0)
     revive_below: float = within(0.0, 1.0, 0.02)
     levels: int = within(1, 8, 1)
-    upper: Literal["latent", "log-mel"] = "latent"
     upper_dim: int = within(1, 4096, 48)
 
     @property

@@ -13,7 +13,7 @@ class Losses(NamedTuple):
     `heads.Pitch`. phonemes: nats a frame. usage: [entries] how often each code was chosen.
     perceptual, states: what a teacher says (`nn.teacher`), in deviations of its states. left: [L]
     mean square of what is left above each upper level; upper_usage: [L, entries]. expected: L1 of
-    the log-mel that the first level leads to expect of any voice (`nn.log_mel_levels`), in nats.
+    the log-mel that the first level leads to expect of any voice (`nn.levels`), in nats.
     """
 
     nats: Tensor | None

@@ -38,9 +38,9 @@ class Conditioning(nn.Module):
     """z_q [B, D, F] and speaker vectors [B, S] to hidden frames [B, H, F].
 
     books: how many codebooks the frames take in turn, from the first on. levels: codes of a frame,
-    at most. upper_dim: values of what upper levels say, where they say it of the log-mel
-    (`nn.log_mel_levels`); the last books * upper_dim of the H channels of hidden frames are these,
-    each frame's in its turn's, so that log-mel and WaveNet have them as they are.
+    at most. upper_dim: values of what those above the first say of the log-mel (`nn.levels`); the
+    last books * upper_dim of the H channels of hidden frames are these, each frame's in its turn's,
+    so that log-mel and WaveNet have them as they are.
     """
 
     def __init__(

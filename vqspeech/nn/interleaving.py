@@ -79,11 +79,11 @@ class InterleavedQuantizer(nn.Module):
     def forward(self, z_e: Tensor) -> Quantized:
         """As `VectorQuantizer`, each frame by its book; losses are means over the books, `usage` is
         [P * K]. z_e: [B, D, F], F a multiple of P."""
-        z_q, indices, left, codebook, commitment, usage = zip(
+        z_q, indices, codebook, commitment, usage = zip(
             *(book(z) for book, z in self._each(z_e)), strict=True
         )
         losses = torch.stack(codebook).mean(), torch.stack(commitment).mean()
-        frames = in_turn(z_q), in_turn(indices), in_turn(left)
+        frames = in_turn(z_q), in_turn(indices)
         return Quantized(*frames, *losses, torch.cat(usage))
 
     def _each(self, x: Tensor) -> Iterator[tuple[VectorQuantizer, Tensor]]:

@@ -30,14 +30,10 @@ encoded at once and with the number of threads, moves them by 5e-7."""
 
 
 class Quantized(NamedTuple):
-    """What the quantizer returns: z_q [B, D, F], indices [B, F] and the terms of the loss.
-
-    left: what the codes leave of the normalised z_e, [B, D, F], without gradients.
-    """
+    """What the quantizer returns: z_q [B, D, F], indices [B, F] and the terms of the loss."""
 
     z_q: Tensor
     indices: Tensor
-    left: Tensor
     codebook_loss: Tensor
     commitment_loss: Tensor
     usage: Tensor  # [K] how often each code was chosen; in training by all workers together
@@ -134,11 +130,10 @@ class VectorQuantizer(nn.Module):
             if self.training:
                 self._track(z.detach(), indices, sum_over_workers(usage))
             # Straight-through: the value of z_q, the gradient of z.
-            left = (z - z_q).detach()
-            z_q = z - left
+            z_q = z + (z_q - z).detach()
             if self.training and self.config.jitter:
                 z_q = jitter_frames(z_q, self.config.jitter)
-        return Quantized(z_q, indices, left, codebook_loss, commitment_loss, usage)
+        return Quantized(z_q, indices, codebook_loss, commitment_loss, usage)
 
     def dead_codes(self) -> Tensor:
         """Whose moving count is below the revival threshold: bool [K]."""

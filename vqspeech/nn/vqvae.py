@@ -16,8 +16,7 @@ from vqspeech.nn.excitation import TeacherExcitation
 from vqspeech.nn.filter_banks import LogMel
 from vqspeech.nn.heads import CepstralDistance, PhonemeHead, StateHead
 from vqspeech.nn.interleaving import InterleavedQuantizer, tied_groups
-from vqspeech.nn.levels import Said, UpperLevels
-from vqspeech.nn.log_mel_levels import LogMelLevels
+from vqspeech.nn.levels import UpperLevels
 from vqspeech.nn.speaker_encoder import SpeakerEncoder, draw_heard, in_voice
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.nn.teacher import Teacher
@@ -45,13 +44,10 @@ class VQVAE(nn.Module):
         self.speakers = embedding(speakers, config.conditioning.speaker_dim, 0.3)
         mels = config.encoder.mels
         levels = config.quantizer.levels
-        self.levels: UpperLevels | LogMelLevels | None = None
-        upper_dim = 0
-        if levels > 1 and config.quantizer.upper == "log-mel":
-            self.levels = LogMelLevels(config.quantizer, mels, config.hop)
+        self.levels, upper_dim = None, 0
+        if levels > 1:
+            self.levels = UpperLevels(config.quantizer, mels, config.hop)
             upper_dim = config.quantizer.upper_dim
-        elif levels > 1:
-            self.levels = UpperLevels(config.quantizer)
         self.conditioning = Conditioning(
             config.conditioning, dim, mels, config.hop, books, levels, upper_dim
         )
@@ -81,53 +77,35 @@ class VQVAE(nn.Module):
         encoded beside it, whole or in chunks. Where it is as near to one code as to another, so
         that the rounding of sums would decide, it is decided from just those samples.
         """
-        over_mel = levels > 1 and isinstance(self.levels, LogMelLevels)
-        first = 1 if over_mel else levels
-        indices, ties = self._quantized(self.encoder(wave, lengths), first)
-        for row, group in tied_groups(ties, self.config.quantizer.codebooks):
+        indices, ties = self.quantizer.encode_with_ties(self.encoder(wave, lengths))
+        for row, group in tied_groups(ties[:, None], self.config.quantizer.codebooks):
             own = wave.shape[-1] if lengths is None else int(lengths[row])
             self._decide(wave[row : row + 1, :own], indices[row], group)
-        if over_mel:
-            upper = self._over_log_mel(wave, lengths, indices[:, 0], levels - 1)
-            indices = torch.cat([indices, upper], 1)
-        return indices if levels > 1 else indices[:, 0]
+        if levels == 1:
+            return indices
+        upper = self._encode_upper(wave, lengths, indices, levels - 1)
+        return torch.cat([indices[:, None], upper], 1)
 
     def context_frames(self, levels: int = 1) -> int:
         """Code frames to either side of a frame that its codes may depend on."""
-        own = self.encoder.context_frames
-        if levels > 1 and isinstance(self.levels, LogMelLevels):
-            own += self.levels.context_frames
-        return own
+        beside = 0 if levels == 1 or self.levels is None else self.levels.context_frames
+        return self.encoder.context_frames + beside
 
-    def _over_log_mel(
+    def _encode_upper(
         self, wave: Tensor, lengths: Tensor | None, first: Tensor, count: int
     ) -> Tensor:
         """The codes of `count` upper levels, [B, count, F], over those of the first, [B, F]."""
-        assert isinstance(self.levels, LogMelLevels)
-        batch, frames = first.shape
-        own = (
-            first.new_full((batch,), frames) if lengths is None else -(-lengths // self.config.hop)
-        )
-        wave = F.pad(wave, (0, frames * self.config.hop - wave.shape[-1]))
+        assert self.levels is not None
+        (batch, frames), hop = first.shape, self.config.hop
+        own = first.new_full((batch,), frames) if lengths is None else -(-lengths // hop)
+        wave = F.pad(wave, (0, frames * hop - wave.shape[-1]))
         z_q = self.quantizer.lookup(first)
         z_q = z_q * (torch.arange(frames, device=z_q.device) < own[:, None])[:, None]
         return self.levels.encode(wave, z_q, own, count, self.target_mel)
 
-    def _quantized(self, z_e: Tensor, levels: int) -> tuple[Tensor, Tensor]:
-        """z_e [B, D, F] to the indices of `levels`, and where other codes are as near: [B, levels,
-        F] both."""
-        indices, ties = self.quantizer.encode_with_ties(z_e)
-        found = [(indices[:, None], ties[:, None])]
-        if levels > 1:
-            assert isinstance(self.levels, UpperLevels)
-            left = self.quantizer.normalised(z_e) - self.quantizer.lookup(indices)
-            found.append(self.levels.encode_with_ties(left, levels - 1))
-        indices, ties = zip(*found, strict=True)
-        return torch.cat(indices, 1), torch.cat(ties, 1)
-
     def _decide(self, wave: Tensor, indices: Tensor, group: int) -> None:
         """Decide the codes of one turn of all codebooks from what they can see of `wave` [1, T], in
-        `indices` [levels, F]."""
+        `indices` [F]."""
         books, hop = self.config.quantizer.codebooks, self.config.hop
         frames, first = frames_for(wave.shape[-1], hop), group * books
         if first >= frames:
@@ -137,9 +115,9 @@ class VQVAE(nn.Module):
         right = min(frames, first + books + context)
         with one_thread:  # whose number moves the rounding too
             z_e = self.encoder(wave[:, left * hop : right * hop])
-            found, _ = self._quantized(z_e, len(indices))
-        found = found[0, :, first - left : first - left + books]
-        indices[:, first : first + found.shape[1]] = found
+            found, _ = self.quantizer.encode_with_ties(z_e)
+        found = found[0, first - left : first - left + books]
+        indices[first : first + len(found)] = found
 
     def hidden(self, indices: Tensor, speaker: Tensor) -> Tensor:
         """Code indices [B, F] or [B, levels, F] and speaker vectors [B, S] to hidden frames [B, H,
@@ -150,8 +128,6 @@ class VQVAE(nn.Module):
         if (count := indices.shape[1]) > 1:
             assert self.levels is not None
             upper = self.levels.lookup(indices[:, 1:])
-            if isinstance(self.levels, UpperLevels):
-                z_q, upper = z_q + upper, None
         return self.conditioning(z_q, speaker, count, upper)
 
     def voice(self, wave: Tensor) -> Tensor:
@@ -190,24 +166,24 @@ class VQVAE(nn.Module):
             quantized = self.quantizer(self.encoder(heard))
         log_mel = self.target_mel(wave)
         vectors, aims = self._told(batch, log_mel, with_decoder)
-        z_q, said, upper, expected = quantized.z_q, None, None, None
+        said = expected = None
         if counts is not None:
             assert self.levels is not None
             if with_decoder:  # whose hearers the upper levels keep
                 self.levels.eval()
-            if isinstance(self.levels, LogMelLevels):
-                guess = self.levels.expected(self.quantizer.lookup(quantized.indices))
-                # Of the voice that is to be predicted, invented or not: another's would mislead.
-                said = self._said(self.levels.left(aims.log_mel, guess.detach()), counts)
-                upper = said.z
-                if not with_decoder:
-                    expected = (guess - aims.log_mel).abs().mean()
-            else:
-                said = self._said(quantized.left, counts)
-                z_q = z_q + said.z
+            guess = self.levels.expected(self.quantizer.lookup(quantized.indices))
+            # Of the voice that is to be predicted, invented or not: another's would mislead.
+            said = self.levels(self.levels.left(aims.log_mel, guess.detach()), counts)
+            if not with_decoder:
+                expected = (guess - aims.log_mel).abs().mean()
         if freeze_codes and with_decoder:  # which is to hear what it hears in use: no dropout
             self.conditioning.eval()
-        hidden = self.conditioning(z_q, vectors, 1 if counts is None else counts, upper)
+        hidden = self.conditioning(
+            quantized.z_q,
+            vectors,
+            1 if counts is None else counts,
+            None if said is None else said.z,
+        )
         nats = None
         if with_decoder:
             everything = (0, frames_for(wave.shape[-1], self.config.hop))
@@ -222,13 +198,6 @@ class VQVAE(nn.Module):
             upper_usage=None if said is None else said.usage,
             expected=expected,
         )
-
-    @torch.no_grad()
-    def _said(self, left: Tensor, counts: Tensor) -> Said:
-        """What the upper levels say where the first one leaves so much."""
-        assert self.levels is not None
-        with torch.autocast(left.device.type, enabled=False):
-            return self.levels(left, counts)
 
     def _auxiliary(
         self, aims: Aims, z_q: Tensor, hidden: Tensor, teacher: Teacher | None
