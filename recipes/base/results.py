@@ -94,7 +94,10 @@ def read_with_again(path: Path) -> Report:
     asked = {*report.methods, *found.methods}
     told = f"Measured again on {found.about['date'][:10]}: {', '.join(found.methods)}."
     methods = tuple(method for method in METHODS if method in asked)
-    return replace(report, methods=methods, notes=[*report.notes, told])
+    about = dict(report.about)
+    if set(MODEL) & set(found.methods):
+        about["refined"] = found.about.get("refined", False)
+    return replace(report, about=about, methods=methods, notes=[*report.notes, told])
 
 
 def readme(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) -> str:

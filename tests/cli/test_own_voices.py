@@ -25,7 +25,7 @@ def model(hearing_model):
 
 def test_a_vqs_file_gives_its_owner_back(cli, recordings, tmp_path, model):
     her, vqs, out = recordings / "her.wav", tmp_path / "her.vqs", tmp_path / "out.wav"
-    assert cli("encode", her, vqs, "--refine", *model).status == 0
+    assert cli("encode", her, vqs, *model).status == 0
     assert "their own voice" in cli("info", vqs).out
     assert cli("decode", vqs, out, "--preview", *model).status == 0
     own, _ = soundfile.read(out)
@@ -51,7 +51,7 @@ def test_a_voice_beside_plain_codes(cli, recordings, tmp_path, model):
     voice = tmp_path / "him.safetensors"
     assert cli("decode", npy, out, "--speaker", voice, "--preview", *model).status == 0
     codec = Codec.from_pretrained(model[1])
-    codes = codec.encode_file(recordings / "him.wav")
+    codes = codec.encode_file(recordings / "him.wav", voice="refined")
     sound, _ = soundfile.read(out)
     np.testing.assert_allclose(sound, codec.decode(codes, preview=True)[: len(sound)], atol=1e-3)
 
@@ -133,15 +133,19 @@ def test_a_voice_of_another_model_is_refused_when_decoding(
 
 
 def test_refine_hears_the_kept_voice_better(cli, refused, recordings, tmp_path, model):
+    """It is the rule for one recording, and for a folder's if it is asked for."""
     her, plain, better = recordings / "her.wav", tmp_path / "plain.vqs", tmp_path / "better.vqs"
-    assert cli("encode", her, plain, *model).status == 0
-    assert cli("encode", her, better, "--refine", *model).status == 0
+    assert cli("encode", her, plain, "--no-refine", *model).status == 0
+    assert cli("encode", her, better, *model).status == 0
     one, two = plain.read_bytes(), better.read_bytes()
     assert len(one) == len(two) and one != two
+    assert cli("encode", her, tmp_path / "asked.vqs", "--refine", *model).status == 0
+    assert (tmp_path / "asked.vqs").read_bytes() == two
     assert cli("encode", her, tmp_path / "x.npy", "--voice", "--refine", *model).status == 0
     nothing = ["encode", her, tmp_path / "y.npy", "--refine", *model]
     refused(nothing, "--refine hears the voice that is kept better, and none is")
     refused(["encode", her, "-", "--refine", *model], "--refine is for files")
-    out = tmp_path / "many"
-    assert cli("encode", recordings, out, "--format", "vqs", "--refine", *model).status == 0
-    assert (out / "her.vqs").read_bytes() == two
+    for number, (options, want) in enumerate(((["--refine"], two), ([], one))):
+        out = tmp_path / f"many{number}"
+        assert cli("encode", recordings, out, "--format", "vqs", *options, *model).status == 0
+        assert (out / "her.vqs").read_bytes() == want

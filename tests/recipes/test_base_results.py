@@ -128,6 +128,21 @@ def test_what_was_measured_again(reports, tmp_path):
     assert done.returncode == 2 and "another model" in done.stderr
 
 
+def test_how_own_voices_were_heard_is_the_later_measurements(tmp_path):
+    own = {"unknown_speaker_utterances": 2, "unknown_speakers_decoded_as": "own voice"}
+    seen = written(tmp_path / "eval-seen" / "report.json", 0.9)
+    unseen = written(tmp_path / "eval-unseen" / "report.json", 0.8, **own)
+    again = tmp_path / "eval-unseen-again" / "report.json"
+    for methods, refined in ((("convert-wavenet",), False), (("preview",), True)):
+        written(again, 0.5, methods, refined=True, **own)
+        for form in ([], ["--readme"]):
+            text = run(seen, unseen, *form).stdout
+            assert "decoded in their own voices" in text
+            assert ("hears them, refined, and" in text) == refined
+        again.unlink()
+        again.parent.rmdir()
+
+
 def test_a_picture_of_it(several, tmp_path):
     done = run(*several, "--plot", tmp_path / "rates.svg")
     assert (done.returncode, done.stdout) == (0, "")

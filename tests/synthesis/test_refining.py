@@ -24,9 +24,9 @@ def her():
     return sung(6.3, 200.0, 220.0, pauses=False)[0]
 
 
-def error(codec, wave, vector):
+def error(codec, wave, vector, levels=1):
     size = len(wave) // 640 * 640
-    pieces = pieces_of(codec.loaded, wave[None, :size])
+    pieces = pieces_of(codec.loaded, wave[None, :size], levels)
     with torch.no_grad():
         return float(mel_and_pitch(codec.loaded, pieces, torch.from_numpy(vector)[None]))
 
@@ -63,10 +63,18 @@ def test_how_the_recording_is_cut_into_blocks_does_not_matter(codec, her):
     np.testing.assert_array_equal(whole.vector(), blocks.vector())
 
 
-def refined(codec, speech, vector):
-    refiner = Refiner(codec.loaded)
+def refined(codec, speech, vector, levels=1):
+    refiner = Refiner(codec.loaded, levels)
     refiner.add(speech)
     return refiner.refined(vector)
+
+
+def test_it_explains_the_speech_with_the_codes_that_are_decoded(levelled_model, her):
+    codec = Codec.from_pretrained(levelled_model, "cpu")
+    start = codec.speaker_vector("anna")[0].detach().numpy()
+    few, many = (refined(codec, her, start, levels) for levels in (1, 4))
+    assert error(codec, her, few, 1) < error(codec, her, many, 1) < error(codec, her, start, 1)
+    assert error(codec, her, many, 4) < error(codec, her, few, 4) < error(codec, her, start, 4)
 
 
 def test_speech_is_what_counts(codec, her, monkeypatch):

@@ -87,8 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--refine",
-        action="store_true",
-        help="hear the voice that is kept better, which takes longer than encoding",
+        action=argparse.BooleanOptionalAction,
+        help="hear the voice that is kept better, which takes about a second (default: of one "
+        "recording, not of a folder's)",
     )
     add(
         "--manifest",
@@ -140,7 +141,7 @@ def run(args: argparse.Namespace) -> None:
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     codec.voices.find(args.speaker)  # refused before the work
-    keeping = kept(codec, args, vqs)
+    keeping = kept(codec, args, vqs, many=jobs is not None)
     if jobs is None:
         codes = codec.encode_file(args.input, gain, keeping.voice, args.bitrate)
         keeping.save(codec, codes, args.output)

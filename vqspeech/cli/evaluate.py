@@ -64,8 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--refine",
-        action="store_true",
-        help="refine these own voices, as `vqspeech encode --refine` does",
+        action=argparse.BooleanOptionalAction,
+        help="refine these own voices, as `vqspeech encode` does of one recording (the default)",
     )
     add(
         "--targets",

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from vqspeech.codec import Codec
 
 
-def kept(codec: "Codec", args: argparse.Namespace, vqs: bool) -> "Keeping":
-    """How the codes are kept. vqs: in `.vqs` files, which keep the voice if they can. Raises
-    InputError for a voice that is asked for and cannot be heard, and for a rate that the model has
-    not."""
+def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Keeping":
+    """How the codes are kept. vqs: in `.vqs` files, which keep the voice if they can. many: of a
+    folder, where refining each voice has to be asked for. Raises InputError for a voice that is
+    asked for and cannot be heard, and for a rate that the model has not."""
     from vqspeech.bulk.keeping import Keeping
     from vqspeech.synthesis.options import REFINED
 
@@ -27,12 +27,12 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool) -> "Keeping":
     codec.levels_at(args.bitrate)
     wanted = vqs if args.voice is None else args.voice
     voice = wanted and codec.hears_voices and args.speaker is None
-    if args.refine:
-        if not voice:
-            raise InputError(
-                "--refine hears the voice that is kept better, and none is: leave it out, or have "
-                "one kept (in a .vqs file without --speaker, or with --voice)"
-            )
+    if args.refine and not voice:
+        raise InputError(
+            "--refine hears the voice that is kept better, and none is: leave it out, or have "
+            "one kept (in a .vqs file without --speaker, or with --voice)"
+        )
+    if voice and (not many if args.refine is None else args.refine):
         voice = REFINED
     return Keeping(args.speaker, args.packed, voice, args.bitrate)
 

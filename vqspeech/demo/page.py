@@ -20,6 +20,7 @@ from vqspeech.demo.parts import (
 )
 from vqspeech.demo.studio import SOUNDS, Studio
 from vqspeech.demo.tidy import Folder
+from vqspeech.synthesis.options import REFINED
 
 
 def build(studio: Studio, folder: Folder, card: Path) -> gr.Blocks:
@@ -160,7 +161,7 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         if not name and not studio.hears:
             yield words.busy("looking for the closest voice", 0.0), *skips(4)
             name = studio.nearest(read)
-        found = studio.codec.encode(read.wave, bitrate=bitrate)
+        found = studio.codec.encode(read.wave, voice=True if name else REFINED, bitrate=bitrate)
         spoken = studio.spoken(found, name or None)
         name = name or words.OWN
         sounds = studio.decode(spoken, how, read.level, words.seed(number))

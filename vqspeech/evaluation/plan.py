@@ -49,8 +49,9 @@ class Plan:
     are converted to likewise; None for `strangers.STRANGERS` if the model hears voices, else none.
     synthesis: how decoders draw, with the first of `seeds` seeds that follow one another, each of
     which the WaveNet samples everything with; preview and post-filter are the methods'.
-    recognisers: who hears the words. refine: own voices are refined first. bitrate: what recordings
-    are encoded at, but for conversion; None: the lowest that the model has.
+    recognisers: who hears the words. refine: own voices are refined first; None: where there are
+    any. bitrate: what recordings are encoded at, but for conversion; None: the lowest that the
+    model has.
     """
 
     methods: Sequence[str] | None = None
@@ -61,7 +62,7 @@ class Plan:
     synthesis: Synthesis = field(default_factory=Synthesis)
     seeds: int = 1
     recognisers: Sequence[Recogniser] = POCKETSPHINX
-    refine: bool = False
+    refine: bool | None = None
     bitrate: float | None = None
 
     def __post_init__(self):
@@ -118,7 +119,8 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
         )
     drawn = plan.synthesis, plan.seeds
     codec.loaded.levels_at(plan.bitrate)
-    heard = notes, recognisers, plan.refine, plan.bitrate
+    refine = identity is None if plan.refine is None else plan.refine
+    heard = notes, recognisers, refine, plan.bitrate
     return Work(methods, groups, identity, targets, unseen, *drawn, *heard)
 
 

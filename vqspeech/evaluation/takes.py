@@ -55,8 +55,8 @@ class Takers:
     def encode(self, recording: Recording) -> Codes:
         """The model's codes of a recording, which are counted; with its own voice, if it is to be
         decoded in that."""
-        voice, bitrate = REFINED if self._work.refine else True, self._work.bitrate
-        codes = self._codec.encode(recording.wave, voice=voice, bitrate=bitrate)
+        voice = not recording.known and (REFINED if self._work.refine else True)
+        codes = self._codec.encode(recording.wave, voice=voice, bitrate=self._work.bitrate)
         size = self._codec.loaded.config.quantizer.codebook_size
         self.usage.add(codes.by_level[0], codes.samples, codes.bits_per_second(size))
         speaker = recording.utterance.speaker if recording.known else None

@@ -195,7 +195,9 @@ class RecordingEncoder:
     def _listener(self, voice: Listening) -> Listener | None:
         if not check_listening(voice) or not self.loaded.hears_voices:
             return None
-        return RefinedListener(self.loaded) if voice == REFINED else Listener(self.loaded)
+        if voice == REFINED:
+            return RefinedListener(self.loaded, levels=self.levels)
+        return Listener(self.loaded)
 
     def _heard(self, wave: np.ndarray, voice: Listening) -> Listener | None:
         if (listener := self._listener(voice)) is not None:

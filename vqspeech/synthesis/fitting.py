@@ -12,42 +12,49 @@ from vqspeech.synthesis.loaded import LoadedModel
 
 
 class Pieces(NamedTuple):
-    """Equal pieces of speech: wave [P, N] as the encoder is given it, z_q [P, D, F] of their codes,
-    log_mel [P, mels, n], f0 [P, n] in Hz or, of a model that predicts no pitch, None."""
+    """Equal pieces of speech: wave [P, N] as the encoder is given it, z_q [P, D, F] of their first
+    codes, upper [P, D', F] of what those above say or, of one level, None, log_mel [P, mels, n],
+    f0 [P, n] in Hz or, of a model that predicts no pitch, None."""
 
     wave: torch.Tensor
     z_q: torch.Tensor
+    upper: torch.Tensor | None
     log_mel: torch.Tensor
     f0: torch.Tensor | None
+    levels: int
 
     def of(self, rows: torch.Tensor | slice) -> "Pieces":
         """Some of them: rows [n], whole numbers or bool."""
-        f0 = None if self.f0 is None else self.f0[rows]
-        return Pieces(self.wave[rows], self.z_q[rows], self.log_mel[rows], f0)
+        return Pieces(*(None if part is None else part[rows] for part in self[:-1]), self.levels)
 
     def and_also(self, others: "Pieces") -> "Pieces":
-        """Both."""
-        f0 = None
-        if self.f0 is not None and others.f0 is not None:
-            f0 = torch.cat([self.f0, others.f0])
-        both = zip(self[:3], others[:3], strict=True)
-        return Pieces(*(torch.cat(pair) for pair in both), f0=f0)
+        """Both, of as many levels."""
+        both = zip(self[:-1], others[:-1], strict=True)
+        return Pieces(*(None if a is None else torch.cat([a, b]) for a, b in both), self.levels)
 
 
 @torch.no_grad()
-def pieces_of(loaded: LoadedModel, waves: np.ndarray) -> Pieces:
-    """Levelled pieces float32 [P, N], N a multiple of the hop, with what a fit wants of them."""
+def pieces_of(loaded: LoadedModel, waves: np.ndarray, levels: int = 1) -> Pieces:
+    """Levelled pieces float32 [P, N], N a multiple of the hop, with what a fit wants of them.
+    levels: codes of a frame."""
     model, wave = loaded.model, torch.from_numpy(waves).to(loaded.device)
-    z_q = torch.cat([model.quantizer.lookup(model.encode(part[None])) for part in wave])
+    codes = torch.cat([model.encode(part[None], levels=levels) for part in wave])
+    first, upper = codes if levels == 1 else codes[:, 0], None
+    if levels > 1:
+        assert model.levels is not None
+        upper = model.levels.lookup(codes[:, 1:])
     f0 = None
     if loaded.predicts_pitch:
         f0 = torch.from_numpy(np.stack([f0_frames(piece) for piece in waves])).to(loaded.device)
-    return Pieces(wave, z_q, model.target_mel(wave), f0)
+    return Pieces(
+        wave, model.quantizer.lookup(first), upper, model.target_mel(wave), f0, levels
+    )
 
 
 def hidden(loaded: LoadedModel, pieces: Pieces, vector: torch.Tensor) -> torch.Tensor:
     """What a vector [1, S] makes of the pieces' codes: [P, H, F]."""
-    return loaded.model.conditioning(pieces.z_q, vector.expand(len(pieces.z_q), -1))
+    vectors = vector.expand(len(pieces.z_q), -1)
+    return loaded.model.conditioning(pieces.z_q, vectors, pieces.levels, pieces.upper)
 
 
 def mel_and_pitch(loaded: LoadedModel, pieces: Pieces, vector: torch.Tensor) -> torch.Tensor:

@@ -114,11 +114,14 @@ class Listener:
 
 class RefinedListener(Listener):
     """A listener that takes its time: its vector is moved on to explain what it was heard
-    in (`synthesis.refining`)."""
+    in (`synthesis.refining`).
 
-    def __init__(self, loaded: LoadedModel, seconds: float = VOICE_SECONDS):
+    levels: codes of a frame that it is to explain it with.
+    """
+
+    def __init__(self, loaded: LoadedModel, seconds: float = VOICE_SECONDS, levels: int = 1):
         super().__init__(loaded, seconds)
-        self._refiner = Refiner(loaded)
+        self._refiner = Refiner(loaded, levels)
 
     def add(self, block: np.ndarray) -> None:
         if not self.enough:

@@ -6,6 +6,7 @@ near to. The vector has few values, so some seconds of speech tell them without 
 heart.
 """
 
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ from vqspeech.synthesis.loaded import LoadedModel
 
 PIECE_SECONDS, MOST_PIECES = 2.0, 5
 """Of speech that the vector is fitted to: those pieces that have most of it."""
-STEPS, RATE = 20, 0.05
+STEPS, AT_ONCE, RATE = 20, 2, 0.05
+"""Steps; pieces that each of them sees, in turn, which comes as near as all and takes less time."""
 
 
 class _Piece(NamedTuple):
@@ -31,10 +33,14 @@ class _Piece(NamedTuple):
 
 class Refiner:
     """Levelled blocks of a recording in, what moves a vector towards its voice out; in bounded
-    memory."""
+    memory.
 
-    def __init__(self, loaded: LoadedModel):
-        self._loaded = loaded
+    levels: codes of a frame that the voice is to be decoded with: what they leave to it is less,
+    the more they are.
+    """
+
+    def __init__(self, loaded: LoadedModel, levels: int = 1):
+        self._loaded, self._levels = loaded, levels
         self._turn = loaded.config.hop * loaded.config.quantizer.codebooks
         self._size = max(1, round(PIECE_SECONDS * SAMPLE_RATE) // self._turn) * self._turn
         self._held, self._samples = [], 0
@@ -76,9 +82,13 @@ class Refiner:
         if not waves or not self._loaded.predicts_mel:
             return vector
         with one_thread:  # so that it depends on nothing else
-            fitted = pieces_of(self._loaded, np.stack(waves))
+            fitted = pieces_of(self._loaded, np.stack(waves), self._levels)
+            turns = cycle(range(len(waves)))
+
+            def error(moved: torch.Tensor) -> torch.Tensor:
+                some = [next(turns) for _ in waves[:AT_ONCE]]
+                part = fitted.of(torch.tensor(some, device=moved.device))
+                return mel_and_pitch(self._loaded, part, moved)
+
             found = torch.from_numpy(vector)[None].to(self._loaded.device)
-            found = descend(
-                found, lambda moved: mel_and_pitch(self._loaded, fitted, moved), STEPS, RATE
-            )
-        return found[0].cpu().numpy()
+            return descend(found, error, STEPS, RATE)[0].cpu().numpy()
