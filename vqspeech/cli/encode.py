@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--refine",
         action=argparse.BooleanOptionalAction,
-        help="hear the voice that is kept better, which takes about a second (default: of one "
+        help="hear the voice that is kept better, which takes two seconds or so (default: of one "
         "recording, not of a folder's)",
     )
     add(

@@ -46,9 +46,7 @@ def pieces_of(loaded: LoadedModel, waves: np.ndarray, levels: int = 1) -> Pieces
     f0 = None
     if loaded.predicts_pitch:
         f0 = torch.from_numpy(np.stack([f0_frames(piece) for piece in waves])).to(loaded.device)
-    return Pieces(
-        wave, model.quantizer.lookup(first), upper, model.target_mel(wave), f0, levels
-    )
+    return Pieces(wave, model.quantizer.lookup(first), upper, model.target_mel(wave), f0, levels)
 
 
 def hidden(loaded: LoadedModel, pieces: Pieces, vector: torch.Tensor) -> torch.Tensor:
