@@ -56,7 +56,7 @@ def encode(args: argparse.Namespace, gain: float | None) -> None:
     torch.set_num_threads(1)
     codec = Codec.from_pretrained(args.model, device=args.device)
     codec.voices.find(args.speaker)  # refused before anything is read
-    keeping = kept(codec, args, vqs)
+    keeping = kept(codec, args, vqs, many=True)
     with pipes.streamed_codes(codec, args, gain, bool(keeping.voice)) as stream:
         if to_pipe:
             seconds = args.block_seconds or BLOCK_SECONDS

@@ -25,12 +25,23 @@ class Pieces(NamedTuple):
 
     def of(self, rows: torch.Tensor | slice) -> "Pieces":
         """Some of them: rows [n], whole numbers or bool."""
-        return Pieces(*(None if part is None else part[rows] for part in self[:-1]), self.levels)
+        return self._each(lambda part: part[rows])
 
     def and_also(self, others: "Pieces") -> "Pieces":
-        """Both, of as many levels."""
-        both = zip(self[:-1], others[:-1], strict=True)
-        return Pieces(*(None if a is None else torch.cat([a, b]) for a, b in both), self.levels)
+        """Both, of as many levels and with the same parts."""
+        second = iter(part for part in others[:-1] if part is not None)
+        return self._each(lambda part: torch.cat([part, next(second)]))
+
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Pieces":
+        """With every part changed that there is, in their order."""
+        return Pieces(
+            change(self.wave),
+            change(self.z_q),
+            None if self.upper is None else change(self.upper),
+            change(self.log_mel),
+            None if self.f0 is None else change(self.f0),
+            self.levels,
+        )
 
 
 @torch.no_grad()
