@@ -1,8 +1,8 @@
 """Bring codes down to a lower rate: what the upper levels say is left out, nothing is decoded.
 
-IN is a .vqs file, a stream of one (-), a .npy file, or a folder of them. What comes out is what
-encoding at that rate would have given. A .vqs file needs no model; of a .npy file the model says
-how many codes a codebook has.
+IN is a .vqs file, a stream of one (-), a .npy file, or a folder of them. The codes that come out
+are those that encoding at that rate would have given; a voice that is kept stays as it is. A .vqs
+file needs no model; of a .npy file the model says how many codes a codebook has.
 """
 
 import argparse
