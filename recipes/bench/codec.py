@@ -2,9 +2,9 @@
 
     python recipes/bench/codec.py [--rounds 9] [--hour] [--recording FILE]
 
-Times are of the calls that `vqspeech encode` and `vqspeech decode` make, on 60 s of the sentence in
-egs/ over and over (or of FILE, of one channel), after one such call to warm up; a ratio to real
-time is seconds of speech over seconds of work.
+Times are of the calls that `vqspeech encode` (but for refining a voice) and `vqspeech decode` make,
+on 60 s of the sentence in egs/ over and over (or of FILE, of one channel), after one such call to
+warm up; a ratio to real time is seconds of speech over seconds of work.
 With --hour the command line itself encodes an hour-long file, and its largest memory is reported.
 """
 
