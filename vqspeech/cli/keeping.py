@@ -32,7 +32,8 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
             "--refine hears the voice that is kept better, and none is: leave it out, or have "
             "one kept (in a .vqs file without --speaker, or with --voice)"
         )
-    if voice and (not many if args.refine is None else args.refine):
+    refine = not many if args.refine is None else args.refine
+    if voice and refine:
         voice = REFINED
     return Keeping(args.speaker, args.packed, voice, args.bitrate)
 

@@ -169,8 +169,8 @@ class _Fit:
         return mel_and_pitch(self.loaded, part, vector)
 
     def _nats(self, part: Pieces, vector: torch.Tensor) -> torch.Tensor:
-        frames = min(part.z_q.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.config.hop))
-        first = (part.z_q.shape[-1] - frames) // 2  # the middle, with real context around it
+        frames = min(part.codes.shape[-1], round(NATS_SECONDS * SAMPLE_RATE / self.config.hop))
+        first = (part.codes.shape[-1] - frames) // 2  # the middle, with real context around it
         window = (first, first + frames)
         told = hidden(self.loaded, part, vector)
         return self.model.nats(part.wave, told, window, part.f0, at_16_bits=True)

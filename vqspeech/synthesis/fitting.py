@@ -12,36 +12,27 @@ from vqspeech.synthesis.loaded import LoadedModel
 
 
 class Pieces(NamedTuple):
-    """Equal pieces of speech: wave [P, N] as the encoder is given it, z_q [P, D, F] of their first
-    codes, upper [P, D', F] of what those above say or, of one level, None, log_mel [P, mels, n],
-    f0 [P, n] in Hz or, of a model that predicts no pitch, None."""
+    """Equal pieces of speech: wave [P, N] as the encoder is given it, its codes [P, F] or [P,
+    levels, F], log_mel [P, mels, n], f0 [P, n] in Hz or, of a model that predicts no pitch,
+    None."""
 
     wave: torch.Tensor
-    z_q: torch.Tensor
-    upper: torch.Tensor | None
+    codes: torch.Tensor
     log_mel: torch.Tensor
     f0: torch.Tensor | None
-    levels: int
 
     def of(self, rows: torch.Tensor | slice) -> "Pieces":
         """Some of them: rows [n], whole numbers or bool."""
-        return self._each(lambda part: part[rows])
+        f0 = None if self.f0 is None else self.f0[rows]
+        return Pieces(self.wave[rows], self.codes[rows], self.log_mel[rows], f0)
 
     def and_also(self, others: "Pieces") -> "Pieces":
-        """Both, of as many levels and with the same parts."""
-        second = iter(part for part in others[:-1] if part is not None)
-        return self._each(lambda part: torch.cat([part, next(second)]))
-
-    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Pieces":
-        """With every part changed that there is, in their order."""
-        return Pieces(
-            change(self.wave),
-            change(self.z_q),
-            None if self.upper is None else change(self.upper),
-            change(self.log_mel),
-            None if self.f0 is None else change(self.f0),
-            self.levels,
-        )
+        """Both, of as many levels."""
+        f0 = None
+        if self.f0 is not None and others.f0 is not None:
+            f0 = torch.cat([self.f0, others.f0])
+        both = zip(self[:3], others[:3], strict=True)
+        return Pieces(*(torch.cat(pair) for pair in both), f0=f0)
 
 
 @torch.no_grad()
@@ -50,20 +41,15 @@ def pieces_of(loaded: LoadedModel, waves: np.ndarray, levels: int = 1) -> Pieces
     levels: codes of a frame."""
     model, wave = loaded.model, torch.from_numpy(waves).to(loaded.device)
     codes = torch.cat([model.encode(part[None], levels=levels) for part in wave])
-    first, upper = codes if levels == 1 else codes[:, 0], None
-    if levels > 1:
-        assert model.levels is not None
-        upper = model.levels.lookup(codes[:, 1:])
     f0 = None
     if loaded.predicts_pitch:
         f0 = torch.from_numpy(np.stack([f0_frames(piece) for piece in waves])).to(loaded.device)
-    return Pieces(wave, model.quantizer.lookup(first), upper, model.target_mel(wave), f0, levels)
+    return Pieces(wave, codes, model.target_mel(wave), f0)
 
 
 def hidden(loaded: LoadedModel, pieces: Pieces, vector: torch.Tensor) -> torch.Tensor:
     """What a vector [1, S] makes of the pieces' codes: [P, H, F]."""
-    vectors = vector.expand(len(pieces.z_q), -1)
-    return loaded.model.conditioning(pieces.z_q, vectors, pieces.levels, pieces.upper)
+    return loaded.model.hidden(pieces.codes, vector.expand(len(pieces.codes), -1))
 
 
 def mel_and_pitch(loaded: LoadedModel, pieces: Pieces, vector: torch.Tensor) -> torch.Tensor:
