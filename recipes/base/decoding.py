@@ -107,6 +107,7 @@ class Recording:
         with torch.inference_mode():
             indices = torch.from_numpy(self._codes.indices.astype(np.int64))[None]
             hidden = codec.model.hidden(indices, codec.speaker_vector(self._speaker))
+            self.hidden = hidden[0]
             self.log_mel = codec.model.conditioning.log_mel(hidden)[0].numpy()
         self._sampled: dict[Heat, np.ndarray] = {}
 

@@ -2,7 +2,7 @@
 
 Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) makes the momentum of a matrix
 orthogonal before it is added: all its directions grow alike, not only the strongest. A WaveNet
-predicts better after as many steps (`recipes/base/README.md`).
+predicts better after as many steps (`docs/experiments.md`).
 """
 
 from collections.abc import Iterable
