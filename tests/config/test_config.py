@@ -215,6 +215,10 @@ def test_a_prediction_needs_a_log_mel_and_its_scale():
     table["decoder"]["prediction"] = 8
     with pytest.raises(InputError, match="prediction = 8 needs scaled = true"):
         from_dict(table)
+    table["decoder"] |= {"prediction": 0, "long_term": 0.0, "own_envelope": True}
+    with pytest.raises(InputError, match="own_envelope = true needs scaled = true"):
+        from_dict(table)
+    table["decoder"] |= {"prediction": 8, "own_envelope": False}
     table["decoder"]["scaled"] = True
     assert from_dict(table).decoder.input_rows == 12
     for parts in ({"prediction": 0}, {"prediction": 4}):
@@ -291,7 +295,7 @@ def test_what_older_configurations_do_not_say():
         "conditioning": ("pitch_head", "phoneme_head", "film"),
         "decoder": (
             *("harmonics", "pulses", "scaled", "prediction"),
-            *("long_term", "voiced_temperatures"),
+            *("own_envelope", "long_term", "voiced_temperatures"),
         ),
     }.items():
         for key in keys:
@@ -300,7 +304,7 @@ def test_what_older_configurations_do_not_say():
     assert (old.encoder.low_bins, old.encoder.vtlp, old.decoder.harmonics) == (0, 0.0, 0)
     assert (old.encoder.pitch_shift, old.encoder.equaliser) == (0.0, 0.0)
     assert (old.decoder.scaled, old.decoder.prediction, old.decoder.long_term) == (False, 0, 0.0)
-    assert not old.decoder.pulses
+    assert not old.decoder.pulses and not old.decoder.own_envelope
     assert not old.conditioning.pitch_head and not old.conditioning.phoneme_head
     assert old.quantizer.codebooks == 1
 

@@ -60,7 +60,9 @@ def said(model, batch, hidden):
     wave, told, log_mel = batch.wave, None, None
     if model.config.decoder.harmonics:
         wave, told = TeacherExcitation(model.config.decoder)(wave, batch.f0)
-    if model.config.decoder.prediction:
+    if model.config.decoder.own_envelope:
+        log_mel = model.target_mel(batch.wave)
+    elif model.config.decoder.scaled:
         log_mel = model.conditioning.log_mel(hidden)
     truth = model.decoder.truth(wave, log_mel, batch.f0)
     logits = model.decoder(truth.indices, hidden, excitation=told, known=truth.known)
@@ -151,6 +153,25 @@ def test_likelihood_depends_on_the_phase_of_f0(narrow_base, monkeypatch):
     monkeypatch.setattr(model.teacher_excitation, "forward", half_a_period_later)
     later = model.nats(batch.wave, hidden, window, batch.f0)
     assert len({round(float(nats), 5) for nats in (right, unvoiced, later)}) == 3
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("own", [False, True])
+def test_training_may_predict_by_the_recordings_own_envelope(narrow_base, own):
+    decoder = dataclasses.replace(narrow_base.decoder, own_envelope=own)
+    config = dataclasses.replace(narrow_base, decoder=decoder)
+    model, batch = outspoken(config), crops(narrow_base)
+    hidden, window = hidden_of(model, batch), (0, 40)
+
+    def found():
+        terms = model(batch).nats, model.nats(batch.wave, hidden, window, batch.f0)
+        return [round(float(nats), 5) for nats in terms]
+
+    before = found()
+    assert (before[0] == before[1]) == (not own), "of the hidden frames alone it is theirs"
+    model.conditioning.log_mel_head.bias += 1.0
+    after = found()
+    assert (after[0] == before[0]) == own and after[1] != before[1]
 
 
 @torch.no_grad()

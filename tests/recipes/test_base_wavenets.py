@@ -72,7 +72,20 @@ def test_the_committed_files_change_what_their_names_say(base_script):
     assert drawn["plain"] == (False, 0) and drawn["scaled"] == (True, 0)
     for name in ("residual", "muon", "periodic", "pulses"):
         assert drawn[name] == (True, 8)
-    assert found["pulses"].decoder == load_preset("base").decoder, "the last one is what ships"
+    last = replace(found["pulses"].decoder, own_envelope=True)
+    assert last == load_preset("base").decoder, "the others are from before that"
+
+
+def test_the_files_of_envelopes_change_nothing_else(base_script):
+    folder = base_script("ablations").TOMLS / "envelope"
+    found = {path.stem: load_preset(path) for path in folder.glob("*.toml")}
+    assert {"codes", "own", "own-16", "own-24"} == set(found)
+    for name, config in found.items():
+        decoder = config.decoder
+        assert (config.name, decoder.own_envelope) == (name, name != "codes")
+        assert decoder.prediction == int(name.partition("-")[2] or 8)
+        same = replace(decoder, own_envelope=False, prediction=8)
+        assert replace(config, name="codes", decoder=same) == found["codes"]
 
 
 def test_a_heat_for_other_bands_is_refused(

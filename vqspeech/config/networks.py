@@ -142,6 +142,8 @@ class DecoderConfig(Table, table="decoder"):
     none. pulses: training tells it the phase of the voice's pulses instead (`nn.pulses`). scaled:
     what is drawn is scaled by the deviation that the predicted log-mel gives it. prediction: order
     of the linear prediction in each band whose residual is drawn (`nn.prediction`); 0 for none.
+    own_envelope: in training both go by the recording's own log-mel, so that no envelope is left to
+    what is drawn.
     long_term: gain of the long-term prediction in the lowest band (`nn.long_term`); 0 for none.
     voiced_temperatures: of each band, from the lowest up, in voiced frames, over `temperature`;
     none: 1. conditioning_gain: what its hidden frames are multiplied by where it draws: above 1 it
@@ -160,6 +162,7 @@ class DecoderConfig(Table, table="decoder"):
     pulses: bool = False
     scaled: bool = False
     prediction: int = within(0, 32, 0)
+    own_envelope: bool = False
     long_term: float = within(0.0, 0.98, 0.0)
 
     def __post_init__(self):
@@ -172,6 +175,8 @@ class DecoderConfig(Table, table="decoder"):
         self.require(fits, "pulses = true needs harmonics above 0, by which they are told")
         fits = self.scaled or not self.prediction
         self.require(fits, f"prediction = {self.prediction} needs scaled = true")
+        fits = self.scaled or not self.own_envelope
+        self.require(fits, "own_envelope = true needs scaled = true")
         fits = self.prediction > 0 or not self.long_term
         self.require(fits, f"long_term = {self.long_term} needs prediction above 0")
 

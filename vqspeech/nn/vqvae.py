@@ -187,7 +187,8 @@ class VQVAE(nn.Module):
         nats = None
         if with_decoder:
             everything = (0, frames_for(wave.shape[-1], self.config.hop))
-            nats = self.nats(wave, hidden, window or everything, batch.f0)
+            own = log_mel if self.config.decoder.own_envelope else None
+            nats = self.nats(wave, hidden, window or everything, batch.f0, own)
         return Losses(
             nats=nats,
             codebook=quantized.codebook_loss,
@@ -251,18 +252,20 @@ class VQVAE(nn.Module):
         hidden: Tensor,
         window: tuple[int, int],
         f0: Tensor | None = None,
+        log_mel: Tensor | None = None,
         at_16_bits: bool = False,
     ) -> Tensor:
         """-log p(x | hidden) of a `window` of frames, the mean in nats per audio sample: of what
         the decoder draws, in its own levels, or of samples `at_16_bits`.
 
         wave: [B, T]. hidden: [B, H, F]. f0: [B, T / 160], for a decoder that is told the phase of
-        the fundamental, or its period: then it is -log p(x | hidden, those), which is less. Where
-        the window does not begin with the wave, the steps of its first receptive field do not
-        count: their past is cut off there.
+        the fundamental, or its period; log_mel: [B, mels, T / 160], the recording's, for one that
+        is to predict by it and not by what `hidden` says: then it is -log p(x | hidden, those),
+        which is less. Where the window does not begin with the wave, the steps of its first
+        receptive field do not count: their past is cut off there.
         """
         skip = self.decoder.stack.receptive_field if window[0] else 0
-        truth = self._truth(wave, f0, hidden)
+        truth = self._truth(wave, f0, hidden, log_mel)
         nats = self._step_nats(truth, hidden, window, skip, at_16_bits)
         return nats.mean() / self.config.decoder.bands
 
@@ -293,15 +296,19 @@ class VQVAE(nn.Module):
         return total / (frames * per_frame)
 
     def _truth(
-        self, wave: Tensor, f0: Tensor | None, hidden: Tensor
+        self,
+        wave: Tensor,
+        f0: Tensor | None,
+        hidden: Tensor,
+        log_mel: Tensor | None = None,
     ) -> tuple[Truth, Tensor | None]:
         """What the decoder is to say of `wave` [B, T], and what it is told of the phase of its
-        fundamental or its pulses, [B, T / bands, 2 harmonics]."""
-        told = log_mel = None
+        fundamental or its pulses, [B, T / bands, 2 harmonics]. log_mel: None: the predicted one."""
+        told = None
         if self.decoder.excitation is not None:
             assert f0 is not None
             wave, told = self.teacher_excitation(wave, f0)
-        if self.decoder.prediction is not None:
+        if self.decoder.prediction is not None and log_mel is None:
             with torch.no_grad():  # it would make the residual small by making speech loud
                 log_mel = self.conditioning.log_mel(hidden)
         return self.decoder.truth(wave, log_mel, f0), told
