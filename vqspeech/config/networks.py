@@ -143,11 +143,11 @@ class DecoderConfig(Table, table="decoder"):
     what is drawn is scaled by the deviation that the predicted log-mel gives it. prediction: order
     of the linear prediction in each band whose residual is drawn (`nn.prediction`); 0 for none.
     own_envelope: in training both go by the recording's own log-mel, so that no envelope is left to
-    what is drawn.
-    long_term: gain of the long-term prediction in the lowest band (`nn.long_term`); 0 for none.
-    voiced_temperatures: of each band, from the lowest up, in voiced frames, over `temperature`;
-    none: 1. conditioning_gain: what its hidden frames are multiplied by where it draws: above 1 it
-    leaves more of what they say and less of its own past, whose errors it has not met in training.
+    what is drawn. long_term: gain of the long-term prediction in the lowest band
+    (`nn.long_term`); 0 for none. voiced_temperatures: of each band, from the lowest up, in voiced
+    frames, over `temperature`; none: 1. conditioning_gain: what its hidden frames are multiplied by
+    where it draws: above 1 its gates let through less of its own past, whose errors it has not met
+    in training.
     """
 
     bands: int = 4
