@@ -162,16 +162,18 @@ def test_training_may_predict_by_the_recordings_own_envelope(narrow_base, own):
     config = dataclasses.replace(narrow_base, decoder=decoder)
     model, batch = outspoken(config), crops(narrow_base)
     hidden, window = hidden_of(model, batch), (0, 40)
+    log_mel = model.target_mel(batch.wave)
 
     def found():
-        terms = model(batch).nats, model.nats(batch.wave, hidden, window, batch.f0)
+        given = batch.wave, hidden, window, batch.f0
+        terms = model(batch).nats, model.nats(*given, log_mel), model.nats(*given)
         return [round(float(nats), 5) for nats in terms]
 
-    before = found()
-    assert (before[0] == before[1]) == (not own), "of the hidden frames alone it is theirs"
+    training, of_both, of_codes = found()
+    assert training == of_both and (of_both == of_codes) == (not own)
     model.conditioning.log_mel_head.bias += 1.0
-    after = found()
-    assert (after[0] == before[0]) == own and after[1] != before[1]
+    moved = [a != b for a, b in zip(found(), (training, of_both, of_codes), strict=True)]
+    assert moved == [not own, not own, True]
 
 
 @torch.no_grad()

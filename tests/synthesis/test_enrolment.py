@@ -104,6 +104,21 @@ def test_pitch_is_part_of_the_fit_and_not_of_the_log_mel_error(pitched_model, sp
     assert float(f0[f0 > 0].median()) == pytest.approx(140, rel=0.03)
 
 
+def test_nats_are_those_that_training_lowers(pitched_model, speech, monkeypatch):
+    codec, heard = Codec.from_pretrained(pitched_model, device="cpu"), []
+    nats = codec.model.nats
+
+    def kept(wave, hidden, window, f0, log_mel, **options):
+        heard.append((wave, log_mel))
+        return nats(wave, hidden, window, f0, log_mel, **options)
+
+    monkeypatch.setattr(codec.model, "nats", kept)
+    enroll(codec.loaded, "Eva", speech)
+    assert heard, "of a model that has a WaveNet"
+    for wave, log_mel in heard:
+        torch.testing.assert_close(log_mel, codec.model.target_mel(wave))
+
+
 def test_the_fit_may_start_from_what_the_speaker_encoder_hears(hearing_model, speech, monkeypatch):
     codec = Codec.from_pretrained(hearing_model)
     starts = []

@@ -187,8 +187,7 @@ class VQVAE(nn.Module):
         nats = None
         if with_decoder:
             everything = (0, frames_for(wave.shape[-1], self.config.hop))
-            own = log_mel if self.config.decoder.own_envelope else None
-            nats = self.nats(wave, hidden, window or everything, batch.f0, own)
+            nats = self.nats(wave, hidden, window or everything, batch.f0, log_mel)
         return Losses(
             nats=nats,
             codebook=quantized.codebook_loss,
@@ -259,13 +258,14 @@ class VQVAE(nn.Module):
         the decoder draws, in its own levels, or of samples `at_16_bits`.
 
         wave: [B, T]. hidden: [B, H, F]. f0: [B, T / 160], for a decoder that is told the phase of
-        the fundamental, or its period; log_mel: [B, mels, T / 160], the recording's, for one that
-        is to predict by it and not by what `hidden` says: then it is -log p(x | hidden, those),
-        which is less. Where the window does not begin with the wave, the steps of its first
-        receptive field do not count: their past is cut off there.
+        the fundamental, or its period; log_mel: [B, mels, T / 160], the recording's, by which one
+        that learns so (`own_envelope`) predicts, and not by what `hidden` says: then it is -log p(x
+        | hidden, those), which is less. Where the window does not begin with the wave, the steps of
+        its first receptive field do not count: their past is cut off there.
         """
         skip = self.decoder.stack.receptive_field if window[0] else 0
-        truth = self._truth(wave, f0, hidden, log_mel)
+        own = log_mel if self.config.decoder.own_envelope else None
+        truth = self._truth(wave, f0, hidden, own)
         nats = self._step_nats(truth, hidden, window, skip, at_16_bits)
         return nats.mean() / self.config.decoder.bands
 

@@ -173,7 +173,7 @@ class _Fit:
         first = (part.codes.shape[-1] - frames) // 2  # the middle, with real context around it
         window = (first, first + frames)
         told = hidden(self.loaded, part, vector)
-        return self.model.nats(part.wave, told, window, part.f0, at_16_bits=True)
+        return self.model.nats(part.wave, told, window, part.f0, part.log_mel, at_16_bits=True)
 
     @torch.no_grad()
     def _nearest(self) -> list[int]:
