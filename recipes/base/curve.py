@@ -24,6 +24,8 @@ from vqspeech.files import write_text
 
 LOG = Path(__file__).with_name("learning.jsonl")
 FIGURES = ("nats_per_step", "nats_per_step_shuffled", "mel")
+OWN = "nats_per_step_own"
+"""Of a WaveNet that learns under the recording's own envelope: what falls as it learns."""
 STAGE = "waveform"
 PAUSE = 5
 """Times as long between two lines of a log as usual is a pause."""
@@ -58,6 +60,7 @@ def learned(run: Path) -> Iterator[dict]:
             more = each - usual if 0 < each < PAUSE * usual else 0.0
             spent += more * max(0, min(b, line["step"]) - a)
         figures = {name: line[name] for name in FIGURES}
+        figures |= {OWN: line[OWN]} if OWN in line else {}
         yield {"time": line["time"], "steps": line["step"], "hours": spent / 3600} | figures
 
 
@@ -76,10 +79,13 @@ def added(known: list[dict], run: Path) -> list[dict]:
 
 def table(known: list[dict]) -> str:
     """Markdown, a row a checkpoint."""
-    rows = ["| steps | hours | nats a step | of shuffled codes |", "|---:|---:|---:|---:|"]
+    rows = [
+        "| steps | hours | nats a step | of shuffled codes | under the recording's envelope |",
+        "|---:|---:|---:|---:|---:|",
+    ]
     for line in known:
-        right, shuffled = (f"{line[name]:.3f}" for name in FIGURES[:2])
-        rows.append(f"| {line['steps']:,} | {line['hours']:.2f} | {right} | {shuffled} |")
+        nats = [f"{line[name]:.3f}" if name in line else "" for name in (*FIGURES[:2], OWN)]
+        rows.append(f"| {line['steps']:,} | {line['hours']:.2f} | {' | '.join(nats)} |")
     return "\n".join(rows)
 
 
@@ -91,8 +97,13 @@ def picture(known: list[dict], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4))
-    hours, nats = ([line[name] for line in known] for name in ("hours", FIGURES[0]))
-    axes.plot(hours, nats, marker="o", markersize=4, color="#a02a63")
+    lines = {FIGURES[0]: ("#a02a63", "codes'"), OWN: ("#2a63a0", "recording's")}
+    for name, (color, whose) in lines.items():
+        found = [(line["hours"], line[name]) for line in known if name in line]
+        if found:
+            label = f"under the {whose} envelope"
+            axes.plot(*zip(*found, strict=True), "o-", markersize=4, color=color, label=label)
+    axes.legend()
     axes.set(xlabel="hours of training", ylabel="nats a step, valid", xlim=(0, None))
     above = axes.secondary_xaxis("top")
     shown = [known[round(part * (len(known) - 1) / 4)] for part in range(1, 5)]

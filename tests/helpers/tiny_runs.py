@@ -47,7 +47,7 @@ EVERYTHING = CONFIG | {
     | {"pitch_head": True, "phoneme_head": True, "film": True},
     "decoder": CONFIG["decoder"]
     | {"harmonics": 2, "pulses": True, "scaled": True}
-    | {"prediction": 3, "long_term": 0.7},
+    | {"prediction": 3, "own_envelope": True, "long_term": 0.7},
     "speaker_encoder": {"channels": 8, "dilations": [1], "reference_seconds": 0.2},
     "training": {
         "stages": [stage | {"muon": 3.0} for stage in CONFIG["training"]["stages"]],

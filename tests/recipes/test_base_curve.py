@@ -45,7 +45,7 @@ def test_steps_and_hours_are_counted_on(curve, tmp_path):
     assert [line["nats_per_step"] for line in known] == [17.0, 16.5, 16.0]
     hours = [150 * 2 / 3600, 300 * 2 / 3600, (300 * 2 + 300 * 4) / 3600]
     assert [line["hours"] for line in known] == pytest.approx(hours, abs=1e-3)
-    assert "| 600 | 0.50 | 16.000 | 20.000 |" in said
+    assert "| 600 | 0.50 | 16.000 | 20.000 |  |" in said
 
 
 def test_a_run_that_went_on_adds_what_is_new(curve, tmp_path):
@@ -69,6 +69,17 @@ def test_pauses_and_steps_done_again_are_no_hours(curve, tmp_path):
     known, _ = curve(run)
     assert [line["steps"] for line in known] == [200, 400]
     assert [line["hours"] for line in known] == pytest.approx([400 / 3600, 800 / 3600], abs=1e-3)
+
+
+def test_nats_under_the_recordings_envelope_stand_beside_the_others(curve, tmp_path):
+    first = run_of(tmp_path / "first", range(50, 301, 50), 1000, {300: 16.5})
+    second = run_of(tmp_path / "second", range(50, 301, 50), 90_000, {300: 17.5})
+    log = second / "log.jsonl"
+    log.write_text(log.read_text().replace('"mel"', '"nats_per_step_own": 15.25, "mel"'))
+    known, said = curve(first, second)
+    assert [line.get("nats_per_step_own") for line in known] == [None, 15.25]
+    assert "| 300 | 0.17 | 16.500 | 20.000 |  |" in said
+    assert "| 600 | 0.33 | 17.500 | 20.000 | 15.250 |" in said
 
 
 def test_what_is_no_such_run_is_refused(curve, tmp_path):

@@ -42,6 +42,9 @@ def test_log_has_the_new_terms(whole, everything):
             assert ("nats" in figures) == (stage.name != "codes")
             assert all(np.isfinite(list(figures.values())))
         assert log["train", stage.name, 1]["phonemes"] < 2 * np.log(40)
+        valid = log["valid", stage.name, stage.steps]
+        under = {valid.get(f"nats_per_step{whose}") for whose in ("", "_own")}
+        assert under == {None} if stage.name == "codes" else len(under - {None}) == 2
 
 
 @pytest.mark.parametrize("steps", [[5, 11], [12, 10]])

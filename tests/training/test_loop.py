@@ -51,6 +51,7 @@ def test_log_has_the_terms_of_each_stage(whole_run, config):
         assert all(np.isfinite(list(figures.values())))
         valid = log["valid", stage.name, stage.steps]
         assert ("nats_per_step_shuffled" in valid) == (stage.name != "codes")
+        assert "nats_per_step_own" not in valid, "a decoder without own_envelope"
         assert {"mel", "perplexity", "codes_used"} <= set(valid)
 
 

@@ -42,6 +42,9 @@ def validate(run: Run, stage: StageConfig) -> dict[str, float]:
                     "nats_per_step": right * bands,
                     "nats_per_step_shuffled": wrong * bands,
                 }
+                if run.config.decoder.own_envelope:
+                    own = nats_of(model, batch, indices, window, model.target_mel(batch.wave))
+                    found["nats_per_step_own"] = own * bands
             for count in range(2, levels_of(run, stage) + 1):
                 found |= upper_levels(model, batch, count)
             if batch.reference is not None and losses.mel is not None:
@@ -69,11 +72,16 @@ def heard_mel(model, batch: Batch) -> torch.Tensor:
 
 
 def nats_of(
-    model: VQVAE, batch: Batch, indices: torch.Tensor, window: tuple[int, int]
+    model: VQVAE,
+    batch: Batch,
+    indices: torch.Tensor,
+    window: tuple[int, int],
+    log_mel: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Nats per audio sample of 16 bits, given codes [B, F]."""
+    """Nats per audio sample of 16 bits, given codes [B, F], and, by a model with `own_envelope`,
+    the recording's log_mel [B, mels, n]."""
     hidden = model.hidden(indices, model.speakers(batch.speaker))
-    return model.nats(batch.wave, hidden, window, batch.f0, at_16_bits=True)
+    return model.nats(batch.wave, hidden, window, batch.f0, log_mel, at_16_bits=True)
 
 
 def shuffled(indices: torch.Tensor) -> torch.Tensor:
