@@ -97,8 +97,8 @@ def picture(known: list[dict], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4))
-    lines = {FIGURES[0]: ("#a02a63", "codes'"), OWN: ("#2a63a0", "recording's")}
-    for name, (color, whose) in lines.items():
+    envelopes = {FIGURES[0]: ("#a02a63", "codes'"), OWN: ("#2a63a0", "recording's")}
+    for name, (color, whose) in envelopes.items():
         found = [(line["hours"], line[name]) for line in known if name in line]
         if found:
             label = f"under the {whose} envelope"

@@ -79,7 +79,10 @@ def test_the_committed_files_change_what_their_names_say(base_script):
 def test_the_files_of_envelopes_change_nothing_else(base_script):
     folder = base_script("ablations").TOMLS / "envelope"
     found = {path.stem: load_preset(path) for path in folder.glob("*.toml")}
-    assert {"codes", "own", "own-16", "own-24"} == set(found)
+    assert {"codes", "own", "own-16", "own-24", "own-long"} == set(found)
+    longer = found.pop("own-long")
+    assert replace(longer, name="own", training=found["own"].training) == found["own"]
+    assert longer.training.stage("waveform").steps > found["own"].training.stage("waveform").steps
     for name, config in found.items():
         decoder = config.decoder
         assert (config.name, decoder.own_envelope) == (name, name != "codes")
