@@ -16,7 +16,7 @@ from vqspeech.config.reading import load_preset
 from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE
 
-CODES, PRIOR, MODEL = "66217ef4ad08827c", "3a35375d735cf10f", "6e458c7ce4051bc2"
+CODES, PRIOR, MODEL = "66217ef4ad08827c", "3a35375d735cf10f", "07b8c6a652315b60"
 """Of the shipped model: its `.vqs` files, its prior and its enrolled voices name them."""
 
 NAMES = """
