@@ -7,9 +7,10 @@ import pytest
 
 from vqspeech.codes.header import BLOCK_CODES
 from vqspeech.config.model import from_dict
-from vqspeech.config.networks import DecoderConfig
+from vqspeech.config.networks import MOST_MELS, DecoderConfig
 from vqspeech.config.reading import load_preset, preset_names
 from vqspeech.errors import InputError
+from vqspeech.nn.filter_banks import LogMel
 
 BIT_RATES = {"base": 500, "paper": 2250, "paper-128": 1125, "phonemes": 175}
 
@@ -243,6 +244,21 @@ def test_pulses_are_told_by_harmonics():
     assert from_dict(table).decoder.pulses
     table["decoder"]["harmonics"] = 0
     with pytest.raises(InputError, match="pulses = true needs harmonics above 0"):
+        from_dict(table)
+
+
+@pytest.mark.parametrize("mels", [8, MOST_MELS])
+def test_every_mel_band_has_its_place(mels):
+    """Warping, scales and equalisers go by it."""
+    assert LogMel(mels).centres().isfinite().all()
+    assert f"8..{MOST_MELS}" in refusal("encoder.mels", MOST_MELS + 1)
+
+
+def test_a_crop_is_long_enough_for_a_log_mel():
+    table = load_preset("paper").to_dict()
+    stage = table["training"]["stages"][0]
+    stage.update(crop_seconds=0.01, decoder_seconds=0.01)  # two frames of 64 samples
+    with pytest.raises(InputError, match="crop_seconds = 0.01 is 128 samples, which must be 160"):
         from_dict(table)
 
 

@@ -135,6 +135,17 @@ def test_enrolled_voices_stand_first(studio, tmp_path):
         Studio(studio.codec, studio.limits, [path])
 
 
+def test_two_enrolled_voices_of_one_name_are_both_there(studio, tmp_path):
+    paths = [str(tmp_path / f"{n}.safetensors") for n in (1, 2)]
+    vectors = studio.codec.model.speakers.weight.numpy(force=True)
+    for path, vector in zip(paths, vectors, strict=False):
+        save_voice(path, Voice("Eva", vector, studio.codec.fingerprint, 9.0, 200.0))
+    own = Studio(studio.codec, studio.limits, paths)
+    shown = [name for _, name in own.voices()[:2]]
+    assert [own.speaker(name) for name in shown] == paths
+    assert all("Eva" in name and path in name for name, path in zip(shown, paths, strict=True))
+
+
 def test_sizes(studio, recording):
     codes = studio.codec.encode(recording.wave)
     found = {what: size for what, size, _ in studio.sizes(recording, codes)}

@@ -63,6 +63,18 @@ def test_how_the_recording_is_cut_into_blocks_does_not_matter(codec, her):
     np.testing.assert_array_equal(whole.vector(), blocks.vector())
 
 
+def test_what_comes_after_enough_does_not_matter(codec, her):
+    """A file comes in blocks, an array at once: both are listened to as far."""
+    speech, blocks = np.concatenate([her, -0.5 * her[::-1]]), 4000
+    whole, parts = (RefinedListener(codec.loaded, seconds=1.0) for _ in range(2))
+    whole.add(speech)
+    for at in range(0, len(speech), blocks):
+        parts.add(speech[at : at + blocks])
+    assert whole.enough and parts.enough
+    np.testing.assert_array_equal(whole.vector(), parts.vector())
+    assert whole.samples == parts.samples < len(speech) - blocks
+
+
 def refined(codec, speech, vector, levels=1):
     refiner = Refiner(codec.loaded, levels)
     refiner.add(speech)

@@ -168,6 +168,18 @@ def test_crops():
     assert all(np.array_equal(a, b) for a, b in zip(again, crops.batch_at(39), strict=True))
 
 
+@pytest.mark.parametrize("books", [1, 2])
+@pytest.mark.parametrize("length", [10, 11, 20, 23])
+def test_last_codes_are_seen(books, length):
+    codes = some([length])
+    codes.indices[:] = np.arange(length)
+    crops, seen = CodeCrops(codes, 10, 64, seed=1, books=books), np.zeros(length)
+    for step in range(100):
+        indices, _, _, counts = (part.numpy() for part in crops.batch_at(step))
+        np.add.at(seen, indices[counts], 1)
+    assert (seen > 200).all()
+
+
 def test_crops_begin_with_the_first_codebooks_turn():
     codes = some([3, 41, 8])
     codes.indices[:] = np.concatenate([np.arange(n) % 2 for n in (3, 41, 8)])

@@ -18,7 +18,7 @@ from vqspeech.errors import InputError
 from vqspeech.nn.batch import Batch
 from vqspeech.nn.prior import Prior
 from vqspeech.nn.vqvae import VQVAE
-from vqspeech.training.inherit import inherit
+from vqspeech.training.inherit import inherit, origin_of
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +220,71 @@ def test_a_residual_of_another_order_is_measured_anew(tmp_path):
     assert "anew" not in said
     assert torch.equal(high.decoder.output.weight, low.decoder.output.weight)
     assert (high.decoder.scale == 1).all()
+
+
+@pytest.mark.parametrize(
+    "encoder", [{"coarse_dilations": [2]}, {"channels": 12}, {"fine_dilations": [1, 1]}]
+)
+def test_no_codebook_beside_another_encoder(runs, whole_run, encoder):
+    other = from_dict(CONFIG | {"encoder": CONFIG["encoder"] | encoder})
+    with pytest.raises(InputError, match="builds on trained codes"):
+        runs.train(other, stages=("waveform",), init=str(whole_run / "model"))
+    assert any("codebooks begin anew" in said for said in runs.said)
+    model = VQVAE(other, 1)
+    inherit(model, ["anna"], load_checkpoint(whole_run / "model"))
+    assert not model.quantizer.initialised
+
+
+def test_how_an_encoder_hears_in_training_changes_no_codes(whole_run):
+    model = VQVAE(from_dict(CONFIG | {"encoder": CONFIG["encoder"] | {"vtlp": 0.1}}), 1)
+    inherit(model, ["anna"], load_checkpoint(whole_run / "model"))
+    assert model.quantizer.initialised
+
+
+@pytest.mark.parametrize(
+    ("decoder", "trained"),
+    [
+        ({}, {"codes", "waveform", "joint"}),
+        ({"residual_channels": 12}, {"codes"}),
+        ({"scaled": True}, {"codes"}),
+    ],
+)
+def test_a_wavenet_counts_as_trained_where_it_is_the_others(whole_run, decoder, trained):
+    model = VQVAE(from_dict(CONFIG | {"decoder": CONFIG["decoder"] | decoder}), 2)
+    other = load_checkpoint(whole_run / "model")
+    inherit(model, ["anna", "bert"], other)
+    origin = origin_of(model, other, ["levels"])
+    assert origin is not None and set(origin.trained) == trained
+
+
+def test_new_speakers_learn_where_conditioning_stands_still(runs, config, older):
+    still = with_stage(config, "waveform", conditioning=0.0, steps=4)
+    out = runs.train(still, stages=("waveform",), init=str(older[1]))
+    own = runs.weights(out)
+    anna, bert = own["speakers.weight"]
+    mean = older[0]["speakers.weight"].mean(0)
+    assert not torch.allclose(anna, mean, atol=1e-4), "she would be the mean of other voices"
+    assert not torch.equal(bert, older[0]["speakers.weight"][0])
+    for name, value in older[0].items():
+        if name.startswith("conditioning."):
+            assert torch.equal(own[name], value), name
+    # A run that goes on knows it still.
+    longer = with_stage(still, "waveform", steps=8)
+    runs.train(longer, stages=("waveform",), init=str(older[1]), resume=True)
+    assert not torch.equal(runs.weights(out)["speakers.weight"][0], anna)
+
+
+def test_speakers_that_are_known_stand_still_with_conditioning(runs, config, whole_run):
+    still = with_stage(config, "waveform", conditioning=0.0, steps=4)
+    out = runs.train(still, stages=("waveform",), init=str(whole_run / "model"))
+    given = runs.weights(whole_run)["speakers.weight"]
+    torch.testing.assert_close(runs.weights(out)["speakers.weight"], given)
+
+
+def test_conditioning_at_random_that_would_stand_still(runs, config, whole_run):
+    table = CONFIG | {"conditioning": CONFIG["conditioning"] | {"channels": 12}}
+    still = with_stage(from_dict(table), "waveform", conditioning=0.0)
+    with pytest.raises(InputError, match="has another conditioning net"):
+        runs.train(still, stages=("waveform",), init=str(whole_run / "model"))
+    moved = with_stage(still, "waveform", conditioning=1.0, steps=1)
+    runs.train(moved, "moved", stages=("waveform",), init=str(whole_run / "model"))

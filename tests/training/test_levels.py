@@ -107,6 +107,14 @@ def test_levels_over_another_models_codes(runs, levelled):
     assert torch.equal(before["quantizer.books.0.codebook"], after["quantizer.books.0.codebook"])
 
 
+def test_levels_of_codes_that_learn_anew_are_no_more(runs, whole, levelled):
+    """They say what other first codes left: until they are learned again there is one level."""
+    out = runs.train(levelled, stages=["codes"], init=str(whole / "model"))
+    assert not load_checkpoint(out / "model").model.levels.initialised
+    runs.train(levelled, stages=["levels"], resume=True)
+    assert load_checkpoint(out / "model").model.levels.initialised
+
+
 def test_levels_of_nothing_are_refused(runs, levelled):
     with pytest.raises(InputError, match="stage 'levels' builds on trained codes"):
         runs.train(levelled, stages=["levels"])

@@ -192,6 +192,17 @@ def test_next_stage_may_start_before_the_last_one_ended(runs, config):
     assert load_position(out).trained == {"codes": 5, "waveform": 9}
 
 
+def test_a_stage_that_was_passed_by(runs, config):
+    """What came after it was trained without it."""
+    runs.train(with_stage(config, "codes", steps=3), stages=["codes"])
+    runs.train(with_stage(config, "codes", steps=3), stages=["waveform"], resume=True)
+    longer = with_stage(config, "codes", steps=5)
+    with pytest.raises(InputError, match=r"past stage 'codes' \(3 of 5 steps\).*--init"):
+        runs.train(longer, stages=["codes"], resume=True)
+    out = runs.train(longer, resume=True)  # of all stages, what is left
+    assert load_checkpoint(out / "model").about.trained == {"codes": 3, "waveform": 9, "joint": 6}
+
+
 def test_next_stage_starts_from_the_averaged_weights(runs, config, monkeypatch):
     out = runs.train(config, stages=["codes"])
     averaged, started = Runs.weights(out), {}

@@ -14,7 +14,7 @@ from tiny_runs import CONFIG, EVERYTHING, Runs, with_stage
 
 from vqspeech.config.model import from_dict
 from vqspeech.config.networks import QuantizerConfig
-from vqspeech.nn.distributed import SharedBatchNorm
+from vqspeech.nn.distributed import SharedBatchNorm, dropout
 from vqspeech.nn.interleaving import InterleavedQuantizer
 from vqspeech.training import stage
 from vqspeech.training.loop import train
@@ -61,6 +61,12 @@ def normalise(share):
     return state | {"out": out.detach().contiguous(), "gradient": x.grad[share].contiguous()}
 
 
+def left_out(share):
+    """What of a share of a batch dropout leaves."""
+    torch.manual_seed(3)  # as in every step, the same in every process
+    return {"x": dropout(batches()[0][share], 0.3, training=True)}
+
+
 def join(rank, port):
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(WORLD)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
@@ -77,6 +83,7 @@ def worker(rank, port, corpus, folder):
     torch.manual_seed(100 + rank)  # revival may not hang on equal random numbers
     save_file(learn(quantizer(0.5), share), folder / f"revived-{rank}")
     save_file(normalise(share), folder / f"norm-{rank}")
+    save_file(left_out(share), folder / f"dropout-{rank}")
     train(from_dict(CONFIG), Options(corpus, folder / "run", max_minutes=60, **HOW))
 
 
@@ -153,6 +160,14 @@ def test_normalisation_is_that_of_one_process(results):
     for name in ("running_mean", "running_var", "num_batches_tracked"):
         for part in parts:
             torch.testing.assert_close(part[name], whole[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_dropout_is_that_of_one_process(results):
+    whole = left_out(slice(None))["x"]
+    parts = torch.cat([load_file(results / f"dropout-{rank}")["x"] for rank in range(WORLD)])
+    torch.testing.assert_close(parts, whole)
+    assert (whole == 0).any() and not torch.equal(whole[0] == 0, whole[1] == 0)
 
 
 @pytest.mark.slow

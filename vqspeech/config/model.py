@@ -131,6 +131,11 @@ class Config(Table, table="model"):
             "quantizer.normalise needs more than one frame a batch and codebook: raise batch or "
             "crop_seconds",
         )
+        stage.require(
+            frames * self.hop >= FILTER_BANK_HOP,
+            f"crop_seconds = {stage.crop_seconds} is {frames * self.hop} samples, which must be "
+            f"{FILTER_BANK_HOP} or more: a log-mel is made of them",
+        )
         if stage.name == "levels":
             several = self.quantizer.levels > 1
             stage.require(several, "needs quantizer.levels above 1: they are what it trains")

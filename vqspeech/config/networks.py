@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from vqspeech.config.tables import Table, within
 
+MOST_MELS = 192
+"""With more, some mel bands have no FFT bin."""
 MOST_WARPED_MELS = 128
 """With more, some low mel bands share their FFT bins, and nothing lies between them."""
 
@@ -29,7 +31,7 @@ class EncoderConfig(Table, table="encoder"):
 
     kind: Literal["logmel", "strided"] = "logmel"
     channels: int = within(1, 4096, 320)
-    mels: int = within(8, 256, 80)
+    mels: int = within(8, MOST_MELS, 80)
     low_bins: int = within(0, 128, 0)
     vtlp: float = within(0.0, 0.5, 0.0)
     pitch_shift: float = within(0.0, 0.5, 0.0)

@@ -7,7 +7,7 @@ is and stop it between two of them.
 import io
 import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -65,7 +65,11 @@ class Studio:
         self.codec, self.limits = codec, limits
         dim = codec.config.conditioning.speaker_dim
         loaded = {path: load_voice(path, codec.fingerprint, dim) for path in voices}
-        self.enrolled = {f"{v.name} (enrolled)": path for path, v in loaded.items()}
+        names = Counter(voice.name for voice in loaded.values())
+        self.enrolled = {
+            f"{v.name} (enrolled{f', {path}' if names[v.name] > 1 else ''})": path
+            for path, v in loaded.items()
+        }
         codebook = codec.model.quantizer.codebook.detach().cpu().numpy()
         self.colours = pictures.code_colours(codebook)
         self._samples: OrderedDict[tuple, np.ndarray] = OrderedDict()

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqspeech.config.networks import ConditioningConfig
+from vqspeech.nn.distributed import dropout
 from vqspeech.nn.embedding import embedding
 from vqspeech.nn.heads import DetailHead, LogMelHead, Pitch, PitchHead
 from vqspeech.nn.interleaving import spread, turns
@@ -31,7 +32,7 @@ class SpeakerBlock(nn.Module):
         if self.film is not None:
             h = h * (1 + self.film(speaker)[:, None])
         h = h + self.speaker(speaker)[:, None]
-        return x + self.mix(F.dropout(F.gelu(h), self.dropout, self.training))
+        return x + self.mix(dropout(F.gelu(h), self.dropout, self.training))
 
 
 class Conditioning(nn.Module):

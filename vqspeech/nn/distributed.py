@@ -7,6 +7,7 @@ functions is what PyTorch does anyway.
 import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional as dist_nn
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -40,6 +41,18 @@ def rows_of_all(flat: Tensor, rows: Tensor) -> Tensor:
     inside = (own >= 0) & (own < len(flat))
     chosen = flat[own.clamp(0, len(flat) - 1)] * inside[:, None]
     return sum_over_workers(chosen.contiguous())
+
+
+def dropout(x: Tensor, share: float, training: bool) -> Tensor:
+    """x [B, ...] with `share` of its values left out in training, as PyTorch does it.
+
+    With several processes, whose random numbers are the same, the mask is drawn for the batch of
+    all of them; each has its rows.
+    """
+    if not training or not share or world() == 1:
+        return F.dropout(x, share, training)
+    mask = F.dropout(x.new_ones(len(x) * world(), *x.shape[1:]), share)
+    return x * mask[rank() * len(x) : (rank() + 1) * len(x)]
 
 
 class SharedBatchNorm(nn.BatchNorm1d):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vqspeech.audio.signal import FILTER_BANK_HOP
 from vqspeech.nn.cosines import dct_matrix, log_mel_patterns
+from vqspeech.nn.distributed import dropout
 from vqspeech.nn.filter_banks import MEL_MEAN, MEL_SCALE
 from vqspeech.nn.interleaving import spread
 from vqspeech.nn.phonemes import PHONEMES, UNKNOWN
@@ -160,7 +161,7 @@ class PhonemeHead(nn.Module):
 
     def forward(self, z_q: Tensor) -> Tensor:
         x = F.gelu(self.around(spread(z_q.transpose(1, 2), self.books)))
-        return self.out(F.dropout(x, self.dropout, self.training))
+        return self.out(dropout(x, self.dropout, self.training))
 
     def loss(self, z_q: Tensor, phonemes: Tensor) -> Tensor:
         """Cross-entropy in nats a frame with known phoneme; phonemes: [B, F], UNKNOWN elsewhere.

@@ -75,6 +75,13 @@ class UpperLevels(nn.Module):
         """Whether the codes were once drawn from speech."""
         return all(quantizer.initialised for quantizer in self.quantizers)
 
+    def forget(self) -> None:
+        """Let the codes be drawn anew from speech: they say what first codes left that are no
+        more."""
+        for quantizer in self.quantizers:
+            for book in quantizer.books:
+                book.initialised.fill_(False)
+
     def expected(self, z_q: Tensor) -> Tensor:
         """The first level's z_q [B, D, F] to the log-mel that it leads to expect of any voice, [B,
         mels, F * hop / 160]."""

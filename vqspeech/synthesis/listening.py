@@ -68,6 +68,8 @@ class Listener:
         self._length = loaded.config.reference_samples
         self._held, self._samples = [], 0
         self._heard: Heard | None = None
+        self.samples = 0
+        """Of the recording that were listened to, however it came."""
 
     @property
     def enough(self) -> bool:
@@ -85,20 +87,28 @@ class Listener:
         wave = np.concatenate(self._held)
         while len(wave) >= self._length and not self.enough:
             self._heard = self._with(wave[: self._length])
+            self._listened(wave[: self._length])
             wave = wave[self._length :]
         self._held, self._samples = [wave.copy()], len(wave)
+
+    def _listened(self, stretch: np.ndarray) -> None:
+        """Once for all samples that are listened to, in their order."""
+        self.samples += len(stretch)
 
     def vector(self) -> np.ndarray:
         """float32 [S], of what has come so far. Raises InputError where nothing has."""
         return self.heard().vector
 
     def heard(self) -> Heard:
-        """What has been heard so far. Raises InputError where nothing has."""
+        """What has been heard, once nothing more comes. Raises InputError where nothing has."""
         rest = np.concatenate([np.zeros(0, np.float32), *self._held])
         if self._heard is None and not len(rest):
             raise InputError("the recording has no samples; give at least one")
         enough = self.enough or len(rest) < LEAST_SECONDS * SAMPLE_RATE
-        return self._heard if self._heard is not None and enough else self._with(rest)
+        found = self._heard if self._heard is not None and enough else self._with(rest)
+        if not self.enough:
+            self._listened(rest)
+        return found
 
     @torch.inference_mode()
     def _with(self, wave: np.ndarray) -> Heard:
@@ -123,10 +133,9 @@ class RefinedListener(Listener):
         super().__init__(loaded, seconds)
         self._refiner = Refiner(loaded, levels)
 
-    def add(self, block: np.ndarray) -> None:
-        if not self.enough:
-            self._refiner.add(block)
-        super().add(block)
+    def _listened(self, stretch: np.ndarray) -> None:
+        super()._listened(stretch)
+        self._refiner.add(stretch)
 
     def heard(self) -> Heard:
         found = super().heard()
@@ -179,6 +188,6 @@ def voice_of_blocks(
         warn_of(
             f"{name}: has {seconds:.1f} s of speech, which is little for a voice; give 3 s or more"
         )
-    f0 = median_f0(start[: round(PITCH_SECONDS * SAMPLE_RATE)])
+    f0 = median_f0(start[: min(round(PITCH_SECONDS * SAMPLE_RATE), listener.samples)])
     known = f0 if np.isfinite(f0) else 0.0
     return Voice(name, heard.vector, loaded.fingerprint, seconds, known)

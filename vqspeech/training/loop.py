@@ -14,7 +14,7 @@ from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.notices import notify
 from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_run, run_folder
-from vqspeech.training.inherit import inherit, origin_of
+from vqspeech.training.inherit import inherit, origin_of, strangers
 from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.run import Options, Run
 from vqspeech.training.stage import StageRun
@@ -40,6 +40,8 @@ def train(config: Config, options: Options) -> None:
         known, other, teaching = load_position(options.out), None, None
         if options.init is not None and known is None:
             other = load_checkpoint(None if options.init == SHIPPED else options.init)
+        if known is not None and options.resume:
+            check_not_passed(config, options, known)
         if known is None or options.resume:
             left = stages_left(config, chosen, known)
             teaching = find_teaching(config, options.teacher, left, known)
@@ -71,9 +73,10 @@ def _train(
         run.require_agreement(position)
         say_who_teaches(run, stages_left(config, chosen, position))
         if other is not None:
+            left = stages_left(config, chosen, position)
+            run.strangers = strangers(run.model, run.corpus.speakers, other, left)
             say(inherit(run.model, run.corpus.speakers, other))
-            left = [stage.name for stage in stages_left(config, chosen, position)]
-            run.origin = origin_of(run.model, other, left)
+            run.origin = origin_of(run.model, other, [stage.name for stage in left])
         finished = train_stages(run, chosen, position)
         if finished:
             say(f"all stages done: {options.out / MODEL_FOLDER}")
@@ -116,11 +119,12 @@ def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
 def begun(run: Run, stage: StageConfig, last: Position | None) -> Position:
     """Where a run stands at the beginning of a stage, after the one at whose end it was `last`."""
     before, teacher = (last.trained, last.teacher) if last else ({}, None)
+    alone = last.strangers if last else run.strangers
     if last is None and run.origin is not None:
         before, teacher = run.origin.trained, run.origin.teacher
     if run.teaching is not None and stage.taught:
         teacher = run.teaching.note
-    return Position(stage.name, before=before, teacher=teacher)
+    return Position(stage.name, before=before, teacher=teacher, strangers=alone)
 
 
 def stages_left(config: Config, chosen: set[str], position: Position | None) -> list[StageConfig]:
@@ -130,6 +134,22 @@ def stages_left(config: Config, chosen: set[str], position: Position | None) -> 
         reached = config.training.stage(position.stage)
         stages = stages[stages.index(reached) + (position.step >= reached.steps) :]
     return [stage for stage in stages if stage.name in chosen]
+
+
+def check_not_passed(config: Config, options: Options, position: Position) -> None:
+    """Raise InputError where a stage is asked for by name that the run has left behind unfinished.
+
+    Those that it began to train after it would have to be trained again.
+    """
+    stages = config.training.stages
+    for stage in stages[: stages.index(config.training.stage(position.stage))]:
+        done = position.trained.get(stage.name, 0)
+        if stage.name in (options.stages or ()) and done < stage.steps:
+            raise InputError(
+                f"{options.out} is past stage '{stage.name}' ({done} of {stage.steps} steps), in "
+                f"stage '{position.stage}': train it in another --out, with --init "
+                f"{options.out / MODEL_FOLDER}, and what comes after it again"
+            )
 
 
 def train_stage(run: Run, stage: StageConfig, position: Position) -> Position:

@@ -33,17 +33,19 @@ def total_loss(config: Config, stage: StageConfig, losses: Losses) -> Tensor:
 
 
 def trained_parameters(
-    model: VQVAE, stage: StageConfig, phonemes: bool = True
+    model: VQVAE, stage: StageConfig, phonemes: bool = True, strangers: bool = False
 ) -> list[nn.Parameter]:
     """The parameters that a stage moves; all others are frozen.
 
-    phonemes: whether the corpus has any; without, what reads them is frozen.
+    phonemes: whether the corpus has any; without, what reads them is frozen. strangers: whether
+    vectors of speakers learn even where what they condition stands still.
     """
     told = (model.speakers, model.conditioning, model.speaker_encoder)
+    known = (model.speakers,) if strangers else ()
     parts = {
         "codes": tuple(part for name, part in model.named_children() if name != "decoder"),
         "levels": (*told, model.levels),
-        "waveform": (*(told if stage.conditioning else ()), model.decoder),
+        "waveform": (*(told if stage.conditioning else known), model.decoder),
         "joint": (model,),
     }[stage.name]
     frozen = set()

@@ -43,10 +43,11 @@ def optimizers(
     not the decoder's goes at the pace that the stage has for it."""
     own = {id(p) for p in decoder.parameters()}
     matrices = {id(p) for p in decoder.parameters() if p.ndim == 2} if stage.muon else set()
-    paces = {1.0: [], stage.conditioning: []}
+    around = stage.conditioning or 1.0  # with 0 there are speakers at most, who are new
+    paces = {1.0: [], around: []}
     for parameter in parameters:
         if id(parameter) not in matrices:
-            paces[1.0 if id(parameter) in own else stage.conditioning].append(parameter)
+            paces[1.0 if id(parameter) in own else around].append(parameter)
     groups = [{"params": some, "factor": pace} for pace, some in paces.items() if some]
     found: list[torch.optim.Optimizer] = [adam(groups, weight_decay)]
     if moved := [p for p in parameters if id(p) in matrices]:

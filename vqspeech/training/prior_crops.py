@@ -41,7 +41,10 @@ class CodeCrops:
         self._books = books
         lengths = codes.ends - codes.starts
         self._early = round(EARLY * frames)
-        self._places = np.cumsum(np.maximum(0, lengths - frames) + self._early)
+        beyond = np.maximum(0, lengths - frames)
+        # The last turn that a crop may begin with, so that it has the last codes.
+        last = -(-beyond // books) * books
+        self._places = np.cumsum(last + books + self._early)
 
     def batch_at(self, step: int) -> CodeBatch:
         """The crops of training step `step`."""

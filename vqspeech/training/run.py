@@ -116,6 +116,8 @@ class Run:
         self.is_main = self.accelerator.is_main_process
         self.log = RunLog(options.out, options.quiet or not self.is_main)
         self.origin: Origin | None = None
+        self.strangers = False
+        """Whether speakers are new, of a model whose stages let conditioning stand still."""
         self._tracks = self._load_tracks()
 
     def _load_tracks(self) -> Tracks:

@@ -53,6 +53,8 @@ class StageRun:
                 "train the stage 'codes' there first"
             )
         model.to(run.accelerator.device)
+        if stage.name == "codes" and not position.step and model.levels is not None:
+            model.levels.forget()
         self.levels = levels_of(run, stage)
         self.teacher = run.teacher_of(stage)
         if self.with_decoder:
@@ -62,7 +64,7 @@ class StageRun:
                 self.teacher.fit(model.target_mel(self._fitting_crops().wave))
         if self.with_decoder and run.options.compile:
             model.decoder.compile(dynamic=False)
-        self.parameters = trained_parameters(model, stage, run.has_phonemes)
+        self.parameters = trained_parameters(model, stage, run.has_phonemes, position.strangers)
         average = WeightAverage(model, stage.ema_decay)
         decay = config.training.weight_decay
         found = optimizers(self.parameters, model.decoder, stage, decay)

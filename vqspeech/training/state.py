@@ -35,7 +35,8 @@ class Position:
     """Where a run stands.
 
     stage, and steps done in it; updates in its average; seconds of training in it; before: steps
-    done in earlier stages, by their names. teacher: who taught its codes.
+    done in earlier stages, by their names. teacher: who taught its codes. strangers: whether it
+    learns speakers even where conditioning stands still (`training.inherit`).
     """
 
     stage: str
@@ -44,6 +45,7 @@ class Position:
     seconds: float = 0.0
     before: dict[str, int] = field(default_factory=dict)
     teacher: TaughtBy | None = None
+    strangers: bool = False
 
     def __post_init__(self):
         counts = (self.step, self.average_updates, *self.before.values())
