@@ -34,6 +34,9 @@ STREAM_SPEECH, STREAM_SECONDS = 1.5, 5.0
 that is waited for, at most."""
 FEW_SECONDS = 2.0
 """Of speech: with less a voice is not known well."""
+TRUSTED_SECONDS = 0.5
+"""Of speech: with less a voice is partly, and with none of it all, the average of those that the
+model knows: what the speaker encoder makes of silence is nobody's, and far from all voices."""
 LEAST_SECONDS = 1.0
 """Of a last stretch that is worth listening to where there are others."""
 
@@ -68,6 +71,7 @@ class Listener:
         self._length = loaded.config.reference_samples
         self._held, self._samples = [], 0
         self._heard: Heard | None = None
+        self._ended = False
         self.samples = 0
         """Of the recording that were listened to, however it came."""
 
@@ -100,15 +104,24 @@ class Listener:
         return self.heard().vector
 
     def heard(self) -> Heard:
-        """What has been heard, once nothing more comes. Raises InputError where nothing has."""
+        """What has been heard, once nothing more comes. Raises InputError where nothing has.
+
+        With little speech it is near the average voice, see `TRUSTED_SECONDS`.
+        """
         rest = np.concatenate([np.zeros(0, np.float32), *self._held])
         if self._heard is None and not len(rest):
             raise InputError("the recording has no samples; give at least one")
         enough = self.enough or len(rest) < LEAST_SECONDS * SAMPLE_RATE
         found = self._heard if self._heard is not None and enough else self._with(rest)
-        if not self.enough:
+        if not self.enough and not self._ended:
+            self._ended = True
             self._listened(rest)
-        return found
+        if found.seconds >= TRUSTED_SECONDS:
+            return found
+        average = self._model.speakers.weight.mean(0).numpy(force=True)
+        share = found.seconds / TRUSTED_SECONDS
+        vector = share * found.vector + (1 - share) * average
+        return found._replace(vector=vector.astype(np.float32))
 
     @torch.inference_mode()
     def _with(self, wave: np.ndarray) -> Heard:
