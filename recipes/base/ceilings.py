@@ -44,7 +44,7 @@ def measure(job: tuple[str, HeldOut, Heat]) -> list[list[float]]:
     drawn, spoken = (whole_frames(wave, codec.hop)[0].numpy() for wave in waves)
     true = codec.model.target_mel(torch.from_numpy(spoken)[None])[0].numpy()
     # What mends a blurred prediction would spoil a true one.
-    plain = replace(config, onset_gain=0.0, peak_db=0.0, hush_db=0.0)
+    plain = replace(config, onset_gain=0.0, hush_db=0.0)
     target = torch.from_numpy(between_frames(recording.log_mel).astype(np.float32)).exp()
     heard = (
         spoken,

@@ -53,9 +53,7 @@ from vqspeech.synthesis.postfilter import postfilter
 
 TEMPERATURES = (1.0, 0.85, 0.7)
 SETTINGS = {
-    "sharpness": (1.0, 1.5, 2.0, 2.5),
     "onset_gain": (0.0, 0.5, 1.0),
-    "peak_db": (0.0, 1.0, 2.0),
     "hush_db": (0.0, 1.0, 2.0),
     "phase_rounds": (0, 2, 4, 8),
 }

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs
-from vqspeech.evaluation.methods import HEADINGS, ORIGINAL, PREVIEW, SHORT, WAVENET
+from vqspeech.evaluation.methods import HEADINGS, METHODS, MODEL, ORIGINAL, PREVIEW, SHORT, WAVENET
 from vqspeech.evaluation.metrics.table import METRICS, Metric
 from vqspeech.evaluation.rates import PACKED, PRIOR
 from vqspeech.evaluation.report import plots, tables
@@ -66,7 +67,8 @@ def by_rate(path: Path, lowest: Report) -> Rates:
         rate = other.parent.name.removeprefix(f"{path.parent.name}-")
         if not rate.isdigit():
             continue
-        report = beside(other, path, lowest)
+        beside(other, path, lowest)
+        report = with_again(other)
         found[report.codes["bits_per_second"]] = Rated(report, report.averages())
     if found:
         found[lowest.codes["bits_per_second"]] = Rated(lowest, lowest.averages())
@@ -82,6 +84,25 @@ def beside(other: Path, path: Path, report: Report) -> Report:
     if _spoken(found) != _spoken(report):
         raise InputError(f"{other}: has other recordings than {path}; evaluate it again")
     return found
+
+
+def with_again(path: Path) -> Report:
+    """A report with what was measured again of its model and recordings, in a folder beside its
+    own. Raises InputError."""
+    report = read_report(path)
+    again = path.parent.with_name(f"{path.parent.name}-again") / path.name
+    if not again.exists():
+        return report
+    found = beside(again, path, report)
+    for row, other in zip(report.rows, found.rows, strict=True):
+        row["scores"] |= {method: other["scores"][method] for method in found.methods}
+    asked = {*report.methods, *found.methods}
+    told = f"Measured again on {found.about['date'][:10]}: {', '.join(found.methods)}."
+    methods = tuple(method for method in METHODS if method in asked)
+    about = dict(report.about)
+    if set(MODEL) & set(found.methods):
+        about["refined"] = found.about.get("refined", False)
+    return replace(report, about=about, methods=methods, notes=[*report.notes, told])
 
 
 def _spoken(report: Report) -> list:

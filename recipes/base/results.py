@@ -7,25 +7,24 @@
 The reports are those of `bash recipes/base/evaluate.sh --speech DIR`, of one model: speakers that
 it was trained on, and speakers that it never heard. Reports in SEEN-1000/, UNSEEN-1000/ and so on,
 of the same recordings at higher rates, become tables of quality over bit rate; what was measured
-again, in SEEN-again/, stands in the place of what SEEN has of the same methods. --readme prints the
-small tables of the README, with the lines that they stand between there.
+again, in SEEN-again/, SEEN-1000-again/ and so on, stands in the place of what SEEN and SEEN-1000
+have of the same methods. --readme prints the small tables of the README, with the lines that they
+stand between there.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from rates import Rates, beside, by_rate, rate_tables, rates_picture, readme_rates
+from rates import Rates, by_rate, rate_tables, rates_picture, readme_rates, with_again
 from shared import finish
 
 from vqspeech.errors import InputError
-from vqspeech.evaluation.methods import HEADINGS, METHODS, MODEL, ORIGINAL, UNFILTERED
+from vqspeech.evaluation.methods import HEADINGS, MODEL, ORIGINAL, UNFILTERED
 from vqspeech.evaluation.metrics.table import METRICS
 from vqspeech.evaluation.rates import PACKED, PRIOR
 from vqspeech.evaluation.report import tables
-from vqspeech.evaluation.report.json_form import read_report
 from vqspeech.evaluation.report.markdown import table_lines
 from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.tables import Table
@@ -79,25 +78,6 @@ def results(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) ->
     for note in shared:
         lines += ["", note]
     return "\n".join(lines) + "\n"
-
-
-def read_with_again(path: Path) -> Report:
-    """A report with what was measured again of its model and recordings, in a folder beside its
-    own. Raises InputError."""
-    report = read_report(path)
-    again = path.parent.with_name(f"{path.parent.name}-again") / path.name
-    if not again.exists():
-        return report
-    found = beside(again, path, report)
-    for row, other in zip(report.rows, found.rows, strict=True):
-        row["scores"] |= {method: other["scores"][method] for method in found.methods}
-    asked = {*report.methods, *found.methods}
-    told = f"Measured again on {found.about['date'][:10]}: {', '.join(found.methods)}."
-    methods = tuple(method for method in METHODS if method in asked)
-    about = dict(report.about)
-    if set(MODEL) & set(found.methods):
-        about["refined"] = found.about.get("refined", False)
-    return replace(report, about=about, methods=methods, notes=[*report.notes, told])
 
 
 def readme(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) -> str:
@@ -159,7 +139,7 @@ def main() -> None:
     parser.add_argument("--readme", action="store_true", help="only the table of the README")
     parser.add_argument("--plot", metavar="SVG", help="write quality over bit rate there instead")
     args = parser.parse_args()
-    seen, unseen = read_with_again(Path(args.seen)), read_with_again(Path(args.unseen))
+    seen, unseen = with_again(Path(args.seen)), with_again(Path(args.unseen))
     if seen.about["fingerprint"] != unseen.about["fingerprint"]:
         raise InputError(f"{args.unseen}: is of another model than {args.seen}; evaluate it again")
     for path, report in ((args.seen, seen), (args.unseen, unseen)):

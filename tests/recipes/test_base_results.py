@@ -112,6 +112,15 @@ def test_quality_over_bit_rate(several):
     assert "| ESTOI ↑ | 0.88 / 0.78 | 0.94 / 0.92 |" in text
 
 
+def test_what_was_measured_again_at_a_higher_rate(several, tmp_path):
+    written(tmp_path / "eval-seen-900-again" / "report.json", 0.5, ("wavenet",), 900.0)
+    known, unknown = run(*several).stdout.split("## Speakers that are not in the corpus")
+    wavenet, preview = known.split("### By bit rate: ")[1:]
+    assert "| ESTOI ↑ | 0.88 ± 0.00 | 0.50 ± 0.00 |" in wavenet
+    assert "| ESTOI ↑ | 0.89 ± 0.00 | 0.95 ± 0.00 |" in preview, "what was not stays"
+    assert "| 0.92 ± 0.00 |" in unknown.split("### By bit rate: ")[1]
+
+
 def test_what_was_measured_again(reports, tmp_path):
     path = written(tmp_path / "eval-seen-again" / "report.json", 0.5, ("convert-wavenet",))
     content = json.loads(path.read_text())

@@ -13,8 +13,8 @@ from vqspeech.synthesis.postfilter import (
     PostFilter,
     margin,
     postfilter,
-    with_contrast,
     with_onsets,
+    with_quiet_pauses,
 )
 
 MELS, HOP = 80, 160
@@ -54,18 +54,18 @@ def test_noise_gets_the_envelope_and_what_is_right_keeps_it():
     assert np.corrcoef(made, clean)[0, 1] > 0.9
 
 
-def test_peaks_are_louder_pauses_quieter_and_the_rest_stays():
+def test_pauses_are_quieter_and_the_rest_stays():
     log_mel = torch.tensor([-9.2, -8.9, -5.5, -2.0, -1.0])
-    for peak, hush, near in ((1.0, 2.0, 0.08), (0.0, 5.0, 0.16)):
-        config = PostFilterConfig(peak_db=peak, hush_db=hush)
-        moved = 20 / math.log(10) * (with_contrast(log_mel, config) - log_mel)
-        expected = torch.tensor([-hush, -hush, 0.0, peak, peak])
+    for hush, near in ((2.0, 0.08), (5.0, 0.16)):
+        config = PostFilterConfig(hush_db=hush)
+        moved = 20 / math.log(10) * (with_quiet_pauses(log_mel, config) - log_mel)
+        expected = torch.tensor([-hush, -hush, 0.0, 0.0, 0.0])
         assert torch.allclose(moved, expected, atol=near)
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"sharpness": 3.0}, {"phase_rounds": 0}, {"onset_gain": 2.0}, {"peak_db": 6.0}],
+    [{"phase_rounds": 0}, {"onset_gain": 2.0}, {"hush_db": 8.0, "hush_level": -3.0}],
 )
 def test_the_models_settings_are_what_it_does(changes):
     """Whatever they are, blocks are the whole."""

@@ -12,20 +12,15 @@ MOST_GUIDANCE = 2.0
 class PostFilterConfig(Table, table="postfilter"):
     """How the WaveNet's samples get the envelope that the codes predict (`synthesis.postfilter`).
 
-    Tuned to a model, on its `valid` split. peak_db, peak_level: bands predicted louder than
-    peak_level (natural log) get so much more, as a log-mel learned by L1 is a median, with less
-    power than speech. hush_db, hush_level: quieter ones, most of them in pauses, get so much less.
-    onset_gain: what the prediction has more or less than its mean around it, it gets so many times
-    once more: a prediction blurs what the codes leave open. sharpness: power of the WaveNet's
-    magnitudes; above 1, valleys between harmonics get deeper. phase_rounds: Griffin and Lim's.
+    Tuned to a model, on its `valid` split. hush_db, hush_level: bands predicted quieter than
+    hush_level (natural log), most of them in pauses, get so much less. onset_gain: what the
+    prediction has more or less than its mean around it, it gets so many times once more: a
+    prediction blurs what the codes leave open. phase_rounds: Griffin and Lim's.
     """
 
-    peak_db: float = within(0.0, 20.0, 1.0)
-    peak_level: float = within(-20.0, 20.0, -3.5)
     hush_db: float = within(0.0, 20.0, 2.0)
     hush_level: float = within(-20.0, 20.0, -7.5)
     onset_gain: float = within(0.0, 5.0, 0.3)
-    sharpness: float = within(0.1, 10.0, 1.5)
     phase_rounds: int = within(0, 100, 8)
 
 

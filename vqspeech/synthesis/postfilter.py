@@ -2,8 +2,8 @@
 
 A sampled WaveNet is noisier than speech, the more so the less it was trained. The codes' auxiliary
 log-mel says how much there should be in each mel band at each moment, so a time-varying gain takes
-the noise back between formants, in pauses and (by a power of the magnitudes) between harmonics;
-what happens within a band, pitch above all, stays the WaveNet's. A few of Griffin and Lim's rounds
+the noise back between formants and in pauses; what happens within a band, pitch above all, stays
+the WaveNet's. A few of Griffin and Lim's rounds
 then make the phases consistent with the new magnitudes.
 
 Speech coders have had such filters since Chen and Gersho 1995, "Adaptive postfiltering for quality
@@ -29,7 +29,7 @@ ONSET_SPREAD, ONSET_REACH = 1.5, 4
 """An onset is what a predicted log-mel has more or less than its mean over some frames: a Gaussian
 of deviation ONSET_SPREAD, cut off at ONSET_REACH."""
 FADE = 0.4
-"""Peaks and pauses set in over some FADE to either side of their levels."""
+"""Pauses set in over some FADE to either side of their level."""
 FIT_ROUNDS = 2
 """Gains overlap, so that the envelope is right after two rounds of them."""
 LAST_FITS = 2
@@ -98,11 +98,10 @@ def with_phase_of(magnitude: Tensor, spectrum: Tensor) -> Tensor:
     return spectrum * (magnitude / spectrum.abs().clamp_min(1e-12))
 
 
-def with_contrast(log_mel: Tensor, config: PostFilterConfig) -> Tensor:
-    """A predicted log-mel (natural log, any shape) with louder peaks and quieter pauses."""
-    louder = config.peak_db * torch.sigmoid((log_mel - config.peak_level) / FADE)
+def with_quiet_pauses(log_mel: Tensor, config: PostFilterConfig) -> Tensor:
+    """A predicted log-mel (natural log, any shape), in pauses less."""
     quieter = config.hush_db * torch.sigmoid((config.hush_level - log_mel) / FADE)
-    return log_mel + math.log(10) / 20 * (louder - quieter)
+    return log_mel - math.log(10) / 20 * quieter
 
 
 def with_onsets(log_mel: Tensor, gain: float) -> Tensor:
@@ -119,10 +118,10 @@ def with_onsets(log_mel: Tensor, gain: float) -> Tensor:
 def postfilter(wave: np.ndarray, log_mel: np.ndarray, config: PostFilterConfig) -> np.ndarray:
     """Samples [n * 160] to samples with the envelope of log-mel [mels, n] frames of `LogMel`."""
     predicted = torch.from_numpy(between_frames(log_mel).astype(np.float32))
-    target = with_contrast(with_onsets(predicted, config.onset_gain), config).exp()
+    target = with_quiet_pauses(with_onsets(predicted, config.onset_gain), config).exp()
     sampled = analyse(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)))
 
-    magnitude = with_envelope(sampled.abs().clamp_min(1e-7) ** config.sharpness, target)
+    magnitude = with_envelope(sampled.abs().clamp_min(1e-7), target)
     magnitude[_bands(len(log_mel))[1].sum(1) == 0] = 0  # bins of no band: 0 Hz
     spectrum, before = with_phase_of(magnitude, sampled), None
     for _ in range(config.phase_rounds):
