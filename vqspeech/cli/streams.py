@@ -110,7 +110,7 @@ def _decode_vqs(codec: "Codec", args: argparse.Namespace, pipe) -> None:
             out.add(block)
         if intact.error is not None:
             raise intact.error
-    if reader.missing or reader.cut:
+    if reader.missing or reader.cut or reader.behind:
         options.say_lost(pipe.name, reader)
     _say_written(args, out)
 
