@@ -90,3 +90,10 @@ def test_a_file_stands_where_a_name_does(tiny_model, tmp_path):
         twin = codec.decode(codes, path, preview=preview)
         np.testing.assert_array_equal(twin, codec.decode(codes, "bert", preview=preview))
     assert codec.speaker_f0(str(path)) == 110.0 and codec.speaker_f0("bert") == 0.0
+
+
+def test_a_name_that_is_no_utf8(tmp_path):
+    """As of a file: it is a label only."""
+    path = tmp_path / "v.safetensors"
+    save_voice(path, Voice("\udcffx", np.ones(4, np.float32), "abc", 1.0))
+    assert load_voice(path, "abc", 4).name == "?x"

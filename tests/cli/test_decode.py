@@ -6,6 +6,7 @@ import pytest
 import soundfile
 
 from vqspeech.audio.writing import clipping_message
+from vqspeech.errors import InputError
 
 
 @pytest.fixture
@@ -84,6 +85,39 @@ def test_a_folder_is_decoded_side_by_side(cli, anna, codes, tmp_path):
         alone = tmp_path / "alone.wav"
         assert cli("decode", folder / f"{name}.npy", alone, *anna).status == 0
         assert (out / f"{name}.wav").read_bytes() == alone.read_bytes()
+
+
+def test_what_cannot_be_written_of_a_folder_keeps_nothing_else(
+    cli, anna, codes, tmp_path, monkeypatch
+):
+    from vqspeech.audio.writing import Writer
+
+    folder, out = tmp_path / "codes", tmp_path / "out"
+    folder.mkdir()
+    for i, name in enumerate(("a", "b", "c", "d", "e")):
+        np.save(folder / f"{name}.npy", np.full(20 + 20 * i, i % 4, np.uint16))
+    (out / "b.wav").mkdir(parents=True)
+    before = Writer.add, Writer.__exit__
+
+    def add(writer, block):
+        before[0](writer, block)
+        if writer.path.endswith("c.wav"):
+            raise InputError(f"{writer.path}: cannot be written (full)")
+
+    def leave(writer, *error):
+        if writer.path.endswith("d.wav") and error[0] is None:
+            before[1](writer, InputError, InputError(""), None)
+            raise InputError(f"{writer.path}: cannot be written (full)")
+        before[1](writer, *error)
+
+    monkeypatch.setattr(Writer, "add", add)
+    monkeypatch.setattr(Writer, "__exit__", leave)
+    result = cli("decode", folder, out, *anna)
+    assert result.status == 2 and len(result.err) == 4
+    for line, name in zip(result.err, ("b.wav: is a folder", "c.wav: ", "d.wav: "), strict=False):
+        assert name in line
+    assert "3 of 5 files failed" in result.err[-1]
+    assert sorted(path.name for path in out.iterdir()) == ["a.wav", "b.wav", "e.wav"]
 
 
 def test_an_interrupted_folder_keeps_what_is_complete(cli, anna, codes, tmp_path, monkeypatch):

@@ -1,6 +1,9 @@
+import builtins
 import json
+import os
 
 import numpy as np
+import pytest
 
 
 def facts(text):
@@ -68,3 +71,37 @@ def test_bad_files(refused, tiny_model, tmp_path):
     refused(["info", tmp_path / "none.npy", "--model", tiny_model], "no such file")
     refused(["info", tmp_path], "not a model")
     refused(["speakers", "--model", tmp_path / "none"], "no such model")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.npy", "a.vqs", "a"])
+def test_no_permission(refused, tiny_model, tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    path.write_bytes(b"content")
+    before = builtins.open
+
+    def forbidden(file, *arguments, **options):
+        if file == str(path):
+            raise PermissionError(13, "Permission denied", file)
+        return before(file, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "open", forbidden)
+    refused(["info", path, "--model", tiny_model], path, "no permission")
+
+
+def test_a_model_that_may_not_be_looked_at(refused, tmp_path, monkeypatch):
+    """In a folder of mode 444."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    before = os.stat, builtins.open
+
+    def forbidden(which):
+        def call(path, *arguments, **options):
+            if isinstance(path, int) or not os.fspath(path).startswith(f"{folder}{os.sep}"):
+                return before[which](path, *arguments, **options)
+            raise PermissionError(13, "Permission denied", path)
+
+        return call
+
+    monkeypatch.setattr(os, "stat", forbidden(0))
+    monkeypatch.setattr(builtins, "open", forbidden(1))
+    refused(["info", folder], folder, "is not a model")

@@ -183,8 +183,35 @@ BAD = {
     "no samples": (wav(WAVE[:0]), "no samples"),
     "cut off": (wav(WAVE, size=10**6), "cut off"),
     "two recordings": (wav(WAVE, size=80_000) + wav(WAVE), "more than one recording"),
+    "titles between two": (
+        wav(WAVE, size=80_000) + b"LIST\x06\0\0\0INFO\0\0" + wav(WAVE),
+        "more than one recording",
+    ),
+    "two of open length": (wav(WAVE) + wav(WAVE, rate=8_000), "more than one recording"),
+    "of open length, AU": (
+        wav(WAVE) + struct.pack(">4s5I", b".snd", 24, OPEN, 3, 8000, 1) + bytes(9000),
+        "more than one recording",
+    ),
+    "the second begins between two reads": (
+        wav(np.zeros((1 << 19) - 5)) + wav(WAVE),
+        "more than one recording",
+    ),
     "a rate of nothing": (wav(WAVE, rate=3), "3 Hz"),
 }
+
+
+def test_what_only_looks_like_another_recording(piped, tiny_model, tmp_path):
+    """Four bytes by chance, and the header that libsndfile writes once more at the end."""
+    wanted = tmp_path / "wanted.npy"
+    options = ["--model", tiny_model, "--gain", "0"]
+    assert piped(wav(WAVE), "encode", "IN", wanted, *options)[0].status == 0
+    data = wav(WAVE) + wav(WAVE[:0])
+    assert piped(data, "encode", "IN", tmp_path / "a.npy", *options)[0].status == 0
+    assert (tmp_path / "a.npy").read_bytes() == wanted.read_bytes()
+    data = wav(np.zeros((1 << 19) - 5)) + wav(WAVE[:0])
+    assert piped(data, "encode", "IN", tmp_path / "long.npy", *options)[0].status == 0
+    data = wav(WAVE)[:-24] + b"RIFFWAVEfmt .sndFORM"
+    assert piped(data, "encode", "IN", tmp_path / "b.npy", *options)[0].status == 0
 
 
 @pytest.mark.parametrize("kind", BAD)

@@ -97,5 +97,15 @@ def test_damage(cli, refused, model, tmp_path, make_audio):
     assert soundfile.info(tmp_path / "out.wav").frames == 23 * 16_000 - 1024 * 320
 
 
+def test_salvage_tells_what_it_leaves_behind(cli, refused, model, tmp_path, wrote):
+    both = tmp_path / "both.vqs"
+    both.write_bytes(2 * wrote.read_bytes())
+    decode = ["decode", both, tmp_path / "out.wav", "--preview", *model]
+    assert "--salvage" not in refused(decode, both, "holds another file from byte")
+    result = cli(*decode, "--salvage")
+    size = wrote.stat().st_size
+    assert result.status == 0 and f"lost: {size} bytes behind the end" in result.err[0]
+
+
 def test_the_wrong_model(refused, wrote, tmp_path, tiny_model):
     refused(["decode", wrote, tmp_path / "o.wav", "--model", tiny_model], wrote, "prior")

@@ -130,7 +130,7 @@ def test_blocks_out_of_place(path):
         head + a + b + c: "block 3 of 4",
         head + a + b + c + d + b"rubbish": "7 bytes after its last block",
         head + b"rubbish" + a + b + c + d: "block 0 of 4 does not begin",
-        data + data: "after its last block",
+        data + b"VQS" + data[:90]: "93 bytes after its last block",
     }
     for content, word in cases.items():
         path.write_bytes(content)
@@ -378,7 +378,7 @@ def test_blocks_of_a_stream_out_of_place():
         head + a + a + b + c + end: "block 0 stands where block 1 should",
         head + a + b + end: "its end stands where block 2 should",
         head + a + b"rubbish" + b + c + end: "block 1 does not begin",
-        head + a + b + c + end + head + a: "after its last block",
+        head + a + b + c + end + head[1:] + a: "after its last block",
         head + a + b + c + others[-1]: "its end stands where block 3 should",
         head + a + b + c: "its end is missing",
     }
@@ -391,6 +391,35 @@ def test_blocks_of_a_stream_out_of_place():
     assert reader.samples == 200 * HOP - 7
     with pytest.raises(InputError, match="no intact block"):
         read_stream(head + b"rubbish", salvage=True)
+
+
+def test_another_file_behind_the_end(path):
+    """Of `cat a.vqs b.vqs`, even with the same header, whose blocks could be taken for a's."""
+    about, codes, first = saved(path, BLOCK_CODES + 9)
+    other = some_codes(len(codes), seed=5)
+    save_vqs(path, about, other, coder_for(about))
+    second = path.read_bytes()
+    stream = b"".join(streamed(250)[2])
+    for a, b in ((first, second), (first, stream), (stream, second), (stream, stream)):
+        path.write_bytes(a + b)
+        refused(path, f"another file from byte {len(a)} on; split it there")
+        for step in (1000, 1 << 20):
+            with pytest.raises(InputError, match=f"pipe: .*from byte {len(a)} on; split it there$"):
+                read_stream(a + b, step=step)
+            reader, found = read_stream(a + b, salvage=True, step=step)
+            contents = load_vqs(path, coder_for, True)
+            assert np.array_equal(found, contents.codes)
+            assert reader.behind == contents.behind == len(b)
+            assert not (reader.missing or reader.cut or contents.missing or contents.cut)
+    path.write_bytes(first[:-1] + second)
+    contents = load_vqs(path, coder_for, True)
+    reader, found = read_stream(first[:-1] + second, salvage=True)
+    assert reader.lost == contents.lost == (1,)
+    assert reader.behind == contents.behind == len(second)
+    for some in (found, contents.codes):
+        assert np.array_equal(some, codes[:BLOCK_CODES])
+    reader, found = read_stream(stream[:-1] + stream, salvage=True)
+    assert (reader.kept, reader.cut, reader.behind) == (3, True, len(stream))
 
 
 def crafted(about, number, count):

@@ -98,3 +98,17 @@ def test_a_folder_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="d: cannot be read.*permissions"):
         listed(tmp_path, KINDS)
     (tmp_path / "d").chmod(0o700)
+
+
+def test_files_that_may_not_be_looked_at_are_wanted(tmp_path, monkeypatch):
+    """In a folder of mode 444: opening them says why they cannot be read."""
+    tree(tmp_path, "d/a.wav", "d/no.txt")
+    stat = os.stat
+
+    def forbidden(path, *arguments, **options):
+        if isinstance(path, int) or os.path.dirname(os.fspath(path)) != str(tmp_path / "d"):
+            return stat(path, *arguments, **options)
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "stat", forbidden)
+    assert names(tmp_path, listed(tmp_path, KINDS).files) == ["d/a.wav"]

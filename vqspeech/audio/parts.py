@@ -60,7 +60,7 @@ _NEEDLES = (
 )
 """Of each kind bytes to search for, and their offset in its pattern: far faster than patterns."""
 
-_LONGEST = 300
+LONGEST = 300
 """Bytes that hold any of the patterns, whatever their needles' offsets."""
 
 MAX_GAP = 4096
@@ -212,7 +212,7 @@ def _mpeg_parts(file: BinaryIO, start: int, size: int) -> Iterator[Part]:
 def kind_at(file: BinaryIO, start: int) -> str | None:
     """The kind of recording that begins at `start`; None if none of those known here."""
     file.seek(start)
-    head = file.read(_LONGEST)
+    head = file.read(LONGEST)
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.match(head)), None)
 
 
@@ -222,7 +222,7 @@ def find_header(file: BinaryIO, start: int, stop: int) -> int | None:
     while start < stop:
         size = min(size, stop - start)
         file.seek(start)
-        block = file.read(size + _LONGEST)
+        block = file.read(size + LONGEST)
         for at, kind in merge(*(_hits(block, *needle) for needle in _NEEDLES)):
             if at >= size:
                 break

@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 
 from vqspeech.audio.headers import read_container
+from vqspeech.audio.parts import LONGEST, find_header
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.sounds import as_mono, check_rate, tell_channels
 from vqspeech.audio.writing import to_int16
@@ -36,6 +37,8 @@ WIDTHS = {
 """Bytes a sample, of the kinds whose samples stand one by one."""
 LEAST_HEAD, MAX_HEAD = 24, 1 << 20
 """Bytes before the samples: of AU, and with titles and a picture of the album."""
+MAX_ALONE = 1 << 12
+"""Bytes of a header without samples, at most."""
 ENDLESS = 1 << 62
 """Where the file ends, for who reads its header."""
 PLAIN = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd")
@@ -130,12 +133,16 @@ class PipedSound:
         pipe, width = self._pipe, WIDTHS[self._kind] * self.channels
         if not quiet:
             tell_channels(pipe.name, self.channels)
-        rest, left = b"", self._size
+        rest, left, watch = b"", self._size, _Watch()
         while left is None or left:
             data = pipe.read(READ_BYTES if left is None else min(READ_BYTES, left))
             if not data:
                 break
-            left = None if left is None else left - len(data)
+            if left is not None:
+                left -= len(data)
+            elif (at := watch.found(data)) is not None:
+                self._check_header_alone(watch.begun)
+                data = data[: max(at, 0)]
             rest += data
             whole = len(rest) // width * width
             if whole:
@@ -158,11 +165,42 @@ class PipedSound:
     def _pass_over(self) -> None:
         """What stands behind the samples: titles, but not another recording."""
         if self._pipe.peek(4).startswith(STARTS):
-            raise InputError(
-                f"{self._pipe.name}: has more than one recording; encode them one by one"
-            )
-        while self._pipe.read(READ_BYTES):
-            pass
+            raise self._several()
+        watch = _Watch()
+        while data := self._pipe.read(READ_BYTES):
+            if watch.found(data) is not None:
+                raise self._several()
+
+    def _check_header_alone(self, data: bytes) -> None:
+        """Raises InputError unless all that is left, from `data` on, is a header: what some writers
+        (libsndfile) put at the end of a pipe once more."""
+        while len(data) < MAX_ALONE and (new := self._pipe.read(MAX_ALONE)):
+            data += new
+        found = read_container(io.BytesIO(data), 0, len(data))
+        if found is None or found.data < len(data):
+            raise self._several()
+
+    def _several(self) -> InputError:
+        return InputError(f"{self._pipe.name}: has more than one recording; encode them one by one")
+
+
+class _Watch:
+    """Looks for the beginning of another recording in what comes, piece by piece. begun: what has
+    come of the one that was found."""
+
+    def __init__(self):
+        self._before = self.begun = b""
+
+    def found(self, data: bytes) -> int | None:
+        """Where one begins, counted from the beginning of `data`: below 0 in what came before.
+        None: nowhere so far."""
+        seen = self._before + data
+        at = find_header(io.BytesIO(seen), 0, len(seen))
+        if at is not None:
+            self.begun = seen[at:]
+            return at - len(self._before)
+        self._before = seen[-LONGEST:]
+        return None
 
 
 def open_piped(pipe: Pipe) -> PipedSound | None:

@@ -24,7 +24,9 @@ def resolve(name: str | os.PathLike | None) -> Path:
     text = os.fspath(name)
     if os.path.isdir(text):
         trained = Path(text, MODEL_FOLDER)  # of a folder of `vqspeech train --out`
-        below = (trained / CONFIG_FILE).exists() and not Path(text, CONFIG_FILE).exists()
+        # not pathlib's `exists`, which raises where permission is missing
+        below = os.path.exists(trained / CONFIG_FILE)
+        below = below and not os.path.exists(Path(text, CONFIG_FILE))
         # absolute: the working folder may be another one later
         return (trained if below else Path(text)).absolute()
     if os.path.exists(text):

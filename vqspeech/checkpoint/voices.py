@@ -72,7 +72,8 @@ def save_voice(path: str | os.PathLike, voice: Voice) -> None:
     from safetensors.numpy import save
 
     target = check_voice_target(path)
-    about = {"format": FORMAT, "name": voice.name, "model": voice.model}
+    name = voice.name.encode(errors="replace").decode()  # of a file, it may be no UTF-8
+    about = {"format": FORMAT, "name": name, "model": voice.model}
     about |= {"seconds": f"{voice.seconds:.2f}", "f0": f"{voice.f0:.1f}"}
     with output_file(path, target) as file:
         file.write(save({"vector": voice.vector.astype(np.float32)}, about))

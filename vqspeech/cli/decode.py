@@ -11,16 +11,18 @@ WAV of open length.
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli import options, streams
-from vqspeech.cli.folders import check_overwriting, plan_of, work_through
-from vqspeech.cli.output import say, seconds_bar
+from vqspeech.cli.folders import check_none_failed, check_overwriting, plan_of, work_through
+from vqspeech.cli.output import files_bar, print_error, say, seconds_bar
 from vqspeech.cli.overwriting import add_force
 from vqspeech.codes.vqs import SUFFIX, is_vqs
 from vqspeech.errors import InputError
+from vqspeech.files import make_folder
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
@@ -94,52 +96,69 @@ def _decode_file(codec: "Codec", args: argparse.Namespace, path: Path, out: Path
 
 
 def _decode_together(codec: "Codec", args: argparse.Namespace, jobs) -> float:
-    """Decode the files of a folder side by side; returns their seconds."""
-    loaded = {}
-
-    def load(path: Path, out: Path) -> float:
-        codes, speaker = options.load_codes(codec, args, path)
-        codec.voices.of(codes, speaker)
-        loaded[out] = codes, speaker
-        return codes.seconds
-
-    refused = None
-    try:
-        seconds = work_through(jobs, load)
-    except InputError as error:  # the others are decoded all the same
-        refused, seconds = error, 0.0
-    jobs, how = list(loaded.values()), options.synthesis_of(args)
-    blocks = codec.decode_many_blocks(jobs, how, streams=args.streams)
-    total = sum(codes.seconds for codes, _ in loaded.values())
-    with seconds_bar(total) as progress:
-        _write_together(list(loaded), blocks, progress)
-    if refused is not None:
-        raise refused
+    """Decode the files of a folder side by side; returns their seconds. What fails is listed, and
+    raised as one InputError at the end: the other files are written all the same."""
+    loaded, failed = {}, 0
+    for path, out in files_bar(jobs, len(jobs)):
+        try:
+            make_folder(out.parent)
+            streams.check_sound_target(out)
+            codes, speaker = options.load_codes(codec, args, path)
+            codec.voices.of(codes, speaker)
+            loaded[out] = codes, speaker
+        except InputError as error:
+            print_error(error)
+            failed += 1
+    how = options.synthesis_of(args)
+    blocks = codec.decode_many_blocks(list(loaded.values()), how, streams=args.streams)
+    seconds = sum(codes.seconds for codes, _ in loaded.values())
+    with seconds_bar(seconds) as progress:
+        failed += _write_together(list(loaded), blocks, progress)
+    check_none_failed(failed, len(jobs))
     return seconds
 
 
-def _write_together(outs: list[Path], blocks, progress) -> None:
-    """Write numbered blocks to their files; those that are not complete do not stay."""
+def _write_together(outs: list[Path], blocks, progress) -> int:
+    """Write numbered blocks to their files; those that are not complete do not stay. Returns how
+    many could not be written, each of which is listed."""
     from vqspeech.audio.writing import Writer
 
     writers: dict[int, Writer] = {}
+    failed: set[int] = set()
     done = 0.0
     try:
         for number, block in blocks:
-            if number not in writers:
-                writers[number] = Writer(outs[number]).__enter__()
-            if block is None:
-                writer = writers.pop(number)
-                writer.__exit__(None, None, None)
-                _say_clipping(outs[number], writer.clipped, writer.samples)
-            else:
-                writers[number].add(block)
+            if block is not None:
                 done += len(block) / SAMPLE_RATE
                 progress(done)
+            if number in failed:
+                continue
+            try:
+                if number not in writers:
+                    writers[number] = Writer(outs[number]).__enter__()
+                if block is not None:
+                    writers[number].add(block)
+                    continue
+                writer = writers.pop(number)
+                writer.__exit__(None, None, None)
+            except InputError as error:
+                failed.add(number)
+                print_error(error)
+                if number in writers:
+                    _abandon(writers.pop(number))
+                continue
+            _say_clipping(outs[number], writer.clipped, writer.samples)
     except BaseException:
         for writer in writers.values():
             writer.__exit__(*sys.exc_info())
         raise
+    return len(failed)
+
+
+def _abandon(writer) -> None:
+    """Remove what a writer has written so far, within the handler of the error that ends it."""
+    with suppress(InputError):  # a full disk refuses the rest of the header, too
+        writer.__exit__(*sys.exc_info())
 
 
 def _say_clipping(out: Path, clipped: int, samples: int) -> None:

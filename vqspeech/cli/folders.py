@@ -104,9 +104,14 @@ def total(results: Iterable[float | InputError], number: int) -> float:
             seconds += result
     for error in refused:
         print_error(error)
-    if refused:
+    check_none_failed(len(refused), number)
+    return seconds
+
+
+def check_none_failed(failed: int, number: int) -> None:
+    """Raises InputError, once the others are written, if some of `number` files have failed."""
+    if failed:
         raise InputError(
-            f"{len(refused)} of {number} files failed (listed above), the rest is written; "
+            f"{failed} of {number} files failed (listed above), the rest is written; "
             "mend or remove them"
         )
-    return seconds

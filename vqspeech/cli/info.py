@@ -4,12 +4,12 @@
 """
 
 import argparse
-import io
 import os
 from typing import TYPE_CHECKING
 
 from vqspeech.cli import pipes
 from vqspeech.cli.options import add_model
+from vqspeech.files import opened
 
 if TYPE_CHECKING:
     from vqspeech.checkpoint.model import Checkpoint
@@ -38,8 +38,10 @@ def run(args: argparse.Namespace) -> None:
 
 def about_file(path: str, model: str | None) -> dict[str, str]:
     """What a file of codes or sound holds; its name says which, or else its first bytes."""
-    with open(path, "rb") if os.path.isfile(path) else io.BytesIO() as file:
-        start = file.read(6)
+    start = b""
+    if os.path.isfile(path) and os.path.getsize(path):  # others are refused as what they should be
+        with opened(path, "a codes or audio file") as file:
+            start = file.read(6)
     if path.lower().endswith(".npy") or start == b"\x93NUMPY":
         return about_codes(path, model)
     if path.lower().endswith(".vqs") or start.startswith(b"VQS"):

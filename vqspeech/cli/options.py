@@ -226,7 +226,7 @@ def load_codes(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["C
                 codes = codes.at(args.bitrate)
         return codes, args.speaker
     codes, _, contents = codec.load_vqs(path, args.salvage, args.bitrate)
-    if contents.missing or contents.cut:
+    if contents.missing or contents.cut or contents.behind:
         say_lost(path, contents)
     return codes, voice_of(codec, args, path, contents.header)
 
@@ -235,6 +235,7 @@ def say_lost(path: str | Path, found: "Contents | VqsReader") -> None:
     """One line about what of a damaged file was not kept."""
     lost = [str(number) for number in found.lost[:10]]
     lost += ["..."] * (found.missing > len(lost)) + ["the end"] * found.cut
+    lost += [f"{found.behind} bytes behind the end"] * bool(found.behind)
     of = "" if found.cut else f" of {found.kept + found.missing}"
     say(
         f"{path}: kept {found.kept}{of} blocks, {found.samples / SAMPLE_RATE:.2f} s; "

@@ -110,7 +110,7 @@ def _decode_vqs(codec: "Codec", args: argparse.Namespace, pipe) -> None:
             out.add(block)
         if intact.error is not None:
             raise intact.error
-    if reader.missing or reader.cut:
+    if reader.missing or reader.cut or reader.behind:
         options.say_lost(pipe.name, reader)
     _say_written(args, out)
 
@@ -134,7 +134,7 @@ def _say_written(args: argparse.Namespace, out) -> None:
         options.say_written(args, None, out.samples / SAMPLE_RATE)
 
 
-def check_sound_target(path: str) -> None:
+def check_sound_target(path: str | os.PathLike) -> None:
     """Refuse a file that sound cannot be written to. Raises InputError."""
     check_target(path, tuple(f".{kind}" for kind in options.SOUND_FORMATS), "an audio file")
 

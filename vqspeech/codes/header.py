@@ -133,6 +133,15 @@ def read_header(data: bytes | memoryview) -> tuple[Header, int]:
         ) from None
 
 
+def is_header(data: bytes | memoryview) -> bool:
+    """Whether data begin with a whole header, its checksum right."""
+    try:
+        read_header(data)
+    except InputError:
+        return False
+    return True
+
+
 def _parse_header(data: memoryview) -> tuple[Header, int]:
     mode, at = data[4], 13
     codes, prior = bytes(data[5:at]), b""

@@ -14,14 +14,20 @@ import numpy as np
 
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import Block, BlockCoder
-from vqspeech.codes.header import BLOCK_CODES, Header, header_bytes, seed_of
+from vqspeech.codes.header import (
+    BLOCK_CODES,
+    MAGIC,
+    MAX_HEADER,
+    Header,
+    header_bytes,
+    is_header,
+    seed_of,
+)
 from vqspeech.codes.vqs_reader import SALVAGE, CoderFor, VqsReader
 from vqspeech.errors import InputError
 from vqspeech.files import check_target, opened_or_given, written
 
 SUFFIX = ".vqs"
-MAX_BLOCK = bitstream.MAX_PAYLOAD + 32
-"""Bytes of a block of one level, at most."""
 MAX_SALVAGE_BYTES = 1 << 30
 
 Named = str | os.PathLike | BinaryIO
@@ -33,6 +39,7 @@ class Contents:
     """What was read. codes: uint16 [F], or [levels, F] of several. samples: that they stand for:
     all, or those of the blocks that were kept. kept: how many blocks. missing: how many salvage
     left out; lost: the numbers of the first of these. cut: whether a stream stopped before its end.
+    behind: bytes that stand behind the end and were left out.
     """
 
     header: Header
@@ -42,6 +49,7 @@ class Contents:
     missing: int = 0
     lost: tuple[int, ...] = ()
     cut: bool = False
+    behind: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def load_vqs(
             return _salvaged(path, file, reader.header, kept, coder_for(kept))
         found = _joined(codes)
     about = (reader.samples, reader.kept, reader.missing, reader.lost, reader.cut)
-    return Contents(reader.header, found, *about)
+    return Contents(reader.header, found, *about, reader.behind)
 
 
 def measure_vqs(path: Named) -> Measured:
@@ -125,8 +133,6 @@ def _reader(path: str, file: BinaryIO, size: int, salvage: bool) -> VqsReader:
                 f"{path}: is cut off (its header declares {header.samples} samples, {size} bytes "
                 f"cannot hold them){SALVAGE}"
             )
-        if size > at + header.blocks * MAX_BLOCK * header.levels:
-            raise InputError(f"{path}: is longer than its header says{SALVAGE}")
     return reader
 
 
@@ -143,7 +149,10 @@ def _salvaged(
     at = len(header_bytes(header))
     file.seek(at)
     parts: dict[int, np.ndarray] = {}
-    for block in _intact(file.read(), header):
+    data = file.read()
+    other, end = _other(data), 0
+    for block in _intact(data[:other], header):
+        end = block.end
         if block.number not in parts:
             try:
                 parts[block.number] = bitstream.decoded(block, kept, coder)
@@ -156,7 +165,18 @@ def _salvaged(
     total = header.samples or 0
     size = BLOCK_CODES * header.hop
     samples = sum(min(size, total - number * size) for number in parts)
-    return Contents(header, _joined(intact), samples, len(intact), len(lost), lost)
+    # Where the last block is lost, what stands in its place is told by its number.
+    behind = len(data) - (other if header.blocks - 1 in lost else end)
+    return Contents(header, _joined(intact), samples, len(intact), len(lost), lost, behind=behind)
+
+
+def _other(data: bytes) -> int:
+    """Where another file begins, which was put behind the first; the end if none does."""
+    at = -1
+    while (at := data.find(MAGIC, at + 1)) >= 0:
+        if is_header(data[at : at + MAX_HEADER]):
+            return at
+    return len(data)
 
 
 def _intact(data: bytes, header: Header) -> Iterator[Block]:

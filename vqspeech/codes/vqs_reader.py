@@ -12,7 +12,15 @@ from vqspeech.audio.signal import SAMPLE_RATE, frames_for
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import END_MARK, MARK, Block, BlockCoder, End
 from vqspeech.codes.codes import MAX_FRAMES, levels_within
-from vqspeech.codes.header import MAGIC, MAX_HEADER, Header, header_bytes, read_header, seed_of
+from vqspeech.codes.header import (
+    MAGIC,
+    MAX_HEADER,
+    Header,
+    header_bytes,
+    is_header,
+    read_header,
+    seed_of,
+)
 from vqspeech.codes.numbers import CutOffError
 from vqspeech.codes.stream import CodeStream
 from vqspeech.errors import InputError
@@ -31,7 +39,8 @@ class VqsReader:
 
     kept, frames, payload: blocks so far, their codes, and the bytes of these. Known at the end:
     samples, of what was kept; missing and lost: how many blocks salvage left out, and the numbers
-    of the first of them; cut: whether a stream stopped before its end.
+    of the first of them; cut: whether a stream stopped before its end; behind: bytes that stand
+    behind the end and were left out.
     """
 
     def __init__(self, name: str, read: Callable[[int], bytes], salvage: bool = False):
@@ -41,10 +50,10 @@ class VqsReader:
         InputError: no `.vqs` file, a damaged header, a newer version.
         """
         self._name, self._read, self._salvage = name, read, salvage
-        self._data = b""
+        self._data, self._come = b"", 0
         self.header = self._header()
         self._seed = seed_of(self.header)
-        self.kept = self.frames = self.payload = self.missing = self.samples = 0
+        self.kept = self.frames = self.payload = self.missing = self.samples = self.behind = 0
         self.lost: tuple[int, ...] = ()
         self._next, self._end = 0, None  # number of the block that should come; the stream's end
 
@@ -150,6 +159,8 @@ class VqsReader:
             except ValueError as error:
                 if not self._salvage:
                     raise self._wrong(error, known) from None
+                if self._other_begins():
+                    break
                 if not self._skip():
                     return
                 continue
@@ -159,8 +170,12 @@ class VqsReader:
                 break
             if found.number >= self._next:
                 yield found
-        if not self._salvage and (self._data or self._more()):
-            raise self._refusal(f"has {len(self._data)} bytes after its last block{SALVAGE}")
+        if not self._salvage and self._other_begins():
+            at = self._come - len(self._data)
+            raise self._refusal(f"holds another file from byte {at} on; split it there")
+        self.behind = self._rest()
+        if not self._salvage and self.behind:
+            raise self._refusal(f"has {self.behind} bytes after its last block{SALVAGE}")
 
     def _wrong(self, error: ValueError, known: int | None) -> InputError:
         if not self._data and known is None:
@@ -192,15 +207,30 @@ class VqsReader:
                 if not self._more():
                     raise
 
+    def _other_begins(self) -> bool:
+        """Whether the data begin with another header: that of a file put behind this one."""
+        while len(self._data) < MAX_HEADER and self._data[: len(MAGIC)] == MAGIC[: len(self._data)]:
+            if not self._more():
+                break
+        return is_header(self._data)
+
+    def _rest(self) -> int:
+        """Read to the end; how many bytes there were."""
+        size, self._data = len(self._data), b""
+        while self._more():
+            size, self._data = size + len(self._data), b""
+        return size
+
     def _skip(self) -> bool:
-        """Go on to where the next block may begin; whether there is such a place."""
+        """Go on to where the next block, or another file, may begin; whether there is such a
+        place."""
         start = 1
         while True:
-            found = [self._data.find(mark, start) for mark in (MARK, END_MARK)]
+            found = [self._data.find(mark, start) for mark in (MARK, END_MARK, MAGIC)]
             if places := [place for place in found if place >= 0]:
                 self._data = self._data[min(places) :]
                 return True
-            self._data = self._data[-1:]  # may be the first half of a mark
+            self._data = self._data[start:][1 - len(MAGIC) :]  # may be a part of a mark
             start = 0
             if not self._more():
                 return False
@@ -222,6 +252,7 @@ class VqsReader:
     def _more(self) -> bool:
         new = self._read(READ_BYTES)
         self._data += new
+        self._come += len(new)
         return bool(new)
 
     def _refusal(self, why: str) -> InputError:

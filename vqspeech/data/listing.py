@@ -97,8 +97,10 @@ def _is_loop(link: str) -> bool:
 
 
 def _is_wanted(path: Path, kinds: Sequence[str]) -> bool:
-    # A link that leads nowhere is wanted: that it cannot be read is then said.
-    return path.suffix.lower() in kinds and (path.is_file() or not path.exists())
+    # A link that leads nowhere is wanted, and what may not be looked at, which makes pathlib's
+    # methods raise: that it cannot be read is then said.
+    wanted = path.suffix.lower() in kinds
+    return wanted and (os.path.isfile(path) or not os.path.exists(path))
 
 
 def _names(paths: list[Path]) -> str:
