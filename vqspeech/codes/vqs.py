@@ -14,7 +14,7 @@ import numpy as np
 
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import Block, BlockCoder
-from vqspeech.codes.header import BLOCK_CODES, Header, header_bytes, seed_of
+from vqspeech.codes.header import BLOCK_CODES, MAX_HEADER, Header, header_bytes, seed_of
 from vqspeech.codes.vqs_reader import SALVAGE, CoderFor, VqsReader
 from vqspeech.errors import InputError
 from vqspeech.files import check_target, opened_or_given, written
@@ -97,6 +97,12 @@ def measure_vqs(path: Named) -> Measured:
         reader.measure()
     counts = (reader.payload, reader.kept, reader.frames, reader.samples)
     return Measured(reader.header, size, *counts)
+
+
+def vqs_header(path: Named) -> Header:
+    """The header of a file or saved stream; nothing else is read. Raises InputError."""
+    with opened_or_given(path, "a codes file") as (path, file, _):
+        return VqsReader(path, lambda size: file.read(min(size, MAX_HEADER))).header
 
 
 def reduce_vqs(path: Named, out: Named, bitrate: float) -> int:
