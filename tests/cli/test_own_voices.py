@@ -84,6 +84,32 @@ def test_resuming_writes_voices_that_are_not_there(cli, recordings, tmp_path, mo
     assert "wrote 0 files" in cli(*again, "--voice").err[-1]
 
 
+def test_resuming_with_another_voice(cli, recordings, tmp_path, model):
+    out = tmp_path / "codes"
+    encode = ["encode", recordings, out, "--format", "vqs", *model]
+    eva = tmp_path / "eva.safetensors"
+    her = recordings / "her.wav"
+    assert cli("encode", her, tmp_path / "eva.npy", "--voice", *model).status == 0
+    assert cli(*encode).status == 0
+    assert "wrote 0 files" in cli(*encode, "--resume", "--packed").err[-1]
+    speakers = [["--speaker", speaker] for speaker in ("anna", "bert", eva, recordings / "him.wav")]
+    for voice in *speakers, ["--no-voice"], []:
+        again = [*encode, "--resume", *voice]
+        assert "wrote 2 files" in cli(*again).err[-1], voice
+        assert "wrote 0 files" in cli(*again).err[-1], voice
+
+
+def test_resuming_with_another_model(cli, recordings, tmp_path, model, tiny_model):
+    out = tmp_path / "codes"
+    encode = ["encode", recordings, out, "--format", "vqs", "--resume"]
+    assert cli(*encode, *model).status == 0
+    for other in ["--model", tiny_model], model:
+        result = cli(*encode, *other)
+        assert "2 files of other or older codes" in result.err[0], result.err
+        assert "wrote 2 files" in result.err[-1]
+        assert "wrote 0 files" in cli(*encode, *other).err[-1]
+
+
 def test_a_recording_is_a_speaker(cli, recordings, tmp_path, model):
     out = tmp_path / "out.wav"
     her, him = recordings / "her.wav", recordings / "him.wav"

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from vqspeech import Codec
+from vqspeech.cli.levels import levels_of
 from vqspeech.codes.vqs import load_vqs, measure_vqs
 
 
@@ -120,6 +121,23 @@ def test_folders(cli, model, high, tmp_path):
     assert np.load(tmp_path / "out-npy" / "a.npy").shape == (3, 100)
     assert np.load(tmp_path / "low-npy" / "b.npy").shape == (2, 100)
     assert measure_vqs(tmp_path / "low-vqs" / "b.vqs").header.levels == 2
+
+
+@pytest.mark.parametrize("kind", ["npy", "vqs"])
+def test_resuming_at_another_rate(cli, model, make_audio, tmp_path, kind):
+    make_audio("rec/a.wav")
+    make_audio("rec/b.wav")
+    encode = ["encode", tmp_path / "rec", out := tmp_path / "out", "--format", kind, *model]
+    assert cli(*encode).status == 0
+    os.link(out / f"a.{kind}", tmp_path / f"low.{kind}")
+    again = [*encode, "--resume", "--bitrate", 300]
+    result = cli(*again)
+    assert "2 files of other or older codes" in result.err[0] and "wrote 2 files" in result.err[-1]
+    assert levels_of(out / f"a.{kind}") == 3 and levels_of(tmp_path / f"low.{kind}") == 1
+    result = cli(*again)
+    assert len(result.err) == 1 and "wrote 0 files" in result.err[0]
+    os.replace(tmp_path / f"low.{kind}", out / f"b.{kind}")
+    assert "wrote 1 files" in cli(*again).err[-1]
 
 
 def test_a_folder_of_both_kinds(cli, model, high, tmp_path):

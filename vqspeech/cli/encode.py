@@ -30,7 +30,7 @@ from vqspeech.cli.options import (
     whole,
 )
 from vqspeech.cli.output import files_bar, say
-from vqspeech.cli.overwriting import add_force
+from vqspeech.cli.overwriting import add_force, is_own
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs
 from vqspeech.errors import InputError
@@ -98,7 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--splits", type=names, metavar="A,B", help="only these splits of the manifest")
     add("--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)")
-    add("--resume", action="store_true", help="leave out files that have their codes already")
+    add(
+        "--resume",
+        action="store_true",
+        help="leave out files that have their codes already: no older than the recording, of that "
+        "--bitrate and, .vqs, of that model and --speaker; a .npy file does not say of which model "
+        "it is",
+    )
     add_force(parser)
     add("--ray", action="store_true", help="as a Ray job, into shards in OUT")
     add("--address", metavar="ADDRESS", help="of a Ray cluster (default: a Ray of this machine)")
@@ -148,12 +154,14 @@ def run(args: argparse.Namespace) -> None:
         rate = _rate(codec, [args.output], codes.seconds, vqs, args.bitrate)
         say(f"wrote {args.output} ({codes.frames} codes, {codes.seconds:.2f} s, {rate})")
         return
-    found = len(jobs)
+    done = ""
     if args.resume:
-        jobs = [job for job in jobs if not is_done(args, job[1], vqs)]
+        found, jobs = jobs, [job for job in jobs if not is_done(codec, args, keeping, job)]
+        done = f", {len(found) - len(jobs)} were done before"
+        if anew := sum(is_own(out) for _, out in jobs):
+            say(f"{args.output}: {anew} files of other or older codes are encoded anew")
     seconds = _encode_all(args, codec, jobs, keeping)
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs, args.bitrate)
-    done = f", {found - len(jobs)} were done before" if args.resume else ""
     say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
 
 

@@ -1,11 +1,14 @@
 """`encode --voice`: whose voice it is, kept with the codes."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqspeech.cli.levels import levels_of
 from vqspeech.cli.overwriting import check_outputs, is_own
+from vqspeech.codes.vqs import is_vqs, vqs_header
 from vqspeech.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,11 +41,45 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
     return Keeping(args.speaker, args.packed, voice, args.bitrate)
 
 
-def is_done(args: argparse.Namespace, out: Path, vqs: bool) -> bool:
-    """Whether codes, and the voice beside them that --voice asks for, are there already."""
+def is_done(
+    codec: "Codec", args: argparse.Namespace, keeping: "Keeping", job: tuple[Path, Path]
+) -> bool:
+    """Whether what would be written of a recording is there already, and no older than that: codes
+    of as many levels; in a `.vqs` file of this model, with the voice that is asked for; the voice
+    beside a `.npy` file, which says of no model. Headers alone are read."""
     from vqspeech.bulk.keeping import voice_path
 
-    return is_own(out) and (vqs or not args.voice or is_own(voice_path(out)))
+    source, out = job
+    levels = codec.levels_at(args.bitrate)
+    if not is_own(out) or _is_older(out, source):
+        return False
+    if is_vqs(out):
+        return _is_vqs_done(codec, args, keeping, out, levels)
+    beside = voice_path(out)
+    voiced = not args.voice or (is_own(beside) and not _is_older(beside, source))
+    return voiced and levels_of(out) == levels
+
+
+def _is_vqs_done(
+    codec: "Codec", args: argparse.Namespace, keeping: "Keeping", out: Path, levels: int
+) -> bool:
+    try:
+        header = vqs_header(out)
+        if not codec.bitstreams.would_write(header, args.speaker, levels):
+            return False
+    except InputError:
+        return False
+    if keeping.voice:
+        return codec.bitstreams.voice_in(header) is not None
+    return args.voice is not False or not header.voice
+
+
+def _is_older(out: Path, source: Path) -> bool:
+    """Whether a recording was changed after `out` was written; not where it is no longer there."""
+    try:
+        return os.stat(out).st_mtime_ns < os.stat(source).st_mtime_ns
+    except OSError:
+        return False
 
 
 def check_voice_files(
