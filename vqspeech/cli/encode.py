@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from vqspeech.audio.kinds import ALL_SUFFIXES
 from vqspeech.cli import streams
 from vqspeech.cli.folders import check_overwriting, distinct, plan_of, total, work_through
-from vqspeech.cli.keeping import check_voice_files, is_done, kept
+from vqspeech.cli.keeping import check_voice_files, is_done, kept, say_older_voices
 from vqspeech.cli.options import (
     add_bitrate,
     add_device,
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="keep whose voice it is, as the model's speaker encoder hears it, to decode with: a "
         ".vqs file within (the default, without --speaker), a .npy file in a file beside it, for "
-        "--speaker",
+        "--speaker, never over an enrolled voice without --force",
     )
     add(
         "--refine",
@@ -151,6 +151,7 @@ def run(args: argparse.Namespace) -> None:
     if jobs is None:
         codes = codec.encode_file(args.input, gain, keeping.voice, args.bitrate)
         keeping.save(codec, codes, args.output)
+        say_older_voices(args, [args.output])
         rate = _rate(codec, [args.output], codes.seconds, vqs, args.bitrate)
         say(f"wrote {args.output} ({codes.frames} codes, {codes.seconds:.2f} s, {rate})")
         return
@@ -161,6 +162,7 @@ def run(args: argparse.Namespace) -> None:
         if anew := sum(is_own(out) for _, out in jobs):
             say(f"{args.output}: {anew} files of other or older codes are encoded anew")
     seconds = _encode_all(args, codec, jobs, keeping)
+    say_older_voices(args, [out for _, out in jobs])
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs, args.bitrate)
     say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
 

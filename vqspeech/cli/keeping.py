@@ -2,11 +2,12 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.cli.levels import levels_of
+from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import check_outputs, is_own
 from vqspeech.codes.vqs import is_vqs, vqs_header
 from vqspeech.errors import InputError
@@ -55,9 +56,11 @@ def is_done(
         return False
     if is_vqs(out):
         return _is_vqs_done(codec, args, keeping, out, levels)
-    beside = voice_path(out)
-    voiced = not args.voice or (is_own(beside) and not _is_older(beside, source))
-    return voiced and levels_of(out) == levels
+    if args.voice:
+        about = _kept_about(beside := voice_path(out))
+        if about.get("model") != codec.fingerprint or _is_older(beside, source):
+            return False
+    return levels_of(out) == levels
 
 
 def _is_vqs_done(
@@ -95,5 +98,39 @@ def check_voice_files(
         from vqspeech.bulk.keeping import voice_path
 
         pairs = [(args.input, args.output)] if jobs is None else jobs
-        read = [path for path, _ in pairs]
-        check_outputs([voice_path(out) for _, out in pairs], read, args.force)
+        read, voices = [path for path, _ in pairs], [voice_path(out) for _, out in pairs]
+        check_outputs(voices, read, args.force)
+        if not args.force:
+            _check_kept(voices)
+
+
+def _check_kept(voices: Sequence[Path]) -> None:
+    """Refuse to replace a voice that somebody enrolled. Raises InputError."""
+    for path in voices:
+        if is_own(path) and not _kept_about(path):
+            raise InputError(
+                f"{path}: is there already, and no voice that `encode --voice` kept: an enrolled "
+                "one, or of an older vqspeech; name another output, or replace it with --force"
+            )
+
+
+def _kept_about(path: Path) -> dict[str, str]:
+    """The metadata of a voice that was kept beside codes; {} of all else."""
+    from vqspeech.checkpoint.voices import BY_ENCODE, voice_about
+
+    about = voice_about(path)
+    return about if about.get("by") == BY_ENCODE else {}
+
+
+def say_older_voices(args: argparse.Namespace, outs: Iterable[str | os.PathLike]) -> None:
+    """One line about voices beside `.npy` files, just written without --voice, that earlier codes
+    of that name were kept with."""
+    from vqspeech.bulk.keeping import voice_path
+
+    if args.voice:
+        return
+    beside = [voice_path(out) for out in outs if not is_vqs(out)]
+    older = [path for path in beside if _kept_about(path)]
+    if older:
+        more = f" (and {len(older) - 1} more)" if len(older) > 1 else ""
+        say(f"{older[0]}{more}: is the voice of older codes; --voice hears that of these")
