@@ -5,7 +5,15 @@ import pytest
 from safetensors.numpy import save_file
 
 from vqspeech import Codec, Codes, InputError
-from vqspeech.checkpoint.voices import FORMAT, Voice, check_name, load_voice, save_voice
+from vqspeech.checkpoint.voices import (
+    BY_ENCODE,
+    FORMAT,
+    Voice,
+    check_name,
+    load_voice,
+    save_voice,
+    voice_about,
+)
 
 
 @pytest.fixture
@@ -20,6 +28,16 @@ def test_a_voice_comes_back(voice):
     assert (found.name, found.model, found.seconds, found.f0) == ("Eva", "feed", 30.0, 201.5)
     np.testing.assert_array_equal(found.vector, [0, 1, 2, 3])
     assert [path.name for path in voice.parent.iterdir()] == ["new.safetensors"]
+
+
+def test_what_a_voice_says_of_itself(voice, tmp_path):
+    assert "by" not in voice_about(voice) and voice_about(voice)["name"] == "Eva"
+    save_voice(voice, Voice("Eva", np.zeros(4, np.float32), "feed", 1.0), BY_ENCODE)
+    assert voice_about(voice)["by"] == BY_ENCODE and load_voice(voice, "feed", 4).name == "Eva"
+    (tmp_path / "text.safetensors").write_text("hello")
+    save_file({"vector": np.zeros(4, "f4")}, tmp_path / "other.safetensors")
+    for name in "text.safetensors", "other.safetensors", "none.safetensors", "":
+        assert voice_about(tmp_path / name) == {}
 
 
 def test_a_voice_of_another_model_is_refused(voice):

@@ -116,6 +116,30 @@ def test_resume_leaves_out_what_is_done(cli, model, tmp_path, make_audio):
     assert len(np.load(out / "a.npy")) == 1 and len(np.load(out / "b.npy")) == 15
 
 
+def test_resume_encodes_anew_what_has_changed(cli, model, tmp_path, make_audio):
+    sources, out = [make_audio(f"in/{name}.wav") for name in "abc"], tmp_path / "out"
+    encode = ["encode", tmp_path / "in", out, *model]
+    assert cli(*encode).status == 0
+    written = os.stat(out / "a.npy").st_mtime_ns
+    os.utime(sources[2], ns=(written, os.stat(out / "c.npy").st_mtime_ns))  # equal: it is done
+    make_audio("in/a.wav", 1.0)
+    os.utime(sources[0], ns=(written, written + 1))
+    result = cli(*encode, "--resume")
+    assert "out: 1 files of other or older codes are encoded anew" in result.err[0]
+    assert "wrote 1 files" in result.err[-1] and "2 were done before" in result.err[-1]
+    assert len(np.load(out / "a.npy")) == 50
+
+
+def test_resume_after_recordings_are_gone(cli, model, tmp_path, make_audio):
+    gone = make_audio("a.wav")
+    (tmp_path / "list.tsv").write_text("speaker\tfile\nzoe\ta.wav\n")
+    encode = ["encode", tmp_path, tmp_path / "out", "--manifest", "list.tsv", *model]
+    assert cli(*encode).status == 0
+    gone.unlink()
+    result = cli(*encode, "--resume")
+    assert result.status == 0 and "1 were done before" in result.err[-1]
+
+
 def test_several_processes(cli, model, tmp_path, make_audio):
     for i in range(3):
         make_audio(f"in/{i}/a.wav", seed=i)

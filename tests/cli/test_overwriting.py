@@ -93,6 +93,62 @@ def test_the_source_is_never_replaced(harmless, quick, make_audio, tmp_path, kin
         harmless(["convert", source, out, *quick, *force], out, "to be read", "another output")
 
 
+def test_a_voice_is_read_too(harmless, model, make_audio, tmp_path):
+    spoken = make_audio("spk.wav")
+    make_audio("rec/eva.wav")
+    shutil.copytree(tmp_path / "rec", tmp_path / "out")
+    codes = tmp_path / "codes.npy"
+    np.save(codes, np.array([0, 1, 2], np.uint16))
+    how = ["--preview", "--force", *model]
+    for verb in ("convert", make_audio("a.wav")), ("decode", codes), ("generate",):
+        harmless([*verb, spoken, "--speaker", spoken, *how], spoken, "to be read")
+    (tmp_path / "link.wav").symlink_to(spoken)
+    verb = ["convert", tmp_path / "a.wav", tmp_path / "link.wav", "--speaker", spoken, *how]
+    harmless(verb, "link.wav: is another name of", spoken)
+    verb = ["convert", tmp_path / "rec", tmp_path / "out", *how]
+    harmless([*verb, "--speaker", tmp_path / "out/eva.wav"], "out/eva.wav", "to be read")
+
+
+@pytest.fixture
+def redirected(tmp_path):
+    """redirected(path): standard input is that file from here on, as by a shell's `<`."""
+    kept = os.dup(0)
+
+    def redirect(path):
+        os.dup2(number := os.open(path, os.O_RDONLY), 0)
+        os.close(number)
+
+    yield redirect
+    os.dup2(kept, 0)
+    os.close(kept)
+
+
+def test_what_standard_input_reads_is_not_replaced(
+    harmless, cli, quick, model, make_audio, redirected, tmp_path
+):
+    me = make_audio("me.wav")
+    redirected(me)
+    line = "is what standard input reads"
+    harmless(["convert", "-", me, *quick, "--force"], me, line)
+    (tmp_path / "me.vqs").symlink_to(me)
+    harmless(["encode", "-", tmp_path / "me.vqs", *model, "--force"], "me.vqs", line)
+    assert cli("convert", "-", tmp_path / "other.wav", *quick).status == 0
+
+
+def test_outputs_that_are_one_file(harmless, cli, model, quick, make_audio, tmp_path):
+    for name in "ab":
+        make_audio(f"rec/{name}.wav")
+    (tmp_path / "out").mkdir()
+    (link := tmp_path / "out/a.npy").symlink_to("b.npy")
+    verb = ["encode", tmp_path / "rec", tmp_path / "out", *model]
+    for force in ([], ["--force"]):
+        harmless([*verb, *force], "would overwrite what", "remove the link", link, "b.npy")
+    link.unlink()
+    assert cli(*verb).status == 0
+    (tmp_path / "g-1.wav").symlink_to("g-2.wav")
+    harmless(["generate", tmp_path / "g.wav", "--count", 2, *model], "is the same file as")
+
+
 def test_a_folder_into_the_one_above_it(harmless, cli, quick, make_audio, tmp_path):
     for name in ("par/a.wav", "par/b.wav", "par/sub/a.wav", "par/sub/b.wav", "par/sub/c.wav"):
         make_audio(name)

@@ -6,6 +6,7 @@ import soundfile
 from synthetic_voice import RATE, sung
 
 from vqspeech import Codec
+from vqspeech.checkpoint.voices import save_voice
 
 
 @pytest.fixture
@@ -82,6 +83,64 @@ def test_resuming_writes_voices_that_are_not_there(cli, recordings, tmp_path, mo
     assert "wrote 2 files" in cli(*again, "--voice").err[-1]
     assert (out / "her.safetensors").exists() and (out / "him.safetensors").exists()
     assert "wrote 0 files" in cli(*again, "--voice").err[-1]
+
+
+def test_an_enrolled_voice_is_not_replaced(cli, refused, recordings, tmp_path, model):
+    npy, eva = tmp_path / "eva.npy", tmp_path / "eva.safetensors"
+    codec = Codec.from_pretrained(model[1])
+    save_voice(eva, codec.voice_of_file(recordings / "him.wav"))
+    before = eva.read_bytes()
+    encode = ["encode", recordings / "her.wav", npy, *model]
+    refused([*encode, "--voice"], "eva.safetensors: is there already", "enrolled", "--force")
+    assert len(cli(*encode).err) == 1 and eva.read_bytes() == before
+    (tmp_path / "codes").mkdir()
+    (enrolled := tmp_path / "codes/him.safetensors").write_bytes(before)
+    folder = ["encode", recordings, tmp_path / "codes", "--resume", *model]
+    refused([*folder, "--voice"], "him.safetensors: is there already")
+    assert "wrote 2 files" in cli(*folder).err[-1]
+    assert "wrote 2 files" in cli(*folder, "--voice", "--force").err[-1]
+    assert enrolled.read_bytes() != before
+    assert cli(*encode, "--voice", "--force").status == 0 and eva.read_bytes() != before
+    assert cli(*encode, "--voice").status == 0
+
+
+def test_a_voice_of_older_codes_is_told(cli, recordings, tmp_path, model):
+    encode = ["encode", recordings / "her.wav", tmp_path / "her.npy", *model]
+    assert len(cli(*encode, "--voice").err) == 1
+    before = (voice := tmp_path / "her.safetensors").read_bytes()
+    result = cli(*encode)
+    assert result.status == 0 and f"{voice}: is the voice of older codes" in result.err[0]
+    assert voice.read_bytes() == before
+    folder = ["encode", recordings, tmp_path / "codes", *model]
+    assert len(cli(*folder, "--voice").err) == 1
+    assert "codes/her.safetensors (and 1 more): is the voice" in cli(*folder).err[0]
+    assert len(cli(*folder, "--resume").err) == 1
+
+
+def test_resuming_with_another_voice(cli, recordings, tmp_path, model):
+    out = tmp_path / "codes"
+    encode = ["encode", recordings, out, "--format", "vqs", *model]
+    eva = tmp_path / "eva.safetensors"
+    her = recordings / "her.wav"
+    assert cli("encode", her, tmp_path / "eva.npy", "--voice", *model).status == 0
+    assert cli(*encode).status == 0
+    assert "wrote 0 files" in cli(*encode, "--resume", "--packed").err[-1]
+    speakers = [["--speaker", speaker] for speaker in ("anna", "bert", eva, recordings / "him.wav")]
+    for voice in *speakers, ["--no-voice"], []:
+        again = [*encode, "--resume", *voice]
+        assert "wrote 2 files" in cli(*again).err[-1], voice
+        assert "wrote 0 files" in cli(*again).err[-1], voice
+
+
+def test_resuming_with_another_model(cli, recordings, tmp_path, model, tiny_model):
+    out = tmp_path / "codes"
+    encode = ["encode", recordings, out, "--format", "vqs", "--resume"]
+    assert cli(*encode, *model).status == 0
+    for other in ["--model", tiny_model], model:
+        result = cli(*encode, *other)
+        assert "2 files of other or older codes" in result.err[0], result.err
+        assert "wrote 2 files" in result.err[-1]
+        assert "wrote 0 files" in cli(*encode, *other).err[-1]
 
 
 def test_a_recording_is_a_speaker(cli, recordings, tmp_path, model):

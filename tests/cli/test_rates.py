@@ -1,6 +1,7 @@
 """`encode --bitrate` and `reduce`: several rates from one model on the command line."""
 
 import os
+import shutil
 import threading
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import soundfile
 
 from vqspeech import Codec
+from vqspeech.cli.levels import levels_of
 from vqspeech.codes.vqs import load_vqs, measure_vqs
 
 
@@ -121,6 +123,23 @@ def test_folders(cli, model, high, tmp_path):
     assert measure_vqs(tmp_path / "low-vqs" / "b.vqs").header.levels == 2
 
 
+@pytest.mark.parametrize("kind", ["npy", "vqs"])
+def test_resuming_at_another_rate(cli, model, make_audio, tmp_path, kind):
+    make_audio("rec/a.wav")
+    make_audio("rec/b.wav")
+    encode = ["encode", tmp_path / "rec", out := tmp_path / "out", "--format", kind, *model]
+    assert cli(*encode).status == 0
+    os.link(out / f"a.{kind}", tmp_path / f"low.{kind}")
+    again = [*encode, "--resume", "--bitrate", 300]
+    result = cli(*again)
+    assert "2 files of other or older codes" in result.err[0] and "wrote 2 files" in result.err[-1]
+    assert levels_of(out / f"a.{kind}") == 3 and levels_of(tmp_path / f"low.{kind}") == 1
+    result = cli(*again)
+    assert len(result.err) == 1 and "wrote 0 files" in result.err[0]
+    os.replace(tmp_path / f"low.{kind}", out / f"b.{kind}")
+    assert "wrote 1 files" in cli(*again).err[-1]
+
+
 def test_a_folder_of_both_kinds(cli, model, high, tmp_path):
     """Files of one name are no files of one output."""
     (folder := tmp_path / "codes").mkdir()
@@ -151,12 +170,55 @@ def test_a_folder_names_what_cannot_be_reduced(cli, model, high, tmp_path):
         (["x.vqs", "y.vqs", "--bitrate", "100", "--format", "npy"], "--format"),
         (["x.vqs", "x.vqs", "--bitrate", "100"], "is the source itself"),
         (["none.vqs", "y.vqs", "--bitrate", "100"], "no such file"),
-        (["in.wav", "y.npy", "--bitrate", "100"], "not a .npy file"),
+        (["in.wav", "y.npy", "--bitrate", "100"], "in.wav: is not a .vqs or .npy file"),
+        (["in.wav", "y.vqs", "--bitrate", "100"], "encode it first"),
     ],
 )
 def test_what_cannot_be_reduced(refused, model, high, arguments, words):
     source, out = (high / name if "." in name else name for name in arguments[:2])
     refused(["reduce", source, out, *arguments[2:], *model], words)
+
+
+@pytest.mark.parametrize("kind", ["vqs", "npy"])
+def test_higher_codes_of_another_recording_stay(cli, refused, model, high, make_audio, kind):
+    """What a shell makes of `reduce *.vqs` names two recordings."""
+    other, low = high / f"y.{kind}", high / f"low.{kind}"
+    encode = ["encode", make_audio("y.wav", seed=1), other, "--bitrate", 300, *model]
+    assert cli(*encode).status == 0
+    before = other.read_bytes()
+    reduce = ["reduce", high / f"x.{kind}", other, "--bitrate", 200, *model]
+    refused(reduce, f"y.{kind}: is there already, with 3 levels", "2 would be written", "`*`")
+    assert other.read_bytes() == before
+    for _ in range(2):
+        assert cli("reduce", other, low, "--bitrate", 200, *model).status == 0
+    assert cli("reduce", other, low, "--bitrate", 300, *model).status == 0, "more over less"
+    refused(["reduce", other, low, "--bitrate", 100, *model], "with 3 levels", "1 would")
+    assert cli(*reduce, "--force").status == 0
+    assert cli(*reduce).status == 0
+
+
+def test_higher_codes_of_a_folder_stay(cli, refused, model, high):
+    for name in ("in/a.vqs", "in/b.npy", "out/a.vqs", "out/b.npy"):
+        (high / name).parent.mkdir(exist_ok=True)
+        shutil.copy(high / f"x.{name[-3:]}", high / name)
+    (high / "in/bad.vqs").write_bytes(b"VQS")
+    shutil.copy(high / "x.vqs", high / "out/bad.vqs")
+    reduce = ["reduce", high / "in", high / "out", "--bitrate", 100, *model]
+    refused(reduce, "out/a.vqs: is there already, with 4 levels", "1 more such file")
+    result = cli(*reduce, "--force")
+    assert result.status == 2 and "1 of 3 files failed" in result.err[-1]
+
+
+def test_a_stream_does_not_replace_higher_codes(cli, high):
+    data, fifo = (high / "x.vqs").read_bytes(), high / "fifo"
+    os.mkfifo(fifo)
+    for options, status in ([], 2), (["--force"], 0):
+        feed = threading.Thread(target=fifo.write_bytes, args=[data])
+        feed.start()
+        result = cli("reduce", fifo, high / "x.vqs", "--bitrate", 100, *options)
+        feed.join()
+        assert result.status == status, result.err
+        assert ((high / "x.vqs").read_bytes() == data) == bool(status)
 
 
 @pytest.mark.parametrize("rate", [50, 250, 500])

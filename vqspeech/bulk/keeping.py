@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqspeech.checkpoint.voices import SUFFIX, save_voice
+from vqspeech.checkpoint.voices import BY_ENCODE, SUFFIX, save_voice
 from vqspeech.codes.vqs import is_vqs
 
 if TYPE_CHECKING:
@@ -43,4 +43,4 @@ def voice_path(out: str | os.PathLike) -> Path:
 def _save_voice(codec: "Codec", codes: "Codes", path: Path) -> None:
     f0 = codec.predicted_f0(codes)
     known = f0 if math.isfinite(f0) else 0.0
-    save_voice(path, codec.voices.own(codes)._replace(name=path.stem, f0=known))
+    save_voice(path, codec.voices.own(codes)._replace(name=path.stem, f0=known), BY_ENCODE)

@@ -2,7 +2,7 @@
 
 `safetensors` with one tensor `vector` (F32 [S]) and the metadata {format, name, model: the
 fingerprint of the model that it was fitted to, seconds: of speech it was fitted on, f0: its median
-in Hz, 0 if not known}.
+in Hz, 0 if not known}; and by: "encode", if it was kept beside codes and goes with them.
 """
 
 import math
@@ -18,6 +18,7 @@ from vqspeech.files import check_target, output_file, reason
 
 SUFFIX = ".safetensors"
 FORMAT = "vqspeech-voice 1"
+BY_ENCODE = "encode"
 MAX_VOICE_BYTES = 1 << 20
 MAX_NAME = 200
 
@@ -67,16 +68,30 @@ def check_voice(voice: Voice, model: str, dim: int) -> None:
         )
 
 
-def save_voice(path: str | os.PathLike, voice: Voice) -> None:
-    """Write a voice file, whole or not at all. Raises InputError."""
+def save_voice(path: str | os.PathLike, voice: Voice, by: str = "") -> None:
+    """Write a voice file, whole or not at all. by: `BY_ENCODE` where it is kept beside codes.
+    Raises InputError."""
     from safetensors.numpy import save
 
     target = check_voice_target(path)
     name = voice.name.encode(errors="replace").decode()  # of a file, it may be no UTF-8
     about = {"format": FORMAT, "name": name, "model": voice.model}
     about |= {"seconds": f"{voice.seconds:.2f}", "f0": f"{voice.f0:.1f}"}
+    about |= {"by": by} if by else {}
     with output_file(path, target) as file:
         file.write(save({"vector": voice.vector.astype(np.float32)}, about))
+
+
+def voice_about(path: str | os.PathLike) -> dict[str, str]:
+    """The metadata of a voice file, unchecked; {} of what is none, or cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), "numpy") as file:
+            about = file.metadata() or {}
+    except (OSError, SafetensorError, ValueError):
+        return {}
+    return about if about.get("format") == FORMAT else {}
 
 
 def load_voice(path: str | os.PathLike, model: str, dim: int) -> Voice:

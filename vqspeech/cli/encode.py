@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from vqspeech.audio.kinds import ALL_SUFFIXES
 from vqspeech.cli import streams
 from vqspeech.cli.folders import check_overwriting, distinct, plan_of, total, work_through
-from vqspeech.cli.keeping import check_voice_files, is_done, kept
+from vqspeech.cli.keeping import check_voice_files, is_done, kept, say_older_voices
 from vqspeech.cli.options import (
     add_bitrate,
     add_device,
@@ -30,7 +30,7 @@ from vqspeech.cli.options import (
     whole,
 )
 from vqspeech.cli.output import files_bar, say
-from vqspeech.cli.overwriting import add_force
+from vqspeech.cli.overwriting import add_force, is_own
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs
 from vqspeech.errors import InputError
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="keep whose voice it is, as the model's speaker encoder hears it, to decode with: a "
         ".vqs file within (the default, without --speaker), a .npy file in a file beside it, for "
-        "--speaker",
+        "--speaker, never over an enrolled voice without --force",
     )
     add(
         "--refine",
@@ -98,7 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--splits", type=names, metavar="A,B", help="only these splits of the manifest")
     add("--workers", type=whole(1, MAX_WORKERS), metavar="N", help="processes (default: CPU cores)")
-    add("--resume", action="store_true", help="leave out files that have their codes already")
+    add(
+        "--resume",
+        action="store_true",
+        help="leave out files that have their codes already: no older than the recording, of that "
+        "--bitrate and, .vqs, of that model and --speaker; a .npy file does not say of which model "
+        "it is",
+    )
     add_force(parser)
     add("--ray", action="store_true", help="as a Ray job, into shards in OUT")
     add("--address", metavar="ADDRESS", help="of a Ray cluster (default: a Ray of this machine)")
@@ -145,15 +151,19 @@ def run(args: argparse.Namespace) -> None:
     if jobs is None:
         codes = codec.encode_file(args.input, gain, keeping.voice, args.bitrate)
         keeping.save(codec, codes, args.output)
+        say_older_voices(args, [args.output])
         rate = _rate(codec, [args.output], codes.seconds, vqs, args.bitrate)
         say(f"wrote {args.output} ({codes.frames} codes, {codes.seconds:.2f} s, {rate})")
         return
-    found = len(jobs)
+    done = ""
     if args.resume:
-        jobs = [job for job in jobs if not is_done(args, job[1], vqs)]
+        found, jobs = jobs, [job for job in jobs if not is_done(codec, args, keeping, job)]
+        done = f", {len(found) - len(jobs)} were done before"
+        if anew := sum(is_own(out) for _, out in jobs):
+            say(f"{args.output}: {anew} files of other or older codes are encoded anew")
     seconds = _encode_all(args, codec, jobs, keeping)
+    say_older_voices(args, [out for _, out in jobs])
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs, args.bitrate)
-    done = f", {found - len(jobs)} were done before" if args.resume else ""
     say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
 
 

@@ -139,7 +139,9 @@ def run(args: argparse.Namespace) -> None:
     )
     if args.out is not None:
         folder = make_folder(args.out)  # refused before the work, not after it
-        check_outputs([folder / name for name in FILES], force=args.force)
+        read = [utterance.path for utterance in found]
+        read += [] if args.speaker is None else [args.speaker]
+        check_outputs([folder / name for name in FILES], read, args.force)
     from vqspeech.codec import Codec
 
     report = evaluate(

@@ -41,12 +41,17 @@ def plan(
 
 def distinct(jobs: Iterable[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
     """`jobs`, no two of which write the same file. Raises InputError."""
-    found: dict[Path, Path] = {}
-    for path, out in jobs:
-        if out in found:
-            raise InputError(f"{path}: would overwrite what {found[out]} makes; rename one of them")
-        found[out] = path
-    return [(path, out) for out, path in found.items()]
+    found: dict[str, tuple[Path, Path]] = {}
+    for job in jobs:
+        path, out = job
+        first = found.setdefault(os.path.realpath(out), job)
+        if first is not job:
+            linked = f", or remove the link: {out} and {first[1]} are one file"
+            link = "" if first[1] == out else linked
+            raise InputError(
+                f"{path}: would overwrite what {first[0]} makes; rename one of them{link}"
+            )
+    return list(found.values())
 
 
 def say_left_out(source: str | os.PathLike, listing: Listing) -> None:
@@ -68,10 +73,12 @@ def plan_of(
 
 
 def check_overwriting(args: argparse.Namespace, jobs: Sequence[tuple[Path, Path]] | None) -> None:
-    """Refuse what the outputs of IN, or of the files of a folder, would destroy: see
-    `check_outputs`. Raises InputError."""
+    """Refuse what the outputs of IN, or of the files of a folder, would destroy, --speaker's file
+    too: see `check_outputs`. Raises InputError."""
     pairs = [(args.input, args.output)] if jobs is None else jobs
     outs, paths = [out for _, out in pairs], [path for path, _ in pairs]
+    if voice := getattr(args, "speaker", None):
+        paths = [*paths, voice]
     globbed = jobs is None and is_recording(args.input) and is_recording(args.output)
     hint = "; for all recordings of a folder give the folder as IN, not `*`" if globbed else ""
     check_outputs(outs, paths, args.force, hint)

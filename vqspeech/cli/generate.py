@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         Writer(output)  # refuses what cannot be written before the work begins
         if codes is not None:
             check_npy_target(codes)
-    read = [args.prompt] if args.prompt is not None else []
+    read = [path for path in (args.prompt, args.speaker) if path is not None]
     check_outputs([*outputs, *filter(None, lists)], read, args.force)
     from vqspeech.codec import Codec
 

@@ -1,11 +1,15 @@
 """`encode --voice`: whose voice it is, kept with the codes."""
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqspeech.cli.levels import levels_of
+from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import check_outputs, is_own
+from vqspeech.codes.vqs import is_vqs, vqs_header
 from vqspeech.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,11 +42,47 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
     return Keeping(args.speaker, args.packed, voice, args.bitrate)
 
 
-def is_done(args: argparse.Namespace, out: Path, vqs: bool) -> bool:
-    """Whether codes, and the voice beside them that --voice asks for, are there already."""
+def is_done(
+    codec: "Codec", args: argparse.Namespace, keeping: "Keeping", job: tuple[Path, Path]
+) -> bool:
+    """Whether what would be written of a recording is there already, and no older than that: codes
+    of as many levels; in a `.vqs` file of this model, with the voice that is asked for; the voice
+    beside a `.npy` file, which says of no model. Headers alone are read."""
     from vqspeech.bulk.keeping import voice_path
 
-    return is_own(out) and (vqs or not args.voice or is_own(voice_path(out)))
+    source, out = job
+    levels = codec.levels_at(args.bitrate)
+    if not is_own(out) or _is_older(out, source):
+        return False
+    if is_vqs(out):
+        return _is_vqs_done(codec, args, keeping, out, levels)
+    if args.voice:
+        about = _kept_about(beside := voice_path(out))
+        if about.get("model") != codec.fingerprint or _is_older(beside, source):
+            return False
+    return levels_of(out) == levels
+
+
+def _is_vqs_done(
+    codec: "Codec", args: argparse.Namespace, keeping: "Keeping", out: Path, levels: int
+) -> bool:
+    try:
+        header = vqs_header(out)
+        if not codec.bitstreams.would_write(header, args.speaker, levels):
+            return False
+    except InputError:
+        return False
+    if keeping.voice:
+        return codec.bitstreams.voice_in(header) is not None
+    return args.voice is not False or not header.voice
+
+
+def _is_older(out: Path, source: Path) -> bool:
+    """Whether a recording was changed after `out` was written; not where it is no longer there."""
+    try:
+        return os.stat(out).st_mtime_ns < os.stat(source).st_mtime_ns
+    except OSError:
+        return False
 
 
 def check_voice_files(
@@ -58,5 +98,39 @@ def check_voice_files(
         from vqspeech.bulk.keeping import voice_path
 
         pairs = [(args.input, args.output)] if jobs is None else jobs
-        read = [path for path, _ in pairs]
-        check_outputs([voice_path(out) for _, out in pairs], read, args.force)
+        read, voices = [path for path, _ in pairs], [voice_path(out) for _, out in pairs]
+        check_outputs(voices, read, args.force)
+        if not args.force:
+            _check_kept(voices)
+
+
+def _check_kept(voices: Sequence[Path]) -> None:
+    """Refuse to replace a voice that somebody enrolled. Raises InputError."""
+    for path in voices:
+        if is_own(path) and not _kept_about(path):
+            raise InputError(
+                f"{path}: is there already, and no voice that `encode --voice` kept: an enrolled "
+                "one, or of an older vqspeech; name another output, or replace it with --force"
+            )
+
+
+def _kept_about(path: Path) -> dict[str, str]:
+    """The metadata of a voice that was kept beside codes; {} of all else."""
+    from vqspeech.checkpoint.voices import BY_ENCODE, voice_about
+
+    about = voice_about(path)
+    return about if about.get("by") == BY_ENCODE else {}
+
+
+def say_older_voices(args: argparse.Namespace, outs: Iterable[str | os.PathLike]) -> None:
+    """One line about voices beside `.npy` files, just written without --voice, that earlier codes
+    of that name were kept with."""
+    from vqspeech.bulk.keeping import voice_path
+
+    if args.voice:
+        return
+    beside = [voice_path(out) for out in outs if not is_vqs(out)]
+    older = [path for path in beside if _kept_about(path)]
+    if older:
+        more = f" (and {len(older) - 1} more)" if len(older) > 1 else ""
+        say(f"{older[0]}{more}: is the voice of older codes; --voice hears that of these")

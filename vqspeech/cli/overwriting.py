@@ -31,16 +31,20 @@ def check_outputs(
     force: bool = False,
     hint: str = "",
 ) -> None:
-    """Refuse to write over an input, by whatever name, and without `force` over a file that is
-    there and that this program did not make. Empty files, pipes and devices are no loss.
+    """Refuse to write over an input, by whatever name, two outputs that are one file, and without
+    `force` to write over a file that is there and that this program did not make. Empty files,
+    pipes and devices are no loss.
 
+    inputs: all that is read, voices too; what is not there, as a speaker's name, does not count.
     hint: what else to do, for the message. Raises InputError, before any work is begun.
     """
-    read = {identity(path): path for path in inputs if os.fspath(path) != STREAM}
+    outputs = list(outputs)
+    _check_different(outputs)
+    read = {_identity(path): path for path in inputs}
     read.pop(None, None)
     foreign = []
     for path in outputs:
-        if os.fspath(path) == STREAM:
+        if _is_stream(path):
             continue
         try:
             status = os.stat(path)
@@ -50,14 +54,51 @@ def check_outputs(
             continue
         if source := read.get((status.st_dev, status.st_ino)):
             same = os.fspath(source) == os.fspath(path)
+            what = "the source itself" if same else f"another name of {source}"
+            what = "what standard input reads" if _is_stream(source) else what
             raise InputError(
-                f"{path}: is {'the source itself' if same else f'another name of {source}'}, which "
-                "is to be read; name another output (--force does not change that)"
+                f"{path}: is {what}, which is to be read; name another output (--force does not "
+                "change that)"
             )
         if status.st_size and not force and not is_own(path):
             foreign.append(path)
     if foreign:
         raise _taken(foreign, hint)
+
+
+def _is_stream(path: str | os.PathLike) -> bool:
+    return os.fspath(path) == STREAM
+
+
+def _identity(path: str | os.PathLike) -> tuple[int, int] | None:
+    """`identity`; of standard input that of the file that a shell's `<` opened, if it did."""
+    if not _is_stream(path):
+        return identity(path)
+    try:
+        status = os.fstat(0)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _check_different(outputs: Iterable[str | os.PathLike]) -> None:
+    """Refuse outputs of which one is a link to another. Raises InputError."""
+    found: dict[str, str | os.PathLike] = {}
+    for path in outputs:
+        if _is_stream(path):
+            continue
+        try:
+            real = os.path.realpath(path)
+        except (OSError, ValueError):
+            continue
+        if os.path.exists(real) and not os.path.isfile(real):
+            continue  # a pipe or a device takes them all
+        other = os.fspath(found.setdefault(real, path))
+        if other != os.fspath(path):
+            raise InputError(
+                f"{path}: is the same file as {other}, and both are to be written; remove the "
+                "link, or name another output"
+            )
 
 
 def _taken(foreign: list[str | os.PathLike], hint: str) -> InputError:

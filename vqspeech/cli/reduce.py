@@ -2,21 +2,25 @@
 
 IN is a .vqs file, a stream of one (-), a .npy file, or a folder of them. The codes that come out
 are those that encoding at that rate would have given; a voice that is kept stays as it is. A .vqs
-file needs no model; of a .npy file the model says how many codes a codebook has.
+file needs no model; of a .npy file the model says how many codes a codebook has. Codes of more
+levels than would be written are never replaced without --force.
 """
 
 import argparse
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli import pipes, streams
 from vqspeech.cli.folders import check_overwriting, plan, work_through
+from vqspeech.cli.levels import check_no_loss, levels_of
 from vqspeech.cli.options import add_bitrate, add_model
 from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import add_force
-from vqspeech.codes.codes import check_npy_target
-from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs, reduce_vqs
+from vqspeech.codes.codes import check_npy_target, levels_within
+from vqspeech.codes.npy import npy_levels
+from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs, reduce_vqs, vqs_header
 from vqspeech.codes.vqs_reader import VqsReader
 from vqspeech.errors import InputError, named
 from vqspeech.files import written
@@ -44,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
     if os.path.isdir(args.input):
         jobs = plan(args.input, args.output, (SUFFIX, NPY), None)
     else:
+        _check_codes(args.input)
         vqs = is_vqs(args.input)
         if vqs != is_vqs(args.output):
             raise InputError(
@@ -51,6 +56,9 @@ def run(args: argparse.Namespace) -> None:
             )
         (check_vqs_target if vqs else check_npy_target)(args.output)
     check_overwriting(args, jobs)
+    if not args.force:
+        pairs = jobs or [(Path(args.input), Path(args.output))]
+        check_no_loss(_levels_written(args, pairs), globbed=jobs is None)
 
     def reduce(path: Path, out: Path) -> float:
         return _reduce_file(args, path, out)
@@ -60,6 +68,41 @@ def run(args: argparse.Namespace) -> None:
     else:
         seconds, what = work_through(jobs, reduce), f"{len(jobs)} files to {args.output}"
     say(f"wrote {what} ({seconds:.2f} s)")
+
+
+def _check_codes(path: str) -> None:
+    """Refuse a recording, and whatever else is no codes by its name. Raises InputError."""
+    if Path(path).suffix.lower() not in (SUFFIX, NPY, ""):
+        raise InputError(
+            f"{path}: is not a {SUFFIX} or {NPY} file; if it is a recording, encode it first, at a "
+            "higher rate or at this one (`vqspeech encode --bitrate`)"
+        )
+
+
+def _levels_written(
+    args: argparse.Namespace, pairs: Iterable[tuple[Path, Path]]
+) -> Iterator[tuple[int, Path]]:
+    """(levels that codes are brought down to, the output) of outputs that are there and have more
+    than one; by headers alone, and without inputs that the work will refuse."""
+    for path, out in pairs:
+        if (levels_of(out) or 1) > 1:
+            try:
+                yield _levels_at(args, path), out
+            except InputError:
+                continue
+
+
+def _levels_at(args: argparse.Namespace, path: Path) -> int:
+    """Levels of a file's codes that --bitrate leaves. Raises InputError."""
+    if is_vqs(path):
+        header = vqs_header(path)
+        one = SAMPLE_RATE / header.hop * header.bits
+        return min(levels_within(args.bitrate, one), header.levels)
+    from vqspeech.checkpoint.about import read_about
+    from vqspeech.checkpoint.location import resolve
+
+    one = read_about(resolve(args.model)).config.bit_rate
+    return min(levels_within(args.bitrate, one), npy_levels(path))
 
 
 def _reduce_file(args: argparse.Namespace, path: Path, out: Path) -> float:
@@ -81,6 +124,8 @@ def _reduce_file(args: argparse.Namespace, path: Path, out: Path) -> float:
 def _reduce_stream(args: argparse.Namespace) -> None:
     with pipes.opened_pipe(args.input) as pipe:
         reader = VqsReader(pipe.name, pipe.read)
+        if not args.force and not pipes.is_piped_output(args.output):
+            check_no_loss([(reader.header_at(args.bitrate).levels, args.output)])
         parts = reader.reduced(args.bitrate)
         if pipes.is_piped_output(args.output):
             with pipes.writing(args.output) as write:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.cli import options, pipes
-from vqspeech.cli.keeping import check_voice_files, kept
+from vqspeech.cli.keeping import check_voice_files, kept, say_older_voices
 from vqspeech.cli.output import say
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import check_vqs_target, is_vqs
@@ -67,6 +67,7 @@ def encode(args: argparse.Namespace, gain: float | None) -> None:
             return
         found = codec.joined(stream)
     keeping.save(codec, found, args.output)
+    say_older_voices(args, [args.output])
     say(f"wrote {args.output} ({found.frames} codes, {found.seconds:.2f} s)")
 
 

@@ -49,6 +49,13 @@ def load_npy(
     return Codes(indices, samples_for(frames, hop), hop, model, size=codebook_size)
 
 
+def npy_levels(path: str | os.PathLike) -> int:
+    """Levels of a file of codes, as its header says; the codes are not read. Raises InputError as
+    `load_npy` does for that."""
+    with opened_or_given(path, "a codes file") as (name, file, size):
+        return max(1, _read_header(name, file, size).levels)
+
+
 class _Layout(NamedTuple):
     """What a header says: levels (0: the array has one dimension), frames, type of the values, in
     whose order they stand, and where they begin."""

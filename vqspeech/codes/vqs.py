@@ -107,6 +107,12 @@ def measure_vqs(path: Named) -> Measured:
     return Measured(reader.header, size, *counts)
 
 
+def vqs_header(path: Named) -> Header:
+    """The header of a file or saved stream; nothing else is read. Raises InputError."""
+    with opened_or_given(path, "a codes file") as (path, file, _):
+        return VqsReader(path, lambda size: file.read(min(size, MAX_HEADER))).header
+
+
 def reduce_vqs(path: Named, out: Named, bitrate: float) -> int:
     """Write what of a file's levels fits into `bitrate` bit/s to `out`, whole or not at all;
     nothing is decoded. Returns the samples at 16 kHz that its codes stand for. Raises InputError as

@@ -22,6 +22,9 @@ from vqspeech.synthesis.voices import VoiceName, Voices
 BLOCK_SECONDS, MAX_BLOCK_SECONDS = 2.0, 20.0
 """Of speech in a block of a stream: what a listener waits for, and headers of 13 bytes cost."""
 
+SAME = 0.02
+"""Of a voice's largest value: how far values of the same voice may be apart."""
+
 
 class Bitstreams:
     """Writes and reads the files of one model's codes."""
@@ -113,6 +116,19 @@ class Bitstreams:
         model, vector = read_voice(header.voice)
         fits = len(vector) == self._loaded.config.conditioning.speaker_dim
         return vector if fits and self._loaded.fingerprint.startswith(model) else None
+
+    def would_write(self, header: Header, speaker: VoiceName, levels: int) -> bool:
+        """Whether a file with this header may be one that `save` makes: codes of this model with so
+        many levels, packed or with its prior, to be decoded with `speaker`; None: with no voice
+        that is named. A voice that is kept may differ as much as one that is heard twice. Raises
+        InputError for a speaker who cannot be found."""
+        wanted = self._header(header.samples, speaker, not header.prior, levels)
+        if replace(wanted, voice=header.voice, model=header.model) != header:
+            return False
+        if not wanted.voice:
+            return True
+        kept, vector = self.voice_in(header), read_voice(wanted.voice).vector
+        return kept is not None and bool(np.abs(kept - vector).max() <= SAME * np.abs(vector).max())
 
     def block_coder(self, header: Header) -> BlockCoder:
         """What turns this model's codes into a file's blocks and back. Raises InputError."""
