@@ -67,8 +67,7 @@ def by_rate(path: Path, lowest: Report) -> Rates:
         rate = other.parent.name.removeprefix(f"{path.parent.name}-")
         if not rate.isdigit():
             continue
-        beside(other, path, lowest)
-        report = with_again(other)
+        report = with_again(other, beside(other, path, lowest))
         found[report.codes["bits_per_second"]] = Rated(report, report.averages())
     if found:
         found[lowest.codes["bits_per_second"]] = Rated(lowest, lowest.averages())
@@ -86,10 +85,9 @@ def beside(other: Path, path: Path, report: Report) -> Report:
     return found
 
 
-def with_again(path: Path) -> Report:
-    """A report with what was measured again of its model and recordings, in a folder beside its
-    own. Raises InputError."""
-    report = read_report(path)
+def with_again(path: Path, report: Report) -> Report:
+    """The report at `path` with what was measured again of its model and recordings, in a folder
+    beside its own. Raises InputError."""
     again = path.parent.with_name(f"{path.parent.name}-again") / path.name
     if not again.exists():
         return report

@@ -25,6 +25,7 @@ from vqspeech.evaluation.methods import HEADINGS, MODEL, ORIGINAL, UNFILTERED
 from vqspeech.evaluation.metrics.table import METRICS
 from vqspeech.evaluation.rates import PACKED, PRIOR
 from vqspeech.evaluation.report import tables
+from vqspeech.evaluation.report.json_form import read_report
 from vqspeech.evaluation.report.markdown import table_lines
 from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.tables import Table
@@ -139,7 +140,8 @@ def main() -> None:
     parser.add_argument("--readme", action="store_true", help="only the table of the README")
     parser.add_argument("--plot", metavar="SVG", help="write quality over bit rate there instead")
     args = parser.parse_args()
-    seen, unseen = with_again(Path(args.seen)), with_again(Path(args.unseen))
+    paths = Path(args.seen), Path(args.unseen)
+    seen, unseen = (with_again(path, read_report(path)) for path in paths)
     if seen.about["fingerprint"] != unseen.about["fingerprint"]:
         raise InputError(f"{args.unseen}: is of another model than {args.seen}; evaluate it again")
     for path, report in ((args.seen, seen), (args.unseen, unseen)):

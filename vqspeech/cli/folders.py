@@ -40,18 +40,13 @@ def plan(
 
 
 def distinct(jobs: Iterable[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
-    """`jobs`, no two of which write the same file. Raises InputError."""
-    found: dict[str, tuple[Path, Path]] = {}
-    for job in jobs:
-        path, out = job
-        first = found.setdefault(os.path.realpath(out), job)
-        if first is not job:
-            linked = f", or remove the link: {out} and {first[1]} are one file"
-            link = "" if first[1] == out else linked
-            raise InputError(
-                f"{path}: would overwrite what {first[0]} makes; rename one of them{link}"
-            )
-    return list(found.values())
+    """`jobs`, no two of which write to the same name. Raises InputError."""
+    found: dict[Path, Path] = {}
+    for path, out in jobs:
+        if out in found:
+            raise InputError(f"{path}: would overwrite what {found[out]} makes; rename one of them")
+        found[out] = path
+    return [(path, out) for out, path in found.items()]
 
 
 def say_left_out(source: str | os.PathLike, listing: Listing) -> None:
