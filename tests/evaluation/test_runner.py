@@ -9,7 +9,7 @@ from synthetic_voice import RATE, sung
 from vqspeech.data.corpus import find_utterances
 from vqspeech.errors import InputError
 from vqspeech.evaluation import codecs, runner
-from vqspeech.evaluation.plan import Corpus, Plan
+from vqspeech.evaluation.plan import Corpus, Plan, prepare
 from vqspeech.evaluation.report.json_form import to_dict
 from vqspeech.evaluation.report.markdown import markdown
 from vqspeech.synthesis.options import Synthesis
@@ -258,22 +258,24 @@ def test_utterances_are_converted_to_voices_that_the_model_never_heard(codec, st
 
 
 def test_no_more_unseen_voices_than_are_asked_for(codec, strangers):
-    one = evaluate(codec, strangers, None, ("f0",), unseen_targets=1)
-    assert len(one.about["unseen_targets"]) == 1 and set(UNSEEN) <= set(one.methods)
-    again = evaluate(codec, strangers, None, ("f0",), unseen_targets=1)
-    assert again.about["unseen_targets"] == one.about["unseen_targets"]
+    def prepared(count):
+        return prepare(codec, Corpus(strangers), Plan(None, ("f0",), unseen_targets=count))
+
+    one, none = prepared(1), prepared(0)
+    assert len(one.unseen) == 1 and set(UNSEEN) <= set(one.methods)
+    assert [target.name for target in prepared(1).unseen] == [one.unseen[0].name]
+    assert not none.unseen and not set(UNSEEN) & set(none.methods)
     with pytest.raises(InputError, match="ask for one of these"):
-        evaluate(codec, strangers, ("preview",), ("f0",), unseen_targets=2)
-    none = evaluate(codec, strangers, None, ("f0",), unseen_targets=0)
-    assert not set(UNSEEN) & set(none.methods) and "unseen" not in markdown(none)
+        prepare(codec, Corpus(strangers), Plan(("preview",), ("f0",), unseen_targets=2))
 
 
 def test_a_model_that_hears_no_voices_has_none(codec, corpus):
-    report = evaluate(codec, corpus, None, ("f0", "mel"))
-    assert not set(UNSEEN) & set(report.methods) and "unseen" not in markdown(report)
+    assert not set(UNSEEN) & set(prepare(codec, Corpus(corpus), Plan(None, ("f0",))).methods)
+    report = evaluate(codec, corpus, ("preview", "convert-preview"), ("f0", "mel"))
+    assert "unseen" not in markdown(report)
     for options in ({"methods": UNSEEN[:1]}, {"methods": None, "unseen_targets": 3}):
         with pytest.raises(InputError, match="model fake has no speaker encoder.*leave out [c-]"):
-            evaluate(codec, corpus, **options, groups=("f0",))
+            prepare(codec, Corpus(corpus), Plan(**options, groups=("f0",)))
 
 
 def test_without_strangers_conversion_to_them_is_left_out_with_a_line(codec, corpus):

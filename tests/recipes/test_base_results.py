@@ -2,9 +2,9 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
@@ -19,11 +19,32 @@ def reports(tmp_path):
     return seen, written(tmp_path / "eval-unseen" / "report.json", 0.8)
 
 
-def run(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True)
+class Done(NamedTuple):
+    """What the script left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_the_page_has_the_tables_of_both_splits(reports):
+@pytest.fixture
+def run(base_script, monkeypatch, capsys):
+    """run(argument ...): the script in this process."""
+    script = base_script("results")
+
+    def done(*arguments):
+        monkeypatch.setattr(sys, "argv", ["results.py", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            script.finish(script.main)
+        except SystemExit as ended:
+            return Done(ended.code, *capsys.readouterr())
+        return Done(0, *capsys.readouterr())
+
+    return done
+
+
+def test_the_page_has_the_tables_of_both_splits(run, reports):
     done = run(*reports)
     assert (done.returncode, done.stderr) == (0, "")
     known, unknown = done.stdout.split("## Speakers that are not in the corpus")
@@ -41,7 +62,7 @@ def test_the_page_has_the_tables_of_both_splits(reports):
     assert done.stdout.count("Means over utterances") == 1
 
 
-def test_the_readme_has_one_small_table(reports):
+def test_the_readme_has_one_small_table(run, reports):
     lines = run(*reports, "--readme").stdout.splitlines()
     assert lines[0] == "<!-- results.py: begin -->" and lines[-1] == "<!-- results.py: end -->"
     table = [line for line in lines if line.startswith("|")]
@@ -56,7 +77,7 @@ def test_the_readme_has_one_small_table(reports):
     ]
 
 
-def test_the_readme_has_whispers_words_beside_pocketsphinxs(reports):
+def test_the_readme_has_whispers_words_beside_pocketsphinxs(run, reports):
     for path in reports:
         content = json.loads(path.read_text())
         heard = {"words_kept": 40.0, "kept": 10, "whisper_words_kept": 60.0, "whisper_kept": 12}
@@ -71,7 +92,7 @@ def test_the_readme_has_whispers_words_beside_pocketsphinxs(reports):
 
 
 @pytest.mark.parametrize("identity, words", [("own voice", "in their own voices"), ("other", "as")])
-def test_the_readme_says_what_unknown_speakers_were_decoded_as(tmp_path, identity, words):
+def test_the_readme_says_what_unknown_speakers_were_decoded_as(run, tmp_path, identity, words):
     about = {"unknown_speakers_decoded_as": identity}
     paths = [
         written(tmp_path / split / "report.json", 0.9, unknown_speaker_utterances=count, **about)
@@ -95,7 +116,7 @@ def several(reports):
     return reports
 
 
-def test_quality_over_bit_rate(several):
+def test_quality_over_bit_rate(run, several):
     done = run(*several)
     assert (done.returncode, done.stderr) == (0, "")
     assert "![Quality over bit rate](rates.svg)" in done.stdout
@@ -112,7 +133,7 @@ def test_quality_over_bit_rate(several):
     assert "| ESTOI ↑ | 0.88 / 0.78 | 0.94 / 0.92 |" in text
 
 
-def test_what_was_measured_again_at_a_higher_rate(several, tmp_path):
+def test_what_was_measured_again_at_a_higher_rate(run, several, tmp_path):
     written(tmp_path / "eval-seen-900-again" / "report.json", 0.5, ("wavenet",), 900.0)
     known, unknown = run(*several).stdout.split("## Speakers that are not in the corpus")
     wavenet, preview = known.split("### By bit rate: ")[1:]
@@ -121,7 +142,7 @@ def test_what_was_measured_again_at_a_higher_rate(several, tmp_path):
     assert "| 0.92 ± 0.00 |" in unknown.split("### By bit rate: ")[1]
 
 
-def test_what_was_measured_again(reports, tmp_path):
+def test_what_was_measured_again(run, reports, tmp_path):
     path = written(tmp_path / "eval-seen-again" / "report.json", 0.5, ("convert-wavenet",))
     content = json.loads(path.read_text())
     for row in content["utterances"]:
@@ -137,7 +158,7 @@ def test_what_was_measured_again(reports, tmp_path):
     assert done.returncode == 2 and "another model" in done.stderr
 
 
-def test_how_own_voices_were_heard_is_the_later_measurements(tmp_path):
+def test_how_own_voices_were_heard_is_the_later_measurements(run, tmp_path):
     own = {"unknown_speaker_utterances": 2, "unknown_speakers_decoded_as": "own voice"}
     seen = written(tmp_path / "eval-seen" / "report.json", 0.9)
     unseen = written(tmp_path / "eval-unseen" / "report.json", 0.8, **own)
@@ -152,7 +173,7 @@ def test_how_own_voices_were_heard_is_the_later_measurements(tmp_path):
         again.parent.rmdir()
 
 
-def test_a_picture_of_it(several, tmp_path):
+def test_a_picture_of_it(run, several, tmp_path):
     done = run(*several, "--plot", tmp_path / "rates.svg")
     assert (done.returncode, done.stdout) == (0, "")
     root = ElementTree.parse(tmp_path / "rates.svg").getroot()
@@ -164,7 +185,7 @@ def test_a_picture_of_it(several, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["another model", "other recordings"])
-def test_rates_that_do_not_belong_together_are_refused(several, what):
+def test_rates_that_do_not_belong_together_are_refused(run, several, what):
     path = several[1].parent.with_name("eval-unseen-900") / "report.json"
     content = json.loads(path.read_text())
     if what == "another model":
@@ -176,20 +197,20 @@ def test_rates_that_do_not_belong_together_are_refused(several, what):
     assert done.returncode == 2 and what in done.stderr and not done.stdout
 
 
-def test_no_picture_of_one_rate(reports, tmp_path):
+def test_no_picture_of_one_rate(run, reports, tmp_path):
     done = run(*reports, "--plot", tmp_path / "rates.svg")
     assert done.returncode == 2 and "no reports of higher rates" in done.stderr
     assert not (tmp_path / "rates.svg").exists()
 
 
-def test_a_report_without_the_honest_row_is_told(reports, tmp_path):
+def test_a_report_without_the_honest_row_is_told(run, reports, tmp_path):
     bare = written(tmp_path / "bare" / "report.json", 0.8, ("original", "preview", "wavenet"))
     done = run(reports[0], bare, "--readme")
     assert done.returncode == 0 and f"{bare} has no wavenet-unfiltered" in done.stderr
     assert "WaveNet alone" not in done.stdout
 
 
-def test_what_does_not_belong_together_is_refused(reports, tmp_path):
+def test_what_does_not_belong_together_is_refused(run, reports, tmp_path):
     other = written(tmp_path / "other" / "report.json", 0.8, fingerprint="ffff")
     done = run(reports[0], other)
     assert done.returncode == 2 and "is of another model" in done.stderr and not done.stdout
