@@ -168,6 +168,14 @@ def check_apart(source: str | os.PathLike, target: str | os.PathLike) -> None:
         raise InputError(f"{target}: is the source itself; name another output")
 
 
+def is_older(out: str | os.PathLike, source: str | os.PathLike) -> bool:
+    """Whether `source` was changed after `out` was written; not where it is no longer there."""
+    try:
+        return os.stat(out).st_mtime_ns < os.stat(source).st_mtime_ns
+    except OSError:
+        return False
+
+
 @contextmanager
 def whole_path(target: Path) -> Iterator[Path]:
     """A path for a library to write to, which gets the name `target` when the block ends well.

@@ -51,6 +51,24 @@ def test_another_job_in_the_folder(recordings, tiny_model, tmp_path):
         ray_job._agree_on_plan(replace(job, out=recordings[0].path), recordings, "a model")
 
 
+def test_shards_older_than_a_recording_are_left_to_do(recordings, tmp_path, capsys):
+    shards = [recordings[i : i + 4] for i in range(0, 11, 4)]
+    assert ray_job._shards_left(tmp_path, shards) == [0, 1, 2]
+    paths = [tmp_path / shard_name(i, 3) for i in range(3)]
+    for path in paths:
+        path.touch()
+    os.utime(recordings[0].path, ns=(0, paths[0].stat().st_mtime_ns))  # equal: it is done
+    recordings[1].path.unlink()
+    assert ray_job._shards_left(tmp_path, shards) == [] and not capsys.readouterr().err
+    os.utime(recordings[4].path, ns=(0, paths[1].stat().st_mtime_ns + 1))
+    paths[2].unlink()
+    assert ray_job._shards_left(tmp_path, shards) == [1, 2]
+    assert "1 shards that are older than their recordings" in capsys.readouterr().err
+    recordings[5].path.unlink()
+    with pytest.raises(InputError, match=r"00001-of-00003.*05.wav is no longer there; remove"):
+        ray_job._shards_left(tmp_path, shards)
+
+
 def test_a_rate_that_the_model_has_not_is_refused_before_the_work(recordings, tiny_model, tmp_path):
     pytest.importorskip("ray")
     with pytest.raises(InputError, match="bitrate 300 is none that this model has: 100 bit/s"):
@@ -117,10 +135,17 @@ def test_shards_with_a_worker_killed_halfway_and_a_restart(
     for name, stamp in stamps.items():
         assert ((out / name).stat().st_mtime_ns == stamp) == (name != shard_name(3, 6))
     check(out, recordings, tiny_model)
+
+    # A recording that is mended is encoded, too, and its shard alone is made anew.
+    shutil.copy(recordings[5].path, recordings[4].path)
+    mended = encode_with_ray(recordings, job)
+    assert (mended.written, mended.found, mended.recordings, mended.failed) == (1, 5, 11, 0)
+    assert (out / "failed.tsv").read_text() == "name\treason\n"
+    check(out, recordings, tiny_model, unread=())
     shutil.rmtree(out)
 
 
-def check(out, recordings, model):
+def check(out, recordings, model, unread=("04",)):
     """Every readable recording is there once, in order, with its codes."""
     from pyarrow import parquet
 
@@ -135,7 +160,7 @@ def check(out, recordings, model):
             codes = codec.encode_file(paths[row["name"]])
             assert row["samples"] == codes.samples
             assert np.array_equal(row["codes"], codes.indices)
-    assert names == sorted(set(paths) - {"04"})
+    assert names == sorted(set(paths) - set(unread))
 
 
 @pytest.mark.parametrize("name", ["/etc/x", "../x", "a//b", "a\0b", "x" * 300])

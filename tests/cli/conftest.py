@@ -5,12 +5,21 @@ from typing import NamedTuple
 import pytest
 
 from vqspeech.cli.main import main
+from vqspeech.sampling import compilation
 
 
 class Result(NamedTuple):
     status: int
     out: str
     err: list[str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compilation_is_announced():
+    """Nothing more is said of it: what a verb says is the same where its kernels are compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compilation, "_announced", ["said"])
+        yield
 
 
 @pytest.fixture

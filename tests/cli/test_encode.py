@@ -77,8 +77,12 @@ def test_unreadable_files_of_a_folder_are_listed(cli, model, tmp_path, make_audi
     result = cli("encode", tmp_path / "in", tmp_path / "out", *model)
     assert result.status == 2 and len(result.err) == 3
     assert "bad.wav" in result.err[0] and "empty.flac" in result.err[1]
-    assert "2 of 4 files" in result.err[2]
+    assert "2 of 4 files failed (listed above), the rest is written;" in result.err[2]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.npy", "z.npy"]
+    for name in "az":
+        (tmp_path / f"in/{name}.wav").unlink()
+    result = cli("encode", tmp_path / "in", tmp_path / "none", *model)
+    assert "2 of 2 files failed (listed above), nothing was written;" in result.err[2]
 
 
 def test_a_manifest(cli, model, tmp_path, make_audio):

@@ -1,6 +1,7 @@
 """The stage "levels": upper levels of codes are learned, the first stays as it was."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from vqspeech.checkpoint.identity import codes_identity
 from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
+from vqspeech.training import loop
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,21 @@ def test_levels_of_codes_that_learn_anew_are_no_more(runs, whole, levelled):
     assert not load_checkpoint(out / "model").model.levels.initialised
     runs.train(levelled, stages=["levels"], resume=True)
     assert load_checkpoint(out / "model").model.levels.initialised
+
+
+def test_levels_under_which_codes_move_are_to_be_learned_again(runs, whole, levelled, monkeypatch):
+    table, init = levelled.to_dict(), str(whole / "model")
+    table["training"]["stages"] = [{"name": k, "steps": 1} | SHORT for k in ("joint", "levels")]
+    out = runs.train(from_dict(table), stages=["joint"], init=init)
+    before, after = Runs.weights(whole), Runs.weights(out)
+    assert codes_identity(before) != codes_identity(after)
+    assert not differences(before, after, "levels.")
+    (line,) = (line for line in runs.said if "train the stage 'levels' again" in line)
+    assert f"--init {out / 'model'}" in line
+    runs.said.clear()
+    monkeypatch.setattr(loop, "train_stage", lambda run, stage, position: replace(position, step=1))
+    runs.train(from_dict(table), "both", init=init)
+    assert runs.said and not any("again" in line for line in runs.said)
 
 
 def test_levels_of_nothing_are_refused(runs, levelled):

@@ -5,8 +5,9 @@ OUT/codes-00003-of-00120.parquet  a row a recording: name, path, samples, codes 
 OUT/failed-00003-of-00120.tsv     recordings of that shard that could not be read, and why
 OUT/failed.tsv                    all of them, once every shard is there
 
-A shard appears under its name only when it is whole; one that is there is not made again. Every
-machine must see the recordings and OUT under the same paths, and have vqspeech installed.
+A shard appears under its name only when it is whole; one that is there is not made again, unless a
+recording of it was changed since. Every machine must see the recordings and OUT under the same
+paths, and have vqspeech installed.
 """
 
 # Ray makes its options at run time and pyarrow its functions; their stubs know neither.
@@ -27,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.errors import InputError
-from vqspeech.files import below, make_folder, whole_file, write_json, write_text
+from vqspeech.files import below, is_older, make_folder, whole_file, write_json, write_text
+from vqspeech.notices import notify
 
 PLAN, FAILED = "plan.json", "failed.tsv"
 _MADE = re.compile(r"codes-\d+-of-\d+\.parquet|failed(-\d+-of-\d+)?\.tsv")
@@ -82,7 +84,8 @@ class RayJob:
 
 
 def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any = iter) -> Summary:
-    """Encode all recordings into shards in `job.out`; what is there already stays.
+    """Encode all recordings into shards in `job.out`; what is there already stays, unless one of
+    its recordings is newer.
 
     progress: wraps the iterator of finished shards. A worker that dies is replaced and its shard
     done again. Raises InputError: without Ray, a cluster that does not answer, `out` of another
@@ -103,7 +106,7 @@ def encode_with_ray(recordings: Sequence[Recording], job: RayJob, progress: Any 
     shards = [recordings[i : i + shard_files] for i in range(0, len(recordings), shard_files)]
     _agree_on_plan(job, recordings, fingerprint)
     total = len(shards)
-    left = [i for i in range(total) if not (out / shard_name(i, total)).exists()]
+    left = _shards_left(out, shards)
     if left:
         tasks = [
             {
@@ -157,6 +160,27 @@ def _agree_on_plan(job: RayJob, recordings, fingerprint: str) -> None:
         if foreign is not None:
             raise InputError(f"{foreign}: stands there without a {PLAN}; name another folder")
         write_json(path, plan)
+
+
+def _shards_left(out: Path, shards: Sequence[Sequence[Recording]]) -> list[int]:
+    """Numbers of those that are not there, and of those that a recording is newer than. Raises
+    InputError where such a one has codes of a recording that is gone, perhaps."""
+    left, older = [], 0
+    for number, recordings in enumerate(shards):
+        path = out / shard_name(number, len(shards))
+        if path.exists():
+            if not any(is_older(path, recording.path) for recording in recordings):
+                continue
+            if gone := [one.path for one in recordings if not one.path.exists()]:
+                raise InputError(
+                    f"{path}: is older than recordings of it, and {gone[0]} is no longer there; "
+                    "remove the shard to have it made of those that are"
+                )
+            older += 1
+        left.append(number)
+    if older:
+        notify(f"{out}: {older} shards that are older than their recordings are made anew")
+    return left
 
 
 def _run(tasks: list[dict], options: dict, job: RayJob) -> Iterator:
@@ -258,8 +282,11 @@ class _Encoder:
         )
         columns = list(zip(*rows, strict=True)) or [[], [], [], []]
         table = pyarrow.table([list(column) for column in columns], schema=schema)
+        reasons = self.out / failed_name(shard, self.total)
         if failed:
-            write_text(self.out / failed_name(shard, self.total), "".join(failed))
+            write_text(reasons, "".join(failed))
+        else:  # those of an older shard
+            reasons.unlink(missing_ok=True)
         with whole_file(self.out / shard_name(shard, self.total)) as file:
             parquet.write_table(table, file)
 

@@ -113,7 +113,7 @@ def total(results: Iterable[float | InputError], number: int) -> float:
 def check_none_failed(failed: int, number: int) -> None:
     """Raises InputError, once the others are written, if some of `number` files have failed."""
     if failed:
+        rest = "the rest is written" if failed < number else "nothing was written"
         raise InputError(
-            f"{failed} of {number} files failed (listed above), the rest is written; "
-            "mend or remove them"
+            f"{failed} of {number} files failed (listed above), {rest}; mend or remove them"
         )

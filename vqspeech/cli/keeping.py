@@ -11,6 +11,7 @@ from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import check_outputs, is_own
 from vqspeech.codes.vqs import is_vqs, vqs_header
 from vqspeech.errors import InputError
+from vqspeech.files import is_older
 
 if TYPE_CHECKING:
     from vqspeech.bulk.keeping import Keeping
@@ -52,13 +53,13 @@ def is_done(
 
     source, out = job
     levels = codec.levels_at(args.bitrate)
-    if not is_own(out) or _is_older(out, source):
+    if not is_own(out) or is_older(out, source):
         return False
     if is_vqs(out):
         return _is_vqs_done(codec, args, keeping, out, levels)
     if args.voice:
         about = _kept_about(beside := voice_path(out))
-        if about.get("model") != codec.fingerprint or _is_older(beside, source):
+        if about.get("model") != codec.fingerprint or is_older(beside, source):
             return False
     return levels_of(out) == levels
 
@@ -75,14 +76,6 @@ def _is_vqs_done(
     if keeping.voice:
         return codec.bitstreams.voice_in(header) is not None
     return args.voice is not False or not header.voice
-
-
-def _is_older(out: Path, source: Path) -> bool:
-    """Whether a recording was changed after `out` was written; not where it is no longer there."""
-    try:
-        return os.stat(out).st_mtime_ns < os.stat(source).st_mtime_ns
-    except OSError:
-        return False
 
 
 def check_voice_files(

@@ -16,7 +16,7 @@ from vqspeech.notices import notify
 from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_run, run_folder
 from vqspeech.training.inherit import inherit, origin_of, strangers
 from vqspeech.training.memory import keep_freed_memory
-from vqspeech.training.run import Options, Run
+from vqspeech.training.run import Options, Run, levels_of
 from vqspeech.training.stage import StageRun
 from vqspeech.training.state import Position, load_position, load_weights, require_same_speakers
 from vqspeech.training.teaching import Teaching, find_teaching
@@ -110,10 +110,23 @@ def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
             return False
         if position is None or position.stage != stage.name:
             position = begun(run, stage, position)
+        say_levels_left_behind(run, stages[i:])
         position = train_stage(run, stage, position)
         if position.step < stage.steps:
             return False
     return True
+
+
+def say_levels_left_behind(run: Run, left: list[StageConfig]) -> None:
+    """A line where the first stage that is `left` moves the codes that upper levels were learned
+    over, and none of the others learns these again."""
+    names = [stage.name for stage in left]
+    if names[0] == "joint" and "levels" not in names and levels_of(run, left[0]) > 1:
+        run.log.say(
+            "stage joint moves the codes that the upper levels were learned over, and leaves these "
+            "as they are: when it is done, train the stage 'levels' again, and then 'waveform' (in "
+            f"another --out, with --init {run.options.out / MODEL_FOLDER})"
+        )
 
 
 def begun(run: Run, stage: StageConfig, last: Position | None) -> Position:
