@@ -19,8 +19,18 @@ def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
             tabs = "\t" in text.readline()
             text.seek(0)
             # TSV knows no quotes: a transcript may hold a lone one.
-            kind = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
-            reader = csv.DictReader(text, restval="", **kind)
-            return list(reader), list(reader.fieldnames or [])
+            # CSV is taken strictly: a lone quote would make one field of all the lines behind it.
+            tsv = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+            reader = csv.DictReader(text, restval="", **(tsv if tabs else {"strict": True}))
+            rows = []
+            for row in reader:
+                if any(row.pop(None, ())):
+                    how = "take tabs out of them" if tabs else "put quotes around those with commas"
+                    raise InputError(
+                        f"{manifest}: line {reader.line_num} has more fields than the first line "
+                        f"has names; {how}"
+                    )
+                rows.append(row)
+            return rows, list(reader.fieldnames or [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{manifest}: is not a UTF-8 TSV or CSV file ({error}); fix it") from None
