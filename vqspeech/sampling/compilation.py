@@ -3,7 +3,8 @@
 numba has such a cache, which cannot be had without a folder to write to, runs a file that is
 damaged, and does not see that a kernel has changed where what it calls has. So here a kernel's file
 begins with a hash of what it was made from, the sources of all kernels and of their constants, and
-of what it holds; if that is not right it is compiled again. Without any folder kernels are compiled each time.
+of what it holds; if that is not right it is compiled again. Without any folder kernels are compiled
+each time.
 """
 
 import hashlib
