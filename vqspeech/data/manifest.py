@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from vqspeech.errors import InputError
 from vqspeech.files import opened
@@ -18,10 +19,12 @@ def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
             text = io.TextIOWrapper(file, "utf-8-sig", newline="")
             tabs = "\t" in text.readline()
             text.seek(0)
-            # TSV knows no quotes: a transcript may hold a lone one.
-            # CSV is taken strictly: a lone quote would make one field of all the lines behind it.
-            tsv = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-            reader = csv.DictReader(text, restval="", **(tsv if tabs else {"strict": True}))
+            # TSV knows no quotes: a transcript may hold a lone one. CSV is taken strictly: there that
+            # would make one field of all the lines behind it.
+            kind: dict[str, Any] = {"strict": True}
+            if tabs:
+                kind = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+            reader = csv.DictReader(text, restval="", **kind)
             rows = []
             for row in reader:
                 if any(row.pop(None, ())):
