@@ -19,8 +19,8 @@ def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
             text = io.TextIOWrapper(file, "utf-8-sig", newline="")
             tabs = "\t" in text.readline()
             text.seek(0)
-            # TSV knows no quotes: a transcript may hold a lone one. CSV is taken strictly: a lone one
-            # would make one field of all the lines behind it.
+            # TSV knows no quotes: a transcript may hold a lone one. CSV is taken strictly: there a
+            # lone one would make one field of all the lines behind it.
             kind: dict[str, Any] = {"strict": True}
             if tabs:
                 kind = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
