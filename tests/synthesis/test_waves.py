@@ -66,7 +66,7 @@ def test_types():
         close(given, 2e-5)
     close(np.round(WAVE * 128 + 128).astype(np.uint8), 5e-3)
     assert not as_mono(np.zeros(10, np.int32)).any()
-    quiet = as_mono(np.full(10, 32768, np.int32), whole=False)  # of a stream that may be louder
+    quiet = as_mono(np.full(10, 32768, np.int32), part=True)  # of a stream that may be louder
     assert (quiet == 2.0**-16).all()
 
 

@@ -70,7 +70,7 @@ class RecordingEncoder:
     ) -> CodeStream:
         """`Codec.encode_stream`."""
         gain, voice = None if gain is None else checked_gain(gain), switch("voice", voice)
-        monos = (as_mono(block, whole=False) for block in blocks if np.size(block))
+        monos = (as_mono(block, part=True) for block in blocks if np.size(block))
         resampled = audio.resample_blocks(monos, as_rate(rate))
         levelled, tell = levelled_blocks(resampled, gain), None
         if voice and self.loaded.hears_voices:

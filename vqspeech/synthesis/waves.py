@@ -20,12 +20,12 @@ def as_rate(rate: Any) -> int:
     return whole("rate", rate, LOWEST_RATE, HIGHEST_RATE, "Hz")
 
 
-def as_mono(wave: Any, whole: bool = True) -> np.ndarray:
+def as_mono(wave: Any, part: bool = False) -> np.ndarray:
     """A recording to float32 [T], its channels averaged.
 
     wave: [T], [T, channels], or [1, T] or [2, T], as torchaudio gives them: an array, list or
-    tensor, float, or int16, int32 and uint8 as files have them. whole: not a part of one, whose
-    peak says nothing. Raises InputError for other shapes and types, no samples, NaN and infinity.
+    tensor, float, or int16, int32 and uint8 as files have them. part: of a longer one, whose
+    peak nobody knows. Raises InputError for other shapes and types, no samples, NaN and infinity.
     """
     if isinstance(wave, bytes | bytearray):
         raise InputError("the recording is bytes; give numpy.frombuffer(data, numpy.int16)")
@@ -44,7 +44,7 @@ def as_mono(wave: Any, whole: bool = True) -> np.ndarray:
         raise InputError(f"a recording must be an array of samples [T], not {shown(wave)}")
     given = _by_sample(given)
     with np.errstate(over="ignore"):  # of a float64 beyond float32, which is refused below
-        found = _scaled(given, whole)
+        found = _scaled(given, part)
     found = found.mean(1) if found.ndim == 2 else found
     if not np.isfinite(found).all():
         raise InputError("the recording has NaN or infinite samples; repair it first")
@@ -68,7 +68,7 @@ def _by_sample(wave: np.ndarray) -> np.ndarray:
     )
 
 
-def _scaled(wave: np.ndarray, whole: bool) -> np.ndarray:
+def _scaled(wave: np.ndarray, part: bool) -> np.ndarray:
     """The same samples, float32 in [-1, 1] but for floats beyond it. Raises InputError."""
     kind, size = wave.dtype.kind, wave.dtype.itemsize
     if kind == "f":
@@ -79,7 +79,7 @@ def _scaled(wave: np.ndarray, whole: bool) -> np.ndarray:
         return (wave.astype(np.float32) - 128) / 128
     if (kind, size) != ("i", 4):
         raise InputError(f"a recording must be {KINDS}, not {wave.dtype}; convert it")
-    if whole and 0 < (peak := max(int(wave.max()), -int(wave.min()))) <= 32768:
+    if not part and 0 < (peak := max(int(wave.max()), -int(wave.min()))) <= 32768:
         raise InputError(
             f"the recording is int32, but its samples reach only {peak} of 2^31; give it as int16"
         )
