@@ -1,5 +1,6 @@
 """Recordings as callers give them: arrays of any kind and shape that can only be meant one way."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,43 @@ def as_rate(rate: Any) -> int:
     return whole("rate", rate, LOWEST_RATE, HIGHEST_RATE, "Hz")
 
 
-def as_mono(wave: Any, part: bool = False) -> np.ndarray:
+def as_mono(wave: Any) -> np.ndarray:
     """A recording to float32 [T], its channels averaged.
 
     wave: [T], [T, channels], or [1, T] or [2, T], as torchaudio gives them: an array, list or
-    tensor, float, or int16, int32 and uint8 as files have them. part: of a longer one, whose
-    peak nobody knows. Raises InputError for other shapes and types, no samples, NaN and infinity.
+    tensor, float, or int16, int32 and uint8 as files have them. Raises InputError for other
+    shapes and types, no samples, NaN and infinity.
     """
+    given = _by_sample(_given(wave))
+    if (given.dtype.kind, given.itemsize) == ("i", 4):
+        if 0 < (peak := max(int(given.max()), -int(given.min()))) <= 32768:
+            raise InputError(
+                f"the recording is int32, but its samples reach only {peak} of 2^31; give it as "
+                "int16"
+            )
+    return _mean(given)
+
+
+def as_monos(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
+    """The parts of one recording, each as `as_mono` takes a whole one, to float32 [T]; empty ones
+    are left out. Which axis the channels are, parts say that are long enough, for all after them.
+    Raises InputError."""
+    axis = channels = 0
+    for block in blocks:
+        given = _given(block)
+        if not given.size:
+            continue
+        if given.ndim == 2 and given.shape[axis] == channels:
+            yield _mean(given if axis else given.T)
+            continue
+        found = _by_sample(given)
+        if found.ndim == 2:
+            axis, channels = int(found.shape == given.shape), found.shape[1]
+        yield _mean(found)
+
+
+def _given(wave: Any) -> np.ndarray:
+    """What somebody gave for a recording, as an array. Raises InputError."""
     if isinstance(wave, bytes | bytearray):
         raise InputError("the recording is bytes; give numpy.frombuffer(data, numpy.int16)")
     if is_path(wave):
@@ -42,9 +73,13 @@ def as_mono(wave: Any, part: bool = False) -> np.ndarray:
     given = plain_array("the recording", wave)
     if given.ndim == 0:
         raise InputError(f"a recording must be an array of samples [T], not {shown(wave)}")
-    given = _by_sample(given)
+    return given
+
+
+def _mean(wave: np.ndarray) -> np.ndarray:
+    """[T] or [T, channels] to float32 [T]. Raises InputError."""
     with np.errstate(over="ignore"):  # of a float64 beyond float32, which is refused below
-        found = _scaled(given, part)
+        found = _scaled(wave)
     found = found.mean(1) if found.ndim == 2 else found
     if not np.isfinite(found).all():
         raise InputError("the recording has NaN or infinite samples; repair it first")
@@ -68,7 +103,7 @@ def _by_sample(wave: np.ndarray) -> np.ndarray:
     )
 
 
-def _scaled(wave: np.ndarray, part: bool) -> np.ndarray:
+def _scaled(wave: np.ndarray) -> np.ndarray:
     """The same samples, float32 in [-1, 1] but for floats beyond it. Raises InputError."""
     kind, size = wave.dtype.kind, wave.dtype.itemsize
     if kind == "f":
@@ -79,8 +114,4 @@ def _scaled(wave: np.ndarray, part: bool) -> np.ndarray:
         return (wave.astype(np.float32) - 128) / 128
     if (kind, size) != ("i", 4):
         raise InputError(f"a recording must be {KINDS}, not {wave.dtype}; convert it")
-    if not part and 0 < (peak := max(int(wave.max()), -int(wave.min()))) <= 32768:
-        raise InputError(
-            f"the recording is int32, but its samples reach only {peak} of 2^31; give it as int16"
-        )
     return (wave / 2.0**31).astype(np.float32)
