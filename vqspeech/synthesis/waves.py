@@ -29,12 +29,11 @@ def as_mono(wave: Any) -> np.ndarray:
     shapes and types, no samples, NaN and infinity.
     """
     given = _by_sample(_given(wave))
-    if (given.dtype.kind, given.itemsize) == ("i", 4):
-        if 0 < (peak := max(int(given.max()), -int(given.min()))) <= 32768:
-            raise InputError(
-                f"the recording is int32, but its samples reach only {peak} of 2^31; give it as "
-                "int16"
-            )
+    wide = (given.dtype.kind, given.itemsize) == ("i", 4)
+    if wide and 0 < (peak := max(int(given.max()), -int(given.min()))) <= 32768:
+        raise InputError(
+            f"the recording is int32, but its samples reach only {peak} of 2^31; give it as int16"
+        )
     return _mean(given)
 
 
