@@ -272,12 +272,15 @@ class Codec:
 
         codes: index arrays, lists or single numbers, of any sizes; a `CodeStream` too, whose last
         frame then ends where its recording did, and whose voice is that of the stream, where it
-        has one and no speaker is named. options, changes: as in `decode`.
+        has one and no speaker is named; a whole recording's, as `decode` takes them, but for lists.
+        options, changes: as in `decode`.
 
         A sample comes 1.8 s of codes after its own began (90 frames of the shipped model: a second
         of the post-filter and what that and the decoder look ahead), 0.6 s with
         `postfilter=False`, 20.4 s in a preview.
         """
+        if hasattr(codes, "__array__"):  # whose parts would be levels, or levels of a frame
+            return self.decode_blocks(codes, speaker, options, **changes)
         source = CodeSource(codes, self.hop, self.codebook_size)
         spoken = Spoken(source, self.voices.of_stream(codes, speaker))
         return self.renderer.blocks(spoken, chosen(Synthesis, options, changes))

@@ -93,7 +93,10 @@ def with_again(path: Path, report: Report) -> Report:
         return report
     found = beside(again, path, report)
     for row, other in zip(report.rows, found.rows, strict=True):
-        row["scores"] |= {method: other["scores"][method] for method in found.methods}
+        for kind in ("scores", "by_seed"):  # another codec may have failed in either
+            kept = {m: one for m, one in row.get(kind, {}).items() if m not in found.methods}
+            new = {m: one for m, one in other.get(kind, {}).items() if m in found.methods}
+            row[kind] = kept | new
     asked = {*report.methods, *found.methods}
     told = f"Measured again on {found.about['date'][:10]}: {', '.join(found.methods)}."
     methods = tuple(method for method in METHODS if method in asked)

@@ -63,9 +63,10 @@ def test_round_trip(tiny_model, tiny_config, tmp_path):
 
 
 def test_half_precision_weights_are_widened(folder):
-    path = folder / "model.safetensors"
-    halves = {k: v.half() if v.is_floating_point() else v for k, v in load_file(path).items()}
-    save_file(halves, path)
+    one = load_checkpoint(folder)
+    half = Packing(dtype=torch.float16)
+    save_checkpoint(one.model, one.about.speakers, folder, one.about.trained, packing=half)
+    assert load_file(folder / "model.safetensors")["decoder.output.bias"].dtype == torch.float16
     model = load_checkpoint(folder).model
     assert all(p.dtype == torch.float32 for p in model.parameters())
 
@@ -123,6 +124,12 @@ def test_a_wrong_shape(folder):
         folder, lambda tensors: tensors.update({"quantizer.books.0.codebook": torch.zeros(4, 9)})
     )
     refused(folder, "quantizer.books.0.codebook", "[4, 9]", "[4, 8]")
+
+
+def test_weights_of_another_model_of_the_same_shape(folder):
+    """Half of a newer model was copied: its speakers are others."""
+    edit_weights(folder, lambda tensors: tensors["speakers.weight"].copy_(torch.ones(3, 4)))
+    refused(folder, "model.safetensors", "not those that config.json names")
 
 
 def test_too_few_speaker_rows(folder):

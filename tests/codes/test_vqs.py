@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import PackedCoder
-from vqspeech.codes.header import BLOCK_CODES, Header, header_bytes, seed_of
+from vqspeech.codes.header import BLOCK_CODES, Header, header_bytes, read_header, seed_of
 from vqspeech.codes.numbers import variable
 from vqspeech.codes.stream import CodeStream
 from vqspeech.codes.vqs import load_vqs, measure_vqs, save_vqs
@@ -86,6 +86,12 @@ def test_the_format_does_not_move(path):
     block = b"\xb1\x5c\x00\x04" + int("00000000100000001011111111100000", 2).to_bytes(4)
     block += struct.pack("<I", zlib.crc32(block, zlib.crc32(head[:-4])))
     assert path.read_bytes() == head + block
+
+
+def test_a_name_that_is_no_utf_8_is_the_same_for_who_writes_and_reads():
+    """The prior is asked for it: with another one it would decode other codes than it encoded."""
+    about = header(320, "deadbeef", speaker="ann\udce9")
+    assert read_header(header_bytes(about))[0] == about and about.speaker == "ann?"
 
 
 def test_headers_are_small(path):

@@ -106,6 +106,14 @@ def test_csv_with_the_least_columns(tmp_path):
         (b"speaker\tfile\na\tb.wav\na\tb.wav\n", None, "two utterances named b"),
         (b"\xff\xfe\x00", None, "not a UTF-8"),
         (b"speaker,file\n" + b"x" * 200_000, None, "not a UTF-8 TSV or CSV"),
+        (b'speaker,file,said\na,b.wav,"Lone\nc,d.wav,x\n', None, "CSV file .unexpected end"),
+        (b'speaker,file,said\na,b.wav,"Two\nc,d.wav,"x\n', None, "CSV file .',' expected"),
+        (
+            b"speaker,said,file\na,x,b.wav,\nc,Yes, sir,d.wav\n",
+            None,
+            "line 3 has more fields.*quotes",
+        ),
+        (b"speaker\tfile\na\tb.wav\tc.wav\n", None, "line 2 has more fields .*tabs"),
     ],
 )
 def test_manifest_errors(tmp_path, content, splits, message):

@@ -74,6 +74,9 @@ def test_nothing_usable(tmp_path):
     assert os.listdir(tmp_path / "out") == []
     with pytest.raises(InputError, match="nothing to pack"):
         packed([], tmp_path / "out")
+    again = Utterance("zoe", "again", utterances[0].path)  # might be held out, and trained on
+    with pytest.raises(InputError, match="stands there twice, as abe/.* and as zoe/again"):
+        packed([*utterances, again], tmp_path / "out")
 
 
 def test_speakers_with_little_audio_share_an_identity(tmp_path):

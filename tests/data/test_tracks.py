@@ -26,6 +26,7 @@ from vqspeech.data.tracks import (
     save_phonemes,
     track_f0,
 )
+from vqspeech.errors import InputError
 
 PITCH = {"anna": 220.0, "bert": 110.0}
 
@@ -111,13 +112,17 @@ def test_it_is_kept_and_used_again(tracked, copy, quick):
 def test_it_is_made_anew_where_the_corpus_was_packed_anew(copy, quick):
     index = json.loads((copy.folder / "index.json").read_text())
     (copy.folder / "index.json").write_text(json.dumps(index | {"source": "another"}))
-    assert load_f0(copy) is None, "as long as before, but of other samples"
+    anew = PackedCorpus(copy.folder)
+    assert load_f0(anew) is None, "as long as before, but of other samples"
     told = []
-    found = track_f0(copy, lambda done, total: told.append(done))
+    found = track_f0(anew, lambda done, total: told.append(done))
     assert quick.started == 1 and told == [4]
     assert set(found.of(0).tolist()) == {100.0}
-    track_f0(copy, nothing)
+    track_f0(anew, nothing)
     assert quick.started == 1
+    with pytest.raises(InputError, match="was prepared anew while it was read"):
+        track_f0(copy, nothing)  # as it was opened before
+    assert load_f0(anew) is not None
 
 
 def test_a_damaged_file_is_made_anew(copy, quick):
@@ -147,9 +152,9 @@ def test_long_utterances_are_tracked_in_pieces(monkeypatch, samples):
 
     monkeypatch.setattr(tracks, "PIECE_SECONDS", 1)
     monkeypatch.setattr(tracks, "track", sampled)
-    corpus = type("Corpus", (), {"audio": lambda self, row: audio})
+    corpus = type("Corpus", (), {"audio": lambda self, row: audio, "hash": "it"})
     monkeypatch.setattr(tracks, "_opened", lambda folder: corpus())
-    (found,) = tracks._tracks_of("folder", range(1))
+    (found,) = tracks._tracks_of("folder", "it", range(1))
     wanted = np.append(audio / 32768, 0)[::320]
     assert found.dtype == np.float16 and max(sizes) <= 16_000
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)

@@ -125,12 +125,20 @@ def test_both_recognisers_stand_in_one_report(codec, corpus, whisper, monkeypatc
     assert again.about["recognisers"] == [] and "Whisper" not in markdown(again)
 
 
-def test_unreadable_files_are_listed(codec, corpus):
+def test_files_that_cannot_be_read_or_encoded_are_listed(codec, corpus, monkeypatch):
     corpus[1].path.write_bytes(b"not audio")
+    encode = codec.encode
+
+    def refusing(wave, **options):
+        if len(wave) < RATE:
+            raise InputError("the recording: is on no scale")
+        return encode(wave, **options)
+
+    monkeypatch.setattr(codec, "encode", refusing)
     report = evaluate(codec, corpus, ("preview",))
-    assert report.about["utterances"] == 2
-    assert report.skipped[0][0] == str(corpus[1].path)
-    assert str(corpus[1].path) in markdown(report)
+    assert report.about["utterances"] == len(report.rows) == 1
+    assert [file for file, _ in report.skipped] == [str(one.path) for one in corpus[:2]]
+    assert all(f"Skipped: {one.path}: " in markdown(report) for one in corpus[:2])
 
 
 def test_nothing_readable_is_refused(codec, corpus):

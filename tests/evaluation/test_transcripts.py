@@ -26,7 +26,10 @@ def test_a_manifest_without_transcripts(tmp_path):
     assert read_transcripts(tmp_path / "m.tsv") == {}
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+TWO = b"file\ttranscript\na.wav\tYES\na.wav\tYES\na.wav\tNO\n"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", TWO])
 def test_unreadable_manifests_are_refused(tmp_path, content):
     path = tmp_path / "m.tsv"
     if content is not None:

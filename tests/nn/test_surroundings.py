@@ -154,6 +154,16 @@ def test_settings_of_the_process_come_back_when_the_last_has_left():
         assert torch.get_num_threads() == 3
 
 
+def test_products_are_precise_in_whatever_way_their_precision_was_set():
+    kind, x = torch.backends.mkldnn.matmul, torch.randn(256, 256)
+    exact = x @ x
+    with setting(lambda found: setattr(kind, "fp32_precision", found), "bf16", "none"):
+        with undisturbed():
+            assert kind.fp32_precision == "ieee" and torch.equal(x @ x, exact)
+        assert kind.fp32_precision == "bf16"
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_constants_are_plain():
     with setting(torch.set_default_dtype, torch.float64, torch.float32):
         with plain_constants():
@@ -166,3 +176,11 @@ def test_autocast_comes_back():
         with undisturbed():
             assert not torch.is_autocast_enabled("cpu")
         assert torch.is_autocast_enabled("cpu")
+
+
+def test_a_decoder_with_all_its_parts_has_types_of_its_own(pitched_model):
+    codec = Codec.from_pretrained(pitched_model, device="cpu")
+    codes, how = np.arange(8) % 4, Synthesis(weights="float32", postfilter=False)
+    plain = codec.decode(codes, "anna", how)
+    with WORLDS["bfloat16"]():
+        assert np.array_equal(codec.decode(codes, "anna", how), plain)

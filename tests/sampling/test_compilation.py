@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -75,6 +76,18 @@ def test_a_file_of_other_sources_or_of_another_processor_is_not_run(folder, monk
     for file in folder.iterdir():  # under the name of what another processor would look for
         file.rename(file.with_name("test_compilation.double-0123456789abcdef.kernel"))
     assert hits() == 0
+
+
+def test_the_sources_of_a_kernel_are_those_of_its_constants_too(monkeypatch):
+    """Of all modules of ours that one with a kernel imports: their values are compiled in."""
+    hashed, read = set(), Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: hashed.add(path.stem) or read(path))
+    compilation.source_hash.__wrapped__()
+    for source in sorted(Path(compilation.__file__).parent.glob("*.py")):
+        text = source.read_text()
+        if "@kernel" in text:
+            used = re.findall(r"^from vqspeech\.(?:\w+\.)*(\w+) import", text, re.MULTILINE)
+            assert used and set(used) <= hashed, source
 
 
 def test_without_sources_nothing_is_kept(folder, monkeypatch):

@@ -6,7 +6,7 @@ import torch
 from lively import noise
 
 from vqspeech.errors import InputError
-from vqspeech.synthesis.waves import as_mono, as_rate
+from vqspeech.synthesis.waves import as_mono, as_monos, as_rate
 
 WAVE = noise(3000)
 
@@ -101,3 +101,15 @@ def test_rates():
     for rate in (0, -1, 1, 10**9, "16000", None, 16000.5, (WAVE, 16000)):
         with pytest.raises(InputError, match="rate .* whole number of Hz in 1000..1000000"):
             as_rate(rate)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_parts_of_a_recording(turned):
+    """Of any sizes: they are what they are in the whole."""
+    whole = (WAVE[:, None] * np.array([2**29, -(2**30)])).astype(np.int32)
+    whole[40:] >>= 20  # as quiet as no int32 would be, were it all
+    given = [part.T if turned else part for part in np.split(whole, [40, 40, 45, 46, 48])]
+    given.insert(1, torch.zeros(0))
+    found = list(as_monos(given))
+    assert [len(part) for part in found] == [40, 5, 1, 2, len(WAVE) - 48]
+    np.testing.assert_array_equal(np.concatenate(found), as_mono(whole))

@@ -141,7 +141,8 @@ def load_checkpoint(name: str | os.PathLike | None = None) -> Checkpoint:
     """Load a model by folder or hub name (None: the shipped one).
 
     Raises InputError naming the file and what is wrong: a missing or unexpected tensor, a wrong
-    shape or type, values that are not finite, an unknown key in the configuration.
+    shape or type, values that are not finite, an unknown key in the configuration, weights that are
+    not those of the configuration.
     """
     folder = resolve(name)
     about = read_about(folder)
@@ -149,6 +150,10 @@ def load_checkpoint(name: str | os.PathLike | None = None) -> Checkpoint:
     path = folder / WEIGHTS_FILE
     model = unfilled(lambda: VQVAE(config, len(speakers)))
     with opened(path) as file:
-        _, weights = checked_tensors(path, file, expected_of(model))
+        stored, weights = checked_tensors(path, file, expected_of(model))
+    if fingerprint(stored) != about.fingerprint:
+        raise InputError(
+            f"{path}: its weights are not those that {CONFIG_FILE} names; get the model again"
+        )
     model.load_state_dict(weights, assign=True)
     return Checkpoint(model.eval(), about, folder)

@@ -58,9 +58,12 @@ class Header:
             )
         if not 1 <= self.levels <= MOST_LEVELS or (self.levels > 1) != bool(self.upper):
             raise InputError(f"a .vqs file cannot hold {self.levels} levels of codes")
-        for name in (self.model, self.speaker):
-            if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
-                raise InputError(f"the name {name[:30]}... is too long for a .vqs file")
+        for part in ("model", "speaker"):
+            kept = getattr(self, part).encode(errors="replace")  # of a folder, it may be no UTF-8
+            if len(kept) > MAX_NAME_BYTES:
+                raise InputError(f"the name {kept.decode()[:30]}... is too long for a .vqs file")
+            # As it is read: the prior is asked for the same name then.
+            object.__setattr__(self, part, kept.decode())
         if self.voice:
             read_voice(self.voice)
 
@@ -100,7 +103,7 @@ def header_bytes(header: Header) -> bytes:
         body += bytes([header.levels]) + bytes.fromhex(header.upper)
     body += b"" if header.samples is None else variable(header.samples)
     for name in (header.model, header.speaker):
-        text = name.encode(errors="replace")
+        text = name.encode()
         body += bytes([len(text)]) + text
     if header.voice:
         body += variable(len(header.voice)) + header.voice

@@ -70,12 +70,13 @@ def pack(
     than `min_minutes` share the identity `other`. About `valid_fraction` of the utterances are for
     validation, chosen by a hash of their names. Does nothing if `out_dir` already holds the same
     files packed with the same options. The index is written last, so a broken run leaves none.
-    Raises InputError if no file can be used, `out_dir` cannot be written, or another process packs
-    into it.
+    Raises InputError if no file can be used, one stands there under two names, `out_dir` cannot be
+    written, or another process packs into it.
     """
     out = Path(out_dir)
     if not utterances:
         raise InputError(f"{out}: nothing to pack; name a corpus with audio files")
+    _check_once(utterances)
     source = _source_hash(utterances, valid_fraction, min_minutes)
     found = _existing(out, source)
     if found is not None:
@@ -101,6 +102,19 @@ def pack(
     if skipped:
         notify(f"{len(skipped)} files skipped, see {out / SKIPPED}")
     return _report(out, index)
+
+
+def _check_once(utterances: Sequence[Utterance]) -> None:
+    """Raise InputError for a file under two names: one might be held out, and the other trained
+    on."""
+    known: dict[str, Utterance] = {}
+    for one in utterances:
+        other = known.setdefault(os.path.abspath(one.path), one)
+        if other is not one:
+            raise InputError(
+                f"{one.path}: stands there twice, as {other.speaker}/{other.name} and as "
+                f"{one.speaker}/{one.name}; a recording is taken whole, so keep one of them"
+            )
 
 
 def _pack_audio(utterances, scratch: Path, workers: int | None, progress: bool):

@@ -22,6 +22,9 @@ class PackedCorpus:
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         self.index = load_index(self.folder)
+        self.hash = hashlib.blake2b((self.folder / INDEX).read_bytes(), digest_size=8).hexdigest()
+        """16 hex digits that name it: what was made of it is of no other, of one that was prepared
+        in its place meanwhile neither."""
         self.speaker_table = [build(Speaker, row, "speakers") for row in self.index["speakers"]]
         self.speakers = [speaker.name for speaker in self.speaker_table]
         self._shards = [
@@ -30,11 +33,6 @@ class PackedCorpus:
         ]
         split = np.array(self.index["utterances"]["split"])
         self._rows = {name: np.flatnonzero(split == name) for name in SPLITS}
-
-    @property
-    def hash(self) -> str:
-        """16 hex digits that name it: what was made of it is of no other."""
-        return hashlib.blake2b((self.folder / INDEX).read_bytes(), digest_size=8).hexdigest()
 
     def rows(self, split: str) -> np.ndarray:
         """Rows (int64) in the index of the utterances of `train` or `valid`."""

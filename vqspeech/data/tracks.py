@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from vqspeech.audio.pitch import QUICK_HOP, at_samples, track
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.packed import PackedCorpus
+from vqspeech.errors import InputError
 from vqspeech.files import reason, whole_path
 from vqspeech.nn.phonemes import PHONEMES, UNKNOWN
 from vqspeech.parallel import cores, map_processes
@@ -93,7 +94,7 @@ def track_f0(
     """The corpus's F0: kept, or tracked now (pYIN, some 100 times real time a core) and kept.
 
     progress: called with the utterances done and their number. Raises OSError if it cannot
-    be kept, InputError if a process is killed.
+    be kept, InputError if a process is killed, or the corpus is replaced meanwhile.
     """
     known = load_f0(corpus)
     if known is not None:
@@ -102,7 +103,7 @@ def track_f0(
     parts = [range(i, min(i + ROWS_AT_ONCE, total)) for i in range(0, total, ROWS_AT_ONCE)]
     found: list[np.ndarray] = []
     workers = min(workers or cores(), len(parts))
-    for part in map_processes(partial(_tracks_of, corpus.folder), parts, workers):
+    for part in map_processes(partial(_tracks_of, corpus.folder, corpus.hash), parts, workers):
         found += part
         progress(len(found), total)
     return F0Track(*_keep(corpus, F0_FILE, found))
@@ -113,8 +114,11 @@ def _opened(folder: Path) -> PackedCorpus:
     return PackedCorpus(folder)  # once a worker: a large corpus has a large index
 
 
-def _tracks_of(folder: Path, rows: range) -> list[np.ndarray]:
+def _tracks_of(folder: Path, name: str, rows: range) -> list[np.ndarray]:
+    """F0 of `rows` of the corpus of hash `name`."""
     corpus, size = _opened(folder), PIECE_SECONDS * SAMPLE_RATE
+    if corpus.hash != name:
+        raise InputError(f"{folder}: was prepared anew while it was read; start again")
     found = []
     for row in rows:
         audio = corpus.audio(row)

@@ -13,7 +13,7 @@ from vqspeech.audio.reading import read_blocks
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.codes.codes import Codes
 from vqspeech.data.corpus import Utterance
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, named
 from vqspeech.evaluation import extras
 from vqspeech.evaluation.likelihood import nats_per_step
 from vqspeech.evaluation.machine import about
@@ -51,7 +51,8 @@ def evaluate(
 
     Args:
         codec: `vqspeech.Codec`, or anything with its methods and properties that are used here.
-        corpus: recordings; unreadable ones are listed in the report, not scored.
+        corpus: recordings; those that cannot be read or encoded are listed in the report, not
+            scored.
         plan: the same one gives the same report on the same machine. With a WaveNet also nats
             with right and shuffled codes.
         jobs: worker processes for the metrics; 0 computes them in this process.
@@ -90,10 +91,11 @@ class _Run:
         for utterance in utterances:
             try:
                 recording = self._read(utterance)
+                with named(str(utterance.path)):
+                    codes = self._takers.encode(recording)
             except InputError as error:
                 self.skipped.append((str(utterance.path), str(error)))
                 continue
-            codes = self._takers.encode(recording)
             takes = self._takers.takes(recording, codes)
             transcript = None if recording.cut else transcripts.get(utterance.path)
             targets = {method: target.name for method, target in recording.targets.items()}

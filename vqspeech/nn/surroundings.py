@@ -80,17 +80,29 @@ class _ForMoments:
             self._put(self._found)
 
 
-def _matmul_precision() -> str:
+_backends: Any = torch.backends  # whose types lack what is set when it is imported
+_products = _backends.mkldnn.matmul, _backends.cuda.matmul
+
+
+def _matmul_precision() -> str | tuple[str, ...]:
     try:
         return torch.get_float32_matmul_precision()
-    except RuntimeError:  # it was set in PyTorch's newer way, which says nothing in the older
-        return PRECISE
+    except RuntimeError:  # it was set in PyTorch's newer way, for each kind of device
+        return tuple(kind.fp32_precision for kind in _products)
+
+
+def _set_matmul_precision(found: str | tuple[str, ...]) -> None:
+    if isinstance(found, str):
+        torch.set_float32_matmul_precision(found)
+        return
+    for kind, precision in zip(_products, found, strict=True):
+        kind.fp32_precision = precision
 
 
 one_thread = _ForMoments(torch.get_num_threads, torch.set_num_threads, 1)
 """Inside, the calling thread adds up as one thread does: how products are shared out among threads
 decides how their sums are rounded."""
-_precision = _ForMoments(_matmul_precision, torch.set_float32_matmul_precision, PRECISE)
+_precision = _ForMoments(_matmul_precision, _set_matmul_precision, PRECISE)
 
 
 def threads() -> int:

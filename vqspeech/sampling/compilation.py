@@ -2,8 +2,9 @@
 
 numba has such a cache, which cannot be had without a folder to write to, runs a file that is
 damaged, and does not see that a kernel has changed where what it calls has. So here a kernel's file
-begins with a hash of what it was made from, the sources of all kernels, and of what it holds; if
-that is not right it is compiled again. Without any folder kernels are compiled each time.
+begins with a hash of what it was made from, the sources of all kernels and of their constants, and
+of what it holds; if that is not right it is compiled again. Without any folder kernels are compiled
+each time.
 """
 
 import hashlib
@@ -96,12 +97,13 @@ def _seal(payload: bytes) -> bytes:
 
 @lru_cache(maxsize=1)
 def source_hash() -> bytes | None:
-    """Of the sources of this room and of the compilers; None where there are no sources, and so no
-    telling whether a kernel is up to date."""
+    """Of the sources of this room, of the constants that it has from `audio.signal`, and of the
+    compilers; None where there are no sources, and so no telling whether a kernel is up to date."""
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
     found = hashlib.sha256(repr(versions).encode())
     try:
         sources = sorted(resources.files("vqspeech.sampling").iterdir(), key=lambda file: file.name)
+        sources.append(resources.files("vqspeech.audio") / "signal.py")
         texts = [file.read_bytes() for file in sources if file.name.endswith(".py")]
     except (OSError, TypeError, ValueError):
         return None

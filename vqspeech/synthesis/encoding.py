@@ -22,7 +22,7 @@ from vqspeech.synthesis.listening import STREAM_SPEECH, Listener, RefinedListene
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import REFINED, Listening, check_listening
 from vqspeech.synthesis.streaming import ChunkEncoder
-from vqspeech.synthesis.waves import as_mono, as_rate
+from vqspeech.synthesis.waves import as_mono, as_monos, as_rate
 
 BATCH_SECONDS = 240.0
 """Of speech, padding included, in one forward pass."""
@@ -70,8 +70,7 @@ class RecordingEncoder:
     ) -> CodeStream:
         """`Codec.encode_stream`."""
         gain, voice = None if gain is None else checked_gain(gain), switch("voice", voice)
-        monos = (as_mono(block) for block in blocks if np.size(block))
-        resampled = audio.resample_blocks(monos, as_rate(rate))
+        resampled = audio.resample_blocks(as_monos(blocks), as_rate(rate))
         levelled, tell = levelled_blocks(resampled, gain), None
         if voice and self.loaded.hears_voices:
             listener = Listener(self.loaded, STREAM_SPEECH)

@@ -23,7 +23,7 @@ class CodeSource:
         Raises InputError for what is no iterator.
         """
         try:
-            self._parts = iter([parts] if isinstance(parts, np.ndarray) else parts)
+            self._parts = iter(parts)
         except TypeError:
             raise InputError(
                 f"a stream of codes must be an iterator of index arrays, not {type(parts).__name__}"

@@ -1,5 +1,6 @@
 """Recordings as callers give them: arrays of any kind and shape that can only be meant one way."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,35 @@ def as_mono(wave: Any) -> np.ndarray:
     tensor, float, or int16, int32 and uint8 as files have them. Raises InputError for other
     shapes and types, no samples, NaN and infinity.
     """
+    given = _by_sample(_given(wave))
+    wide = (given.dtype.kind, given.itemsize) == ("i", 4)
+    if wide and 0 < (peak := max(int(given.max()), -int(given.min()))) <= 32768:
+        raise InputError(
+            f"the recording is int32, but its samples reach only {peak} of 2^31; give it as int16"
+        )
+    return _mean(given)
+
+
+def as_monos(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
+    """The parts of one recording, each as `as_mono` takes a whole one, to float32 [T]; empty ones
+    are left out. Which axis the channels are, parts say that are long enough, for all after them.
+    Raises InputError."""
+    axis = channels = 0
+    for block in blocks:
+        given = _given(block)
+        if not given.size:
+            continue
+        if given.ndim == 2 and given.shape[axis] == channels:
+            yield _mean(given if axis else given.T)
+            continue
+        found = _by_sample(given)
+        if found.ndim == 2:
+            axis, channels = int(found.shape == given.shape), found.shape[1]
+        yield _mean(found)
+
+
+def _given(wave: Any) -> np.ndarray:
+    """What somebody gave for a recording, as an array. Raises InputError."""
     if isinstance(wave, bytes | bytearray):
         raise InputError("the recording is bytes; give numpy.frombuffer(data, numpy.int16)")
     if is_path(wave):
@@ -42,9 +72,13 @@ def as_mono(wave: Any) -> np.ndarray:
     given = plain_array("the recording", wave)
     if given.ndim == 0:
         raise InputError(f"a recording must be an array of samples [T], not {shown(wave)}")
-    given = _by_sample(given)
+    return given
+
+
+def _mean(wave: np.ndarray) -> np.ndarray:
+    """[T] or [T, channels] to float32 [T]. Raises InputError."""
     with np.errstate(over="ignore"):  # of a float64 beyond float32, which is refused below
-        found = _scaled(given)
+        found = _scaled(wave)
     found = found.mean(1) if found.ndim == 2 else found
     if not np.isfinite(found).all():
         raise InputError("the recording has NaN or infinite samples; repair it first")
@@ -79,8 +113,4 @@ def _scaled(wave: np.ndarray) -> np.ndarray:
         return (wave.astype(np.float32) - 128) / 128
     if (kind, size) != ("i", 4):
         raise InputError(f"a recording must be {KINDS}, not {wave.dtype}; convert it")
-    if 0 < (peak := max(int(wave.max()), -int(wave.min()))) <= 32768:
-        raise InputError(
-            f"the recording is int32, but its samples reach only {peak} of 2^31; give it as int16"
-        )
     return (wave / 2.0**31).astype(np.float32)

@@ -36,3 +36,5 @@ def test_too_few_voiced_frames_or_a_monotone_is_nan():
     flat = PitchTrack(np.full(40, 100.0), np.ones(40, bool))
     assert np.isnan(compare(few, few)["f0_correlation"])
     assert np.isnan(compare(flat, PitchTrack(f0, flat.voiced))["f0_correlation"])
+    steady = PitchTrack(np.full(151, 120.0), np.ones(151, bool))  # rounding moves its mean
+    assert np.isnan(compare(steady, steady)["f0_correlation"])

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqspeech.evaluation.report.summary import average, averages, over_seeds, spreads
+from vqspeech.evaluation.report.summary import (
+    average,
+    averages,
+    differences,
+    over_seeds,
+    spreads,
+)
 
 
 def test_what_is_undefined_is_skipped_and_counted():
@@ -24,6 +30,13 @@ def test_words_weigh_by_their_number():
     assert found["words_right"].count == 2
     assert found["mel_distance"].mean == 4
     assert "pesq" not in found
+
+
+def test_a_silent_recording_which_has_no_words_is_left_out_of_differences():
+    silent = {"words_right": math.nan, "words_kept": math.nan}  # as `score` gives it
+    heard = {"words_right": 50.0, "words_kept": math.nan, "words": 2, "kept": 0}
+    found = differences([silent, heard | {"words_right": 75.0}], [silent, heard])
+    assert found["words_right"][::2] == (25.0, 1) and found["words_kept"].count == 0
 
 
 def test_the_margin_is_that_of_the_mean():

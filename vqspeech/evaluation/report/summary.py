@@ -64,7 +64,7 @@ def differences(
         both = [metric for metric in METRICS if metric.name in one and metric.name in other]
         found = {metric.name: one[metric.name] - other[metric.name] for metric in both}
         weights = {metric.weight for metric in both if metric.weight is not None}
-        less.append(found | {name: one[name] for name in weights})
+        less.append(found | {name: one.get(name, 0) for name in weights})
     return {name: one for name, one in averages(less).items() if name != "delay_ms"}
 
 
