@@ -32,10 +32,10 @@ class Writer:
     """
 
     def __init__(self, path: str | os.PathLike, rate: int = SAMPLE_RATE):
+        self._target = check_target(path, tuple(FORMATS), "an audio file")
         self.path = os.fspath(path)
         self.rate = rate
         self.samples = self.clipped = 0
-        self._target = check_target(path, tuple(FORMATS), "an audio file")
         self._format = FORMATS[Path(self.path).suffix.lower()]
 
     def __enter__(self) -> Self:

@@ -6,7 +6,7 @@ import numpy as np
 
 from vqspeech.arguments import is_path, plain_array, shown, whole
 from vqspeech.audio.sounds import HIGHEST_RATE, LOWEST_RATE
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, warn_of
 
 MOST_CHANNELS = 32
 """In [T, channels]."""
@@ -20,12 +20,13 @@ def as_rate(rate: Any) -> int:
     return whole("rate", rate, LOWEST_RATE, HIGHEST_RATE, "Hz")
 
 
-def as_mono(wave: Any) -> np.ndarray:
+def as_mono(wave: Any, part: bool = False) -> np.ndarray:
     """A recording to float32 [T], its channels averaged.
 
     wave: [T], [T, channels], or [1, T] or [2, T], as torchaudio gives them: an array, list or
-    tensor, float, or int16, int32 and uint8 as files have them. Raises InputError for other
-    shapes and types, no samples, NaN and infinity.
+    tensor, float, or int16, int32 and uint8 as files have them. part: it is a block of one, which
+    may be empty, or a pause. Raises InputError for other shapes and types, no samples, NaN and
+    infinity.
     """
     if isinstance(wave, bytes | bytearray):
         raise InputError("the recording is bytes; give numpy.frombuffer(data, numpy.int16)")
@@ -42,9 +43,11 @@ def as_mono(wave: Any) -> np.ndarray:
     given = plain_array("the recording", wave)
     if given.ndim == 0:
         raise InputError(f"a recording must be an array of samples [T], not {shown(wave)}")
+    if part and not given.size:
+        return np.zeros(0, np.float32)
     given = _by_sample(given)
     with np.errstate(over="ignore"):  # of a float64 beyond float32, which is refused below
-        found = _scaled(given)
+        found = _scaled(given, part)
     found = found.mean(1) if found.ndim == 2 else found
     if not np.isfinite(found).all():
         raise InputError("the recording has NaN or infinite samples; repair it first")
@@ -68,8 +71,9 @@ def _by_sample(wave: np.ndarray) -> np.ndarray:
     )
 
 
-def _scaled(wave: np.ndarray) -> np.ndarray:
-    """The same samples, float32 in [-1, 1] but for floats beyond it. Raises InputError."""
+def _scaled(wave: np.ndarray, part: bool) -> np.ndarray:
+    """The same samples, float32 in [-1, 1] but for floats beyond it. Warns of a part in int32 that
+    seems to be int16. Raises InputError."""
     kind, size = wave.dtype.kind, wave.dtype.itemsize
     if kind == "f":
         return wave.astype(np.float32)
@@ -80,7 +84,8 @@ def _scaled(wave: np.ndarray) -> np.ndarray:
     if (kind, size) != ("i", 4):
         raise InputError(f"a recording must be {KINDS}, not {wave.dtype}; convert it")
     if 0 < (peak := max(int(wave.max()), -int(wave.min()))) <= 32768:
-        raise InputError(
-            f"the recording is int32, but its samples reach only {peak} of 2^31; give it as int16"
-        )
+        few = f"int32, but its samples reach only {peak} of 2^31"
+        if not part:
+            raise InputError(f"the recording is {few}; give it as int16")
+        warn_of(f"a block is {few}; if it is no pause, give it as int16")
     return (wave / 2.0**31).astype(np.float32)
