@@ -24,9 +24,13 @@ def run(name, *arguments):
 
 
 def test_encode_folder(tmp_path, capsys):
-    run("encode_folder", EGS, tmp_path / "codes")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "sentence.flac").symlink_to(SENTENCE)
+    soundfile.write(tmp_path / "start.wav", soundfile.read(SENTENCE)[0][:16_000], 16_000)
+    run("encode_folder", tmp_path, tmp_path / "codes")
     assert np.load(tmp_path / "codes" / "sentence.npy").shape == (225,)
-    assert "sentence.flac: 4.50 s, 225 codes, 282 bytes" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "sentence.flac: 4.50 s, 225 codes, 282 bytes\nstart.wav: 1.00 s, 50 codes" in said
 
 
 def test_convert_voice(tmp_path):
@@ -37,10 +41,12 @@ def test_convert_voice(tmp_path):
     assert all(soundfile.info(path).duration == pytest.approx(4.5) for path in found)
 
 
-def test_continue_sentence(tmp_path, capsys):
-    run("continue_sentence", SENTENCE, tmp_path / "out", "libri-19")
+@pytest.mark.parametrize("seconds", [1, 4])
+def test_continue_sentence(tmp_path, capsys, seconds):
+    soundfile.write(tmp_path / "a.wav", soundfile.read(SENTENCE)[0][: seconds * 16_000], 16_000)
+    run("continue_sentence", tmp_path / "a.wav", tmp_path / "out", "libri-19")
     waves = [soundfile.read(tmp_path / "out" / f"continued-{i}.wav")[0] for i in range(3)]
-    assert [len(wave) for wave in waves] == [5 * 16_000] * 3
+    assert [len(wave) for wave in waves] == [(min(seconds, 2) + 3) * 16_000] * 3
     assert all(np.sqrt(np.mean(wave[32_000:] ** 2)) > 1e-3 for wave in waves)
     assert not np.array_equal(waves[0][40_000:], waves[1][40_000:])
     assert "150 codes that nobody said" in capsys.readouterr().out

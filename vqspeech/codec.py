@@ -188,9 +188,9 @@ class Codec:
         fixed rule of `vqspeech.audio.following`. With a recording's own gain
         (`vqspeech.audio.level.level_gain`) the codes are those of `encode`, to the last bit.
 
-        A code comes at most 0.6 s (30 frames of the shipped model) after its frame began; without
-        a gain the first ones after 2 s of speech, or 5 s of anything. Once the stream has ended
-        its `samples` say how long the recording was.
+        A code comes at most 0.6 s (30 frames of the shipped model; at its higher rates 0.64 s)
+        after its frame began; without a gain the first ones after 2 s of speech, or 5 s of
+        anything. Once the stream has ended its `samples` say how long the recording was.
 
         voice: as in `encode`; then the first codes wait for a stretch of speech (3 s), or for 5 s
         of anything. bitrate: as in `encode`.
@@ -275,8 +275,8 @@ class Codec:
         has one and no speaker is named; an array or `Codes` as in `decode`. options, changes: as
         in `decode`.
 
-        A sample comes 1.8 s of codes after its own began (90 frames of the shipped model: a second
-        of the post-filter and what that and the decoder look ahead), 0.6 s with
+        A sample comes at most 1.9 s of codes after its own began (96 frames of the shipped model: a
+        second of the post-filter and what that and the decoder look ahead), 0.6 s with
         `postfilter=False`, 20.4 s in a preview.
         """
         if isinstance(codes, Codes):
