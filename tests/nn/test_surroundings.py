@@ -86,6 +86,15 @@ def test_no_setting_changes_what_is_made_or_is_changed(model, plain, world):
         assert state() == before
 
 
+def test_nor_what_a_decoder_of_residuals_draws(pitched_model):
+    codec, found = Codec.from_pretrained(pitched_model, device="cpu"), []
+    codes = Codes(np.arange(20) % 4, 20 * 320, 320)
+    for world in ("no grad", "float64", "bfloat16"):
+        with WORLDS[world]():
+            found.append(codec.decode(codes, "anna"))
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+
+
 @pytest.mark.filterwarnings("error")
 def test_warnings_as_errors(model, plain):
     with warnings.catch_warnings():
