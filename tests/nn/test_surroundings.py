@@ -14,7 +14,13 @@ import pytest
 import torch
 
 from vqspeech import Codec, Codes
-from vqspeech.nn.surroundings import one_thread, plain_constants, threads, undisturbed
+from vqspeech.nn.surroundings import (
+    in_own_surroundings,
+    one_thread,
+    plain_constants,
+    threads,
+    undisturbed,
+)
 from vqspeech.synthesis.options import Synthesis
 
 
@@ -161,6 +167,17 @@ def test_settings_of_the_process_come_back_when_the_last_has_left():
             assert torch.get_num_threads() == 1
             assert threads() == 3
         assert torch.get_num_threads() == 3
+        with one_thread:
+            with one_thread:
+                pass
+            assert torch.get_num_threads() == 1, "in a fork OpenMP would wait for ever"
+        assert torch.get_num_threads() == 3
+    get, put = torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
+    with setting(put, "medium", "highest"), ThreadPoolExecutor(1) as other:
+        with undisturbed():
+            assert in_own_surroundings(get)() == "highest" == get()
+            assert other.submit(in_own_surroundings(get)).result() == "highest" == get()
+        assert get() == "medium"
 
 
 def test_constants_are_plain():
