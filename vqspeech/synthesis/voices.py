@@ -140,7 +140,7 @@ class Voices:
         return voice
 
     def _on_device(self, vector: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(vector)[None].to(self._loaded.device)
+        return torch.from_numpy(vector.astype(np.float32))[None].to(self._loaded.device)
 
 
 def _named(speaker: str | os.PathLike | None) -> str | None:
