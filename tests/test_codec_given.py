@@ -196,7 +196,7 @@ def test_a_voice_file_stands_where_a_name_does(codec, voice):
         np.testing.assert_allclose(codec.decode(found, preview=True), wave, atol=0.02)
     kept = codec.speaker_vector("anna").numpy(force=True)[0]
     for vector in (kept.tolist(), kept[:2], kept * np.nan, np.array(["a"] * 4)):
-        with pytest.raises(InputError, match=r"'Eva' is no array of finite floats \[4\]"):
+        with pytest.raises(InputError, match=r"'Eva' is no finite vector \[4\]"):
             codec.generate(Voice("Eva", vector, codec.fingerprint, 1.0, 0.0), 0.2)
     eva = Voice("Eva", kept.astype(np.float64), codec.fingerprint, 1.0, 0.0)
     np.testing.assert_array_equal(codec.generate(eva, 0.2, preview=True), wave)

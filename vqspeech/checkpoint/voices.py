@@ -66,8 +66,7 @@ def check_voice(voice: Voice, model: str, dim: int) -> None:
     fits = isinstance(vector, np.ndarray) and vector.shape == (dim,) and vector.dtype.kind == "f"
     if not fits or not np.isfinite(vector).all():
         raise InputError(
-            f"the voice {voice.name!r} is no array of finite floats [{dim}]; make it again "
-            "with this model"
+            f"the voice {voice.name!r} is no finite vector [{dim}]; make it again with this model"
         )
 
 
