@@ -6,7 +6,7 @@ python egs/continue_sentence.py egs/sentence.flac out/ libri-19
 import sys
 from pathlib import Path
 
-from vqspeech import Codec, Codes, audio
+from vqspeech import Codec, audio
 
 KEPT, INVENTED = 2.0, 3.0  # seconds
 
@@ -14,9 +14,7 @@ KEPT, INVENTED = 2.0, 3.0  # seconds
 def main(source: str, target: str, speaker: str) -> None:
     codec = Codec.from_pretrained()
     Path(target).mkdir(parents=True, exist_ok=True)
-    whole = codec.encode_file(source)
-    frames = round(KEPT * codec.frame_rate)
-    start = Codes(whole.indices[:frames], frames * codec.hop, codec.hop, codec.fingerprint)
+    start = codec.encode_file(source).cut(end=KEPT)
     for seed in range(3):
         codes = codec.generate_codes(speaker, INVENTED, seed=seed, prompt=start)
         wave = codec.decode(codes, speaker, preview=True)  # without: the WaveNet

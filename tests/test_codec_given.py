@@ -90,12 +90,16 @@ def test_what_is_no_codes(codec, codes, words):
 
 
 def test_one_thing_where_several_are_wanted(codec):
-    for codes in (INDICES, codec.as_codes(INDICES), "codes.npy"):
+    for codes in (INDICES, codec.as_codes(INDICES), "codes.npy", None):
         with pytest.raises(InputError, match="give a list"):
             codec.decode_many(codes, "anna")
     for waves in (noise(100), torch.zeros(100), "in.wav", 3):
         with pytest.raises(InputError, match="must be a list"):
             codec.encode_many(waves)
+    for paths in ("in.wav", Path("in.wav"), None):
+        with pytest.raises(InputError, match="files must be a list"):
+            codec.encode_files(paths)
+    assert len(list(codec.encode_files(name for name in ("none.wav", "no.wav")))) == 2
 
 
 def test_the_item_that_is_wrong_is_named(codec):
@@ -154,6 +158,7 @@ def test_what_is_no_file(codec, file, tmp_path):
         lambda: codes.save_npy(file),
         lambda: codec.load_vqs(file),
         lambda: load_npy(file, 320, 4),
+        lambda: codec.decode_file(codes, file, "anna", preview=True),
     ):
         with pytest.raises(InputError):
             call()
@@ -189,6 +194,12 @@ def test_a_voice_file_stands_where_a_name_does(codec, voice):
         found, named, _ = codec.load_vqs(kept)
         assert named is None
         np.testing.assert_allclose(codec.decode(found, preview=True), wave, atol=0.02)
+    kept = codec.speaker_vector("anna").numpy(force=True)[0]
+    for vector in (kept.tolist(), kept[:2], kept * np.nan, np.array(["a"] * 4)):
+        with pytest.raises(InputError, match=r"'Eva' is no finite vector \[4\]"):
+            codec.generate(Voice("Eva", vector, codec.fingerprint, 1.0, 0.0), 0.2)
+    eva = Voice("Eva", kept.astype(np.float64), codec.fingerprint, 1.0, 0.0)
+    np.testing.assert_array_equal(codec.generate(eva, 0.2, preview=True), wave)
     with pytest.raises(InputError, match="no such voice file"):
         codec.generate("none.safetensors", 0.2)
 
@@ -227,6 +238,31 @@ def test_options_for_something_else(codec):
     for seconds in (float("nan"), float("inf"), -1, 0, "a", None):
         with pytest.raises(InputError, match="seconds"):
             codec.generate("anna", seconds)
+    for name, call in (
+        ("packed 'no' must be True", lambda: codec.save_vqs(INDICES, "a.vqs", packed="no")),
+        ("salvage 1 must be True", lambda: codec.load_vqs("a.vqs", salvage=1)),
+        ("voice 'x' must be .*'refined'", lambda: codec.encode(noise(1000), voice="x")),
+    ):
+        with pytest.raises(InputError, match=name):
+            call()
+
+
+def test_a_model_in_training_mode_is_refused_and_stays_as_it_is(lively):
+    wave = noise(3000)
+    codes = lively.encode(wave)
+    lively.model.train()
+    try:
+        for call in (
+            lambda: lively.encode(wave),
+            lambda: lively.encode_many([wave]),
+            lambda: lively.decode(codes, "anna", preview=True),
+            lambda: lively.convert(wave, speaker="anna"),
+        ):
+            with pytest.raises(InputError, match=r"codec\.model\.eval\(\)"):
+                call()
+    finally:
+        lively.model.eval()
+    np.testing.assert_array_equal(lively.encode(wave).indices, codes.indices)
 
 
 def test_devices(tiny_model):
@@ -235,6 +271,8 @@ def test_devices(tiny_model):
     for device in ("cuda:99", torch.device("cuda:99"), "mps", "CPU", None, 0, torch.device("meta")):
         with pytest.raises(InputError, match="device"):
             Codec.from_pretrained(tiny_model, device)
+    with pytest.raises(InputError, match="from_pretrained"):
+        Codec(tiny_model)
 
 
 def test_a_level_that_speech_has_not_is_warned_of(lively):
@@ -263,6 +301,20 @@ def test_empty_blocks_of_a_recording(lively):
     for nothing in ([], [wave[:0]]):
         with pytest.raises(InputError, match="no samples"):
             lively.encoder.blocks(nothing, 1.0)
+
+
+def test_a_voice_that_another_thread_forgets_meanwhile(codec, tmp_path, monkeypatch):
+    class Forgetful(dict):
+        def __setitem__(self, key, value):
+            super().__setitem__(key, value)
+            self.clear()
+
+    for kept in (Forgetful(), {}):
+        monkeypatch.setattr(codec.voices, "_heard", kept)
+        for number in range(20):
+            (path := tmp_path / f"{number}.wav").touch()
+            assert codec.voices._remembered(path, lambda: path.name) == path.name
+    assert len(kept) == 16
 
 
 def decoded(given):

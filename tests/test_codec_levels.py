@@ -110,6 +110,14 @@ def test_codes_as_arrays_lists_and_tensors(codec, speech):
         assert np.array_equal(found.indices, four.indices) and found.at(ONE).levels == 1
 
 
+def test_streams_of_levels_of_any_kind(codec, speech):
+    four = codec.encode(speech[:30_007], bitrate=4 * ONE)
+    whole = codec.decode(four, "anna", preview=True)
+    for given in (four, four.indices, torch.from_numpy(four.indices.astype(int)), [four]):
+        found = np.concatenate(list(codec.decode_stream(given, "anna", preview=True)))
+        assert np.array_equal(found[: len(whole)], whole) and len(found) - len(whole) < codec.hop
+
+
 def test_streams_of_levels_that_change_are_refused(codec):
     parts = [np.zeros((4, 60), int), np.zeros((2, 60), int)]
     with pytest.raises(InputError, match="codes of 4 levels goes on with 2"):

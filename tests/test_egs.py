@@ -24,9 +24,13 @@ def run(name, *arguments):
 
 
 def test_encode_folder(tmp_path, capsys):
-    run("encode_folder", EGS, tmp_path / "codes")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "sentence.flac").symlink_to(SENTENCE)
+    soundfile.write(tmp_path / "start.wav", soundfile.read(SENTENCE)[0][:16_000], 16_000)
+    run("encode_folder", tmp_path, tmp_path / "codes")
     assert np.load(tmp_path / "codes" / "sentence.npy").shape == (225,)
-    assert "sentence.flac: 4.50 s, 225 codes, 282 bytes" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "sentence.flac: 4.50 s, 225 codes, 282 bytes\nstart.wav: 1.00 s, 50 codes" in said
 
 
 def test_convert_voice(tmp_path):

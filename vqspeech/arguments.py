@@ -4,7 +4,7 @@ Taken where it can only be meant so, whatever its type; refused with a line othe
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,17 @@ def _scalar(value: Any) -> Any:
 def is_path(value: object) -> bool:
     """Whether `value` is the name of a file, or bytes."""
     return isinstance(value, str | bytes | bytearray | os.PathLike)
+
+
+def listed(what: str, given: Any, dimensions: int = 1) -> list:
+    """Several things, in a list, an iterator or an array of so many dimensions, as a list.
+
+    what: they are called. Raises InputError for one thing alone.
+    """
+    one = getattr(given, "ndim", dimensions) < dimensions
+    if one or is_path(given) or not isinstance(given, Iterable):
+        raise InputError(f"{what} must be a list, not {shown(given)}; give a list of them")
+    return list(given)
 
 
 def for_each(what: str, given: Any, number: int) -> list:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vqspeech.arguments import for_each, is_path, shown
+from vqspeech.arguments import for_each, listed, shown
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
@@ -188,9 +188,9 @@ class Codec:
         fixed rule of `vqspeech.audio.following`. With a recording's own gain
         (`vqspeech.audio.level.level_gain`) the codes are those of `encode`, to the last bit.
 
-        A code comes at most 0.6 s (30 frames of the shipped model) after its frame began; without
-        a gain the first ones after 2 s of speech, or 5 s of anything. Once the stream has ended
-        its `samples` say how long the recording was.
+        A code comes at most 0.6 s (30 frames of the shipped model; at its higher rates 0.64 s)
+        after its frame began; without a gain the first ones after 2 s of speech, or 5 s of
+        anything. Once the stream has ended its `samples` say how long the recording was.
 
         voice: as in `encode`; then the first codes wait for a stretch of speech (3 s), or for 5 s
         of anything. bitrate: as in `encode`.
@@ -272,11 +272,11 @@ class Codec:
 
         codes: index arrays, lists or single numbers, of any sizes; a `CodeStream` too, whose last
         frame then ends where its recording did, and whose voice is that of the stream, where it
-        has one and no speaker is named; a whole recording's, as `decode` takes them, but for lists.
-        options, changes: as in `decode`.
+        has one and no speaker is named; an array or `Codes` as in `decode`. options, changes: as
+        in `decode`.
 
-        A sample comes 1.8 s of codes after its own began (90 frames of the shipped model: a second
-        of the post-filter and what that and the decoder look ahead), 0.6 s with
+        A sample comes at most 1.9 s of codes after its own began (96 frames of the shipped model: a
+        second of the post-filter and what that and the decoder look ahead), 0.6 s with
         `postfilter=False`, 20.4 s in a preview.
         """
         if hasattr(codes, "__array__"):  # whose parts would be levels, or levels of a frame
@@ -320,9 +320,9 @@ class Codec:
 
         speakers: one for all, or one for each. streams: how many are sampled at once.
         """
-        if isinstance(codes, Codes) or is_path(codes) or getattr(codes, "ndim", 2) == 1:
+        if isinstance(codes, Codes):
             raise InputError(f"several codes are wanted, not {shown(codes)}; give a list of them")
-        codes = list(codes)
+        codes = listed("codes", codes, dimensions=2)
         jobs = list(zip(codes, for_each("speakers", speakers, len(codes)), strict=True))
         parts: list[list[np.ndarray]] = [[] for _ in jobs]
         for number, block in self.decode_many_blocks(jobs, options, streams=streams, **changes):

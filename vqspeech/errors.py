@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class InputError(ValueError):
@@ -19,12 +20,28 @@ class InputWarning(UserWarning):
     """Input that is taken, but from which little good can come. One line, as of `InputError`."""
 
 
+_remarks: ContextVar[list[str] | None] = ContextVar("remarks", default=None)
+
+
 def warn_of(message: str) -> None:
     """Warn (`InputWarning`) where the caller's own code calls the package."""
+    if (remarks := _remarks.get()) is not None:
+        remarks.append(message)
+        return
     level, frame = 1, sys._getframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("vqspeech."):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, InputWarning, stacklevel=level)
+
+
+@contextmanager
+def remarks() -> Iterator[list[str]]:
+    """A list of what this thread, inside, would warn of: for those who serve somebody else."""
+    token = _remarks.set(found := [])
+    try:
+        yield found
+    finally:
+        _remarks.reset(token)
 
 
 @contextmanager

@@ -91,8 +91,10 @@ def check_target(path: str | os.PathLike, suffixes: Sequence[str], what: str) ->
     """The real path of a file to be written, links followed.
 
     suffixes: extensions that `what` ("an audio file") may have, in small letters. Raises
-    InputError: another extension, a folder or device there, a missing folder.
+    InputError: another extension, a folder or device there, a missing folder, what is no name.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"{path!r:.60} is no name of a file; name the output")
     if Path(path).suffix.lower() not in suffixes:
         raise InputError(
             f"{path}: cannot be written as {what}; name the output {' or '.join(suffixes)}"

@@ -41,6 +41,18 @@ def test_the_umask_decides_the_permissions(tmp_path):
     assert stat.S_IMODE((tmp_path / "out.wav").stat().st_mode) == 0o640
 
 
+@pytest.mark.parametrize(
+    "samples", [np.int16([0, 5000]), np.zeros((9, 2)), np.complex64([0, 1j]), ["a"], None]
+)
+def test_what_are_no_samples(tmp_path, samples):
+    with pytest.raises(InputError, match=r"samples must be floats \[N\] within \+-1, not"):
+        audio.write(tmp_path / "out.wav", samples)
+    for rate in (0, 16_000.5, "x"):
+        with pytest.raises(InputError, match="rate .* must be a whole number of Hz"):
+            audio.write(tmp_path / "out.wav", noise(), rate)
+    assert not os.listdir(tmp_path)
+
+
 def test_clipping_is_counted_and_told(tmp_path):
     path = tmp_path / "out.wav"
     clipped = audio.write(path, np.float32([0, 1, -1, 1.0001, -1.5, 7]))

@@ -134,6 +134,13 @@ def test_mistakes_are_said(ask, said, tmp_path):
     assert "seed" in ask("/convert", said, "bert", "target", "preview", -1)[0]
 
 
+def test_what_is_to_be_said_of_a_recording_is_said_to_its_visitor(ask, tmp_path):
+    soundfile.write(tmp_path / "far.wav", vowel(1.0) / 300, RATE)
+    for endpoint, how in (("/convert", ("bert", "keep")), ("/reconstruct", ("anna",))):
+        status = ask(endpoint, tmp_path / "far.wav", *how, "preview", 0)[0]
+        assert "vq-done" in status and "<p>the recording is very quiet (" in status
+
+
 def test_large_uploads_are_refused(address):
     files = {"files": ("large.wav", bytes(300_000))}
     assert httpx.post(f"{address}gradio_api/upload", files=files).status_code in (413, 400)

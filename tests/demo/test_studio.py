@@ -53,6 +53,7 @@ def test_a_recording_of_a_phone_without_ffmpeg(studio, tmp_path, monkeypatch):
         ("large.wav", 9.0, "larger than 0.2 MB"),
         ("empty.wav", b"", "empty"),
         ("text.mp3", b"not audio at all", "not audio"),
+        ("muted.wav", np.zeros(16_000), "nothing but silence"),
     ],
 )
 def test_what_a_visitor_must_not_bring(studio, tmp_path, name, content, said):
@@ -60,7 +61,8 @@ def test_what_a_visitor_must_not_bring(studio, tmp_path, name, content, said):
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
-        soundfile.write(path, vowel(content), RATE)
+        wave = vowel(content) if isinstance(content, float) else content
+        soundfile.write(path, wave, RATE)
     with pytest.raises(InputError, match=said) as error:
         studio.read(str(path))
     assert str(tmp_path) not in str(error.value) and name in str(error.value)

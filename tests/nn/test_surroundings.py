@@ -14,7 +14,13 @@ import pytest
 import torch
 
 from vqspeech import Codec, Codes
-from vqspeech.nn.surroundings import one_thread, plain_constants, threads, undisturbed
+from vqspeech.nn.surroundings import (
+    in_own_surroundings,
+    one_thread,
+    plain_constants,
+    threads,
+    undisturbed,
+)
 from vqspeech.synthesis.options import Synthesis
 
 
@@ -86,6 +92,15 @@ def test_no_setting_changes_what_is_made_or_is_changed(model, plain, world):
         assert state() == before
 
 
+def test_nor_what_a_decoder_of_residuals_draws(pitched_model):
+    codec, found = Codec.from_pretrained(pitched_model, device="cpu"), []
+    codes = Codes(np.arange(20) % 4, 20 * 320, 320)
+    for world in ("no grad", "float64", "bfloat16"):
+        with WORLDS[world]():
+            found.append(codec.decode(codes, "anna"))
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+
+
 @pytest.mark.filterwarnings("error")
 def test_warnings_as_errors(model, plain):
     with warnings.catch_warnings():
@@ -152,6 +167,17 @@ def test_settings_of_the_process_come_back_when_the_last_has_left():
             assert torch.get_num_threads() == 1
             assert threads() == 3
         assert torch.get_num_threads() == 3
+        with one_thread:
+            with one_thread:
+                pass
+            assert torch.get_num_threads() == 1, "in a fork OpenMP would wait for ever"
+        assert torch.get_num_threads() == 3
+    get, put = torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
+    with setting(put, "medium", "highest"), ThreadPoolExecutor(1) as other:
+        with undisturbed():
+            assert in_own_surroundings(get)() == "highest" == get()
+            assert other.submit(in_own_surroundings(get)).result() == "highest" == get()
+        assert get() == "medium"
 
 
 def test_products_are_precise_in_whatever_way_their_precision_was_set():

@@ -5,8 +5,9 @@ import pytest
 import torch
 from lively import noise, with_codes_in_use
 
-from vqspeech import InputError
+from vqspeech import Codes, InputError
 from vqspeech.audio.level import level_gain
+from vqspeech.errors import InputWarning
 from vqspeech.nn import quantizer
 from vqspeech.synthesis import rendering
 
@@ -84,6 +85,26 @@ def test_codes_come_before_the_end(codec):
     assert sum(given) <= (codec.model.encoder.context_frames + 2) * 320 + 0.2 * 16_000
 
 
+def test_blocks_of_a_stream_are_of_any_kind(codec):
+    wave = (noise(9000) * 2.0**31).astype(np.int32)
+    wave[3000:6000] >>= 16  # a pause
+    gain = level_gain(wave / np.float32(2**31))
+    whole = codec.encode(wave, voice=False)
+    blocks = [wave[:3000], torch.from_numpy(wave[3000:6000]), torch.zeros(0), wave[6000:]]
+    stream = codec.encode_stream(blocks, gain=gain)
+    found = codec.joined(stream)
+    with pytest.warns(InputWarning, match="reach only .* of 2.31; give it as int16"):
+        list(codec.encode_stream([block >> 16 for block in (wave[:3000], wave[6000:])], gain=gain))
+    np.testing.assert_array_equal(found.indices, whole.indices)
+    with pytest.raises(InputError, match="read already"):
+        codec.joined(stream)
+    with pytest.raises(InputError, match="encode_stream"):
+        codec.joined(found)
+    for one in (wave, torch.zeros(3000, 2), "in.wav", None):
+        with pytest.raises(InputError, match="give a list or an iterator"):
+            codec.encode_stream(one)
+
+
 @pytest.mark.parametrize("gain", [0, -1.0, float("nan"), float("inf")])
 def test_impossible_gains(codec, gain):
     with pytest.raises(InputError, match="gain"):
@@ -155,6 +176,8 @@ def test_samples_come_before_the_end(codec, options, seconds):
         ([0.5], "whole numbers"),
         ([[[[0]]]], "whole numbers"),
         (["x"], "whole numbers"),
+        ([[[0, 1], [2]]], "part of the stream cannot be taken as an array"),
+        (Codes([0], 320, 320, "feed"), "made by model feed"),
         (7, "iterator"),
     ],
 )

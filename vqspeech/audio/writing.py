@@ -8,7 +8,9 @@ from typing import Self
 import numpy as np
 import soundfile
 
+from vqspeech.arguments import plain_array, whole
 from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.sounds import HIGHEST_RATE
 from vqspeech.errors import InputError
 from vqspeech.files import check_target, output_file, unwritable
 
@@ -32,10 +34,10 @@ class Writer:
     """
 
     def __init__(self, path: str | os.PathLike, rate: int = SAMPLE_RATE):
-        self.path = os.fspath(path)
-        self.rate = rate
-        self.samples = self.clipped = 0
         self._target = check_target(path, tuple(FORMATS), "an audio file")
+        self.path = os.fspath(path)
+        self.rate = whole("rate", rate, 1, HIGHEST_RATE, "Hz")
+        self.samples = self.clipped = 0
         self._format = FORMATS[Path(self.path).suffix.lower()]
 
     def __enter__(self) -> Self:
@@ -65,9 +67,12 @@ class Writer:
 
     def add(self, block: np.ndarray) -> None:
         """Write the next samples (float [N], full scale +-1)."""
-        block = np.asarray(block)
-        if block.ndim != 1:
-            raise ValueError(f"expected samples [N], got shape {list(block.shape)}")
+        block = plain_array("the audio", block)
+        if block.ndim != 1 or block.dtype.kind != "f":
+            raise InputError(
+                f"{self.path}: not written, samples must be floats [N] within +-1, not "
+                f"{block.dtype} {list(block.shape)}; int16 ones are to be divided by 32768"
+            )
         if not np.isfinite(block).all():
             raise InputError(f"{self.path}: not written, the audio has NaN or infinite samples")
         pcm, clipped = to_int16(block)

@@ -62,7 +62,9 @@ def check_voice(voice: Voice, model: str, dim: int) -> None:
             f"the voice {voice.name!r} is one of model {voice.model}, this is {model}; make it "
             "again with this model"
         )
-    if np.shape(voice.vector) != (dim,) or not np.isfinite(voice.vector).all():
+    vector = voice.vector
+    fits = isinstance(vector, np.ndarray) and vector.shape == (dim,) and vector.dtype.kind == "f"
+    if not fits or not np.isfinite(vector).all():
         raise InputError(
             f"the voice {voice.name!r} is no finite vector [{dim}]; make it again with this model"
         )

@@ -20,6 +20,7 @@ from vqspeech.demo.parts import (
 )
 from vqspeech.demo.studio import SOUNDS, Studio
 from vqspeech.demo.tidy import Folder
+from vqspeech.errors import remarks
 from vqspeech.synthesis.options import REFINED
 
 
@@ -85,15 +86,16 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
 
     def convert(path, voice, moved, how, number, other_voice=None):
         read = studio.read(path)
-        if other_voice:
-            voice = studio.voice_of(other_voice)
-        spoken = studio.converted(read, voice, moved)
+        with remarks() as noted:
+            if other_voice:
+                voice = studio.voice_of(other_voice)
+            spoken = studio.converted(read, voice, moved)
         voice = voice.name if isinstance(voice, Voice) else voice
         found = spoken.codes
         sounds = studio.decode(spoken, how, read.level, words.seed(number))
         wave = yield from heard(sounds, f"speaking as {voice}", 3)
         file = codes_file(folder, found)
-        said = words.done(studio, found, how, f"{read.name} as {voice}")
+        said = words.done(studio, found, how, f"{read.name} as {voice}", noted)
         yield words.busy("drawing", 1.0), sound_file(folder, wave), file, gr.skip()
         yield said, *skips(2), studio.picture(read, wave, found, f"result: {voice}")
 
@@ -161,7 +163,8 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         if not name and not studio.hears:
             yield words.busy("looking for the closest voice", 0.0), *skips(4)
             name = studio.nearest(read)
-        found = studio.codec.encode(read.wave, voice=True if name else REFINED, bitrate=bitrate)
+        with remarks() as noted:
+            found = studio.codec.encode(read.wave, voice=True if name else REFINED, bitrate=bitrate)
         spoken = studio.spoken(found, name or None)
         name = name or words.OWN
         sounds = studio.decode(spoken, how, read.level, words.seed(number))
@@ -169,7 +172,7 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         file = codes_file(folder, found)
         table = words.sizes(studio.sizes(read, found))
         yield words.busy("drawing", 1.0), sound_file(folder, wave), file, gr.skip(), table
-        said = words.done(studio, found, how, f"{read.name} as {name}")
+        said = words.done(studio, found, how, f"{read.name} as {name}", noted)
         yield said, *skips(2), studio.picture(read, wave, found, f"decoded as {name}"), gr.skip()
 
     outputs = [status, result, codes, picture, sizes]

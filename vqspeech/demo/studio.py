@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from vqspeech.audio import reading as audio
-from vqspeech.audio.level import LevelMeter
+from vqspeech.audio.level import SILENCE_DB, LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import to_int16
 from vqspeech.checkpoint.voices import Voice, load_voice
@@ -142,6 +142,10 @@ class Studio:
             raise InputError(str(error).replace(path, name)) from None
         except OSError:
             raise InputError(f"{name}: is no longer here; upload it again") from None
+        if level.loud_db < SILENCE_DB:
+            raise InputError(
+                f"{name}: is nothing but silence; look at the microphone, or its level"
+            )
         return Recording(np.concatenate(blocks), level, name)
 
     def voice_of(self, path: str) -> Voice:

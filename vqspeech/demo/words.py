@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from vqspeech.codes.codes import Codes
@@ -78,14 +79,15 @@ def failed(error: InputError) -> str:
     return f'<div class="vq-status vq-failed" role="alert">{html.escape(str(error))}</div>'
 
 
-def done(studio: Studio, codes: Codes, how: str, what: str) -> str:
+def done(studio: Studio, codes: Codes, how: str, what: str, remarks: Sequence[str] = ()) -> str:
+    """What has been made; remarks: what is to be said of the recordings that it was made of."""
     made = "by the preview (Griffin-Lim)" if how == "preview" else "by the WaveNet"
     bits = codes.bits_per_second(studio.codec.codebook_size)
     each = f" of each of {codes.levels} levels" if codes.levels > 1 else ""
     return _status(
         "vq-done",
         f"{html.escape(what)}: {codes.seconds:.2f} s, {codes.frames} codes{each}, {bits:g} bit/s, "
-        f"made into sound {made}",
+        f"made into sound {made}" + "".join(f"<p>{html.escape(remark)}</p>" for remark in remarks),
     )
 
 

@@ -146,8 +146,8 @@ class WaveNetDecoder(nn.Module):
             return found
         assert f0 is not None, "a long-term prediction follows an F0"
         lags, full_scale = self.long_term.lags(f0), found.full_scale.clone()
-        left, whole = full_scale.new_tensor([self.long_term.left, 1.0])  # of its own type
-        full_scale[..., 0] *= torch.where(lags > 0, left, whole)
+        lowest = full_scale[..., 0]  # which is of float32, as two plain numbers need not be
+        full_scale[..., 0] = torch.where(lags > 0, self.long_term.left * lowest, lowest)
         return found._replace(full_scale=full_scale, lags=lags)
 
     def _predicted(self, bands: Tensor, predictor: Predictor) -> Tensor:

@@ -51,16 +51,24 @@ def is_forked() -> bool:
 
 class _ForMoments:
     """A block inside of which the process has one setting; the last call to leave it puts back what
-    the first has found."""
+    the first has found. of_threads: each thread has its own, which its last call puts back."""
 
-    def __init__(self, get: Callable[[], Any], put: Callable[[Any], None], setting: Any):
+    def __init__(
+        self,
+        get: Callable[[], Any],
+        put: Callable[[Any], None],
+        setting: Any,
+        of_threads: bool = False,
+    ):
         self._get, self._put, self._setting = get, put, setting
+        self._of_threads = of_threads
         self._forget()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
         self._lock, self.inside, self._found = threading.Lock(), 0, None
+        self._thread = threading.local()  # its `inside`: blocks that the thread is in
 
     def found(self) -> Any:
         """The setting outside of all blocks."""
@@ -72,12 +80,15 @@ class _ForMoments:
             if not self.inside:
                 self._found = self._get()
             self.inside += 1
+            self._thread.inside = getattr(self._thread, "inside", 0) + 1
             self._put(self._setting)
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self.inside -= 1
-            self._put(self._found)
+            self._thread.inside -= 1
+            if not (self._thread.inside if self._of_threads else self.inside):
+                self._put(self._found)
 
 
 _backends: Any = torch.backends  # whose types lack what is set when it is imported
@@ -99,7 +110,7 @@ def _set_matmul_precision(found: str | tuple[str, ...]) -> None:
         kind.fp32_precision = precision
 
 
-one_thread = _ForMoments(torch.get_num_threads, torch.set_num_threads, 1)
+one_thread = _ForMoments(torch.get_num_threads, torch.set_num_threads, 1, of_threads=True)
 """Inside, the calling thread adds up as one thread does: how products are shared out among threads
 decides how their sums are rounded."""
 _precision = _ForMoments(_matmul_precision, _set_matmul_precision, PRECISE)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vqspeech.arguments import switch
 from vqspeech.checkpoint.voices import Voice
 from vqspeech.codes import bitstream
 from vqspeech.codes.bitstream import BlockCoder, PackedCoder
@@ -45,7 +46,7 @@ class Bitstreams:
         other voice; None for the codes' own, if they have one. packed: plain indices instead, as
         for a model without a prior. Raises InputError.
         """
-        codes = self._loaded.as_codes(codes)
+        codes, packed = self._loaded.as_codes(codes), switch("packed", packed)
         header = self._header(codes.samples, speaker, packed, codes.levels)
         if speaker is None and codes.voice is not None:
             header = replace(header, voice=self._kept(self._voices.own(codes).vector))
@@ -100,7 +101,7 @@ class Bitstreams:
         salvage: keep the intact blocks of a damaged file. bitrate: only those levels that fit into
         so many bit/s. The codes have the voice that it keeps. Raises InputError.
         """
-        contents = load_vqs(path, self.block_coder, salvage, bitrate)
+        contents = load_vqs(path, self.block_coder, switch("salvage", salvage), bitrate)
         if not len(contents.codes):
             raise InputError(f"{path}: holds no codes; encode the recording again")
         about = (contents.samples, self._loaded.config.hop, self._loaded.fingerprint)

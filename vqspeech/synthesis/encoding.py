@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from vqspeech.arguments import for_each, is_path, shown, switch
+from vqspeech.arguments import for_each, is_path, listed, shown, switch
 from vqspeech.audio import reading as audio
 from vqspeech.audio.level import heard
 from vqspeech.audio.signal import SAMPLE_RATE, frames_for
@@ -70,6 +70,11 @@ class RecordingEncoder:
     ) -> CodeStream:
         """`Codec.encode_stream`."""
         gain, voice = None if gain is None else checked_gain(gain), switch("voice", voice)
+        if hasattr(blocks, "ndim") or is_path(blocks) or not isinstance(blocks, Iterable):
+            raise InputError(
+                f"a stream must be blocks of samples, not {shown(blocks)}; give a list or an "
+                "iterator of arrays"
+            )
         resampled = audio.resample_blocks(as_monos(blocks), as_rate(rate))
         levelled, tell = levelled_blocks(resampled, gain), None
         if voice and self.loaded.hears_voices:
@@ -93,8 +98,12 @@ class RecordingEncoder:
 
     def joined(self, stream: CodeStream) -> Codes:
         """`Codec.joined`."""
-        indices = np.concatenate(list(stream), -1)
-        assert stream.samples is not None
+        if not isinstance(stream, CodeStream):
+            raise InputError(f"a stream of encode_stream is wanted, not {shown(stream)}")
+        parts = list(stream)
+        if not parts or stream.samples is None:
+            raise InputError("the stream has been read already; encode the recording again")
+        indices = np.concatenate(parts, -1)
         return replace(self._codes(indices, stream.samples), voice=stream.voice)
 
     def blocks(self, blocks: Iterable[np.ndarray], gain: float, voice: Listening = False) -> Codes:
@@ -137,8 +146,12 @@ class RecordingEncoder:
         self, paths: Sequence[str | os.PathLike], voice: Listening = True
     ) -> Iterator[Codes | InputError]:
         """The codes of files, or why they cannot be read, in order; several in one forward pass, in
-        memory that does not grow with their number."""
+        memory that does not grow with their number. Raises InputError for what is no list."""
+        return self._files(listed("files", paths), voice)
 
+    def _files(
+        self, paths: list[str | os.PathLike], voice: Listening
+    ) -> Iterator[Codes | InputError]:
         def short(path: str | os.PathLike) -> np.ndarray | InputError | None:
             try:
                 if audio.duration(path) > LONGEST_SECONDS:
@@ -221,9 +234,7 @@ class Recording(NamedTuple):
 
 def recordings(waves: Any, rates: Any = SAMPLE_RATE) -> list[Recording]:
     """Several recordings as `Codec.encode_many` takes them. Raises InputError that says which."""
-    if not isinstance(waves, Iterable) or is_path(waves) or getattr(waves, "ndim", 2) == 1:
-        raise InputError(f"recordings must be a list of arrays, not {shown(waves)}")
-    found, waves = [], list(waves)
+    found, waves = [], listed("recordings", waves, dimensions=2)
     for number, rate in enumerate(for_each("rates", rates, len(waves))):
         with named(name := f"recording {number}"):
             found.append(Recording(name, as_mono(waves[number]), as_rate(rate)))

@@ -23,9 +23,9 @@ from vqspeech.synthesis.parity import out_of_turn
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """The network, in evaluation mode, what `config.json` says of it, and where both are."""
+    """The network, what `config.json` says of it, and where both are."""
 
-    model: VQVAE
+    network: VQVAE
     about: About
     folder: Path
     device: torch.device
@@ -33,6 +33,11 @@ class LoadedModel:
     @classmethod
     def of(cls, checkpoint: Checkpoint, device: str | torch.device = "auto") -> "LoadedModel":
         """A checkpoint on "auto" (a GPU if there is one) or a device. Raises InputError."""
+        if not isinstance(checkpoint, Checkpoint):
+            raise InputError(
+                f"a codec is made of a checkpoint, not {shown(checkpoint)}; "
+                "Codec.from_pretrained loads a model by its name"
+            )
         chosen = choose_device(device)
         model, about, folder = checkpoint
         return cls(model.to(chosen), about, folder, chosen)
@@ -40,6 +45,16 @@ class LoadedModel:
     def __getstate__(self) -> dict:
         """Without what was made from these four: another process makes its own."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def model(self) -> VQVAE:
+        """The network, in evaluation mode. Raises InputError where a caller has put it in training
+        mode, in which it changes what it hears at random, and learns statistics from it."""
+        if self.network.training:
+            raise InputError(
+                "the model is in training mode, in which codes are others; call codec.model.eval()"
+            )
+        return self.network
 
     @property
     def config(self) -> Config:

@@ -22,7 +22,9 @@ better and in more time (`synthesis.refining`)."""
 
 def check_listening(voice: Listening) -> Listening:
     """`voice`, if it is one of these. Raises InputError."""
-    return voice if isinstance(voice, str) and voice == REFINED else switch("voice", voice)
+    if isinstance(voice, str) and voice != REFINED:
+        raise InputError(f"voice {shown(voice)} must be True, False or {REFINED!r}")
+    return voice if isinstance(voice, str) else switch("voice", voice)
 
 
 @dataclass(frozen=True)

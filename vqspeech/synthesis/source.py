@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from vqspeech.arguments import plain_array
 from vqspeech.audio.signal import samples_for
 from vqspeech.codes.codes import Codes, check_range
 from vqspeech.codes.stream import CodeStream
@@ -73,7 +74,7 @@ class CodeSource:
             self.samples = self._stream.samples
 
     def _checked(self, part) -> np.ndarray:
-        indices = np.atleast_1d(np.asarray(part))
+        indices = np.atleast_1d(plain_array("a part of the stream", part))
         levels = len(indices) if indices.ndim == 2 else 1
         numbers = not indices.size or indices.dtype.kind in "iu"
         if indices.ndim > 2 or not levels or not numbers:

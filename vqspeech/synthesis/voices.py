@@ -133,14 +133,14 @@ class Voices:
         except (OSError, ValueError):
             return listen()  # which says what is wrong with it
         key = (os.path.abspath(path), status.st_mtime_ns, status.st_size)
-        if key not in self._heard:
-            while len(self._heard) >= MOST_HEARD:
-                del self._heard[next(iter(self._heard))]
-            self._heard[key] = listen()
-        return self._heard[key]
+        if (voice := self._heard.get(key)) is None:
+            voice = self._heard[key] = listen()
+            for old in list(self._heard)[:-MOST_HEARD]:  # of which another thread may take some
+                self._heard.pop(old, None)
+        return voice
 
     def _on_device(self, vector: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(vector)[None].to(self._loaded.device)
+        return torch.from_numpy(vector.astype(np.float32))[None].to(self._loaded.device)
 
 
 def _named(speaker: str | os.PathLike | None) -> str | None:

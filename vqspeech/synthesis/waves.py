@@ -7,13 +7,15 @@ import numpy as np
 
 from vqspeech.arguments import is_path, plain_array, shown, whole
 from vqspeech.audio.sounds import HIGHEST_RATE, LOWEST_RATE
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, warn_of
 
 MOST_CHANNELS = 32
 """In [T, channels]."""
 MOST_CHANNELS_FIRST = 2
 """In [channels, T]; more rows than these may be so many recordings."""
 KINDS = "float in [-1, 1], int16, int32 (full scale 2^31) or uint8 (silence 128)"
+MOST_OF_INT16 = 32768
+NARROW = "the recording is int32, but its samples reach only {} of 2^31; give it as int16"
 
 
 def as_rate(rate: Any) -> int:
@@ -29,23 +31,22 @@ def as_mono(wave: Any) -> np.ndarray:
     shapes and types, no samples, NaN and infinity.
     """
     given = _by_sample(_given(wave))
-    wide = (given.dtype.kind, given.itemsize) == ("i", 4)
-    if wide and 0 < (peak := max(int(given.max()), -int(given.min()))) <= 32768:
-        raise InputError(
-            f"the recording is int32, but its samples reach only {peak} of 2^31; give it as int16"
-        )
+    if 0 < (peak := _peak(given)) <= MOST_OF_INT16:
+        raise InputError(NARROW.format(peak))
     return _mean(given)
 
 
 def as_monos(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
     """The parts of one recording, each as `as_mono` takes a whole one, to float32 [T]; empty ones
     are left out. Which axis the channels are, parts say that are long enough, for all after them.
-    Raises InputError."""
-    axis = channels = 0
+    Warns where all were int32 with the samples of int16: any of them might be a pause. Raises
+    InputError."""
+    axis = channels = peak = 0
     for block in blocks:
         given = _given(block)
         if not given.size:
             continue
+        peak = max(peak, _peak(given))
         if given.ndim == 2 and given.shape[axis] == channels:
             yield _mean(given if axis else given.T)
             continue
@@ -53,6 +54,15 @@ def as_monos(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
         if found.ndim == 2:
             axis, channels = int(found.shape == given.shape), found.shape[1]
         yield _mean(found)
+    if 0 < peak <= MOST_OF_INT16:
+        warn_of(NARROW.format(peak))
+
+
+def _peak(wave: np.ndarray) -> int:
+    """Of int32, the largest magnitude; 0 for other types."""
+    if (wave.dtype.kind, wave.itemsize) != ("i", 4):
+        return 0
+    return max(int(wave.max()), -int(wave.min()))
 
 
 def _given(wave: Any) -> np.ndarray:
