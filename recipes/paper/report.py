@@ -11,7 +11,9 @@ import argparse
 import json
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from vqspeech.audio.signal import SAMPLE_RATE
@@ -31,8 +33,8 @@ from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.tables import Table
 
 STAGE = "joint"
-LONGEST_PAUSE = 900.0
-"""Seconds between two lines of a log, at most, of a run that went on."""
+PAUSE = 5
+"""Times as long between two lines of a log as usual is a pause."""
 POINTS = 12
 """Of the curve, at most."""
 KNOWN = "eval-seen"
@@ -72,13 +74,12 @@ class Log:
 
     def learned(self, stage: str) -> list[Learned]:
         """The lines of validation of a stage. Hours are those that it ran, pauses left out."""
-        found, seconds, before = [], 0.0, None
-        for line in self._lines:
-            if line.get("stage") != stage:
-                continue
-            took = 0.0 if before is None else line["time"] - before
-            seconds += took if took < LONGEST_PAUSE else 0.0
-            before = line["time"]
+        own = [line for line in self._lines if line.get("stage") == stage]
+        waits = [after["time"] - before["time"] for before, after in pairwise(own)]
+        longest = PAUSE * median(waits) if waits else 0.0
+        found, seconds = [], 0.0
+        for line, took in zip(own, [0.0, *waits], strict=False):  # there may be none
+            seconds += took if took <= longest else 0.0
             if line["kind"] == "valid":
                 found.append(Learned(line["step"], seconds / 3600, line))
         return found

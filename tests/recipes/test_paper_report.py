@@ -49,17 +49,18 @@ def rows(text):
 def test_the_curve_has_the_hours_that_the_run_went_on(page, tmp_path):
     lines = [
         line(0, 1000.0, kind="train"),
-        line(50, 1600.0),
-        line(50, 90_000.0, kind="train"),  # it went on a day later
-        line(100, 91_000.0, stage="prior", kind="train"),
-        line(100, 90_600.0),
+        line(50, 1360.0),
+        line(100, 1720.0),
+        line(100, 4720.0, kind="train"),  # it went on fifty minutes later
+        line(100, 5000.0, stage="prior", kind="train"),
+        line(150, 5080.0),
     ]
     text = page(experiment(tmp_path, lines))
-    head, first, last = rows(section(text, "What more training buys"))
+    head, first, _, last = rows(section(text, "What more training buys"))
     assert head[:2] == ["steps", "hours"]
-    assert first == ["50", "0.17", "5.500", "6.500", "1.000", "250", "100"]
-    assert last == ["100", "0.33", "5.000", "6.500", "1.500", "300", "100"]
-    assert "100 of 60,000 steps, 0.3 hours" in text
+    assert first == ["50", "0.10", "5.500", "6.500", "1.000", "250", "100"]
+    assert last == ["150", "0.30", "4.500", "6.500", "2.000", "350", "100"]
+    assert "150 of 60,000 steps, 0.3 hours" in text
 
 
 def test_a_long_curve_is_thinned_to_its_end(page, tmp_path):
