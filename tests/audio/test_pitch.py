@@ -34,7 +34,7 @@ def test_frames_of_ten_milliseconds(samples):
     middles = np.arange(len(found)) * FILTER_BANK_HOP + FILTER_BANK_HOP // 2
     voiced = found > 0
     assert 0.3 < voiced.mean() < 0.9
-    assert np.median(np.abs(np.log2(found / truth[middles])[voiced])) < 0.02
+    assert np.median(np.abs(np.log2((found / truth[middles])[voiced]))) < 0.02
 
 
 @pytest.mark.parametrize("samples", [1, 159, 161])

@@ -54,7 +54,7 @@ def test_pitch_has_a_frame_every_ten_milliseconds(narrow, frames):
 
 def test_untrained_pitch_is_that_of_a_voice(narrow_base):
     found = conditioning_of(narrow_base).pitch(torch.randn(4, 8, 50)).log_f0.exp()
-    assert 100 < float(found.median()) < 220
+    assert 100 < found.median().item() < 220
 
 
 def logs(*hertz):
@@ -216,7 +216,7 @@ def test_states_are_read_from_each_code_alone_by_its_own_book(books, per_code):
 def test_loss_of_states_is_their_mean_distance():
     head, z_q = StateHead(DIM, 2, 5), torch.randn(2, DIM, FRAMES, requires_grad=True)
     states = head(z_q).detach()
-    assert float(head.loss(z_q, states)) == 0
+    assert head.loss(z_q, states).item() == 0
     off = head.loss(z_q, states + torch.tensor([0.0, 1.0, -2.0, 3.0, 4.0]))
     assert float(off) == pytest.approx(2.0)
     off.backward()
