@@ -282,10 +282,13 @@ def about_run(found: Experiment) -> str:
         machine = found.report.about["machine"]
         trained += f"; {machine['processor']}, {machine['cores']} cores"
         trained += f", {found.report.about['date'][:10]}"
-    return (
+    text = (
         "This page is written by `python recipes/paper/report.py`, from what "
         f"`bash recipes/paper/run.sh --speech DIR` trained and measured: {trained}."
     )
+    if last.step < steps:
+        text += " **The run is not at its end**: its figures are those of a beginning."
+    return text
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -60,7 +60,12 @@ def test_the_curve_has_the_hours_that_the_run_went_on(page, tmp_path):
     assert head[:2] == ["steps", "hours"]
     assert first == ["50", "0.10", "5.500", "6.500", "1.000", "250", "100"]
     assert last == ["150", "0.30", "4.500", "6.500", "2.000", "350", "100"]
-    assert "150 of 60,000 steps, 0.3 hours" in text
+    assert "150 of 60,000 steps, 0.3 hours" in text and "not at its end" in text
+
+
+def test_a_run_that_is_over_is_called_no_beginning(page, tmp_path):
+    text = page(experiment(tmp_path, [line(60_000, 1.0)]))
+    assert "60,000 of 60,000 steps" in text and "not at its end" not in text
 
 
 def test_a_long_curve_is_thinned_to_its_end(page, tmp_path):
