@@ -76,9 +76,6 @@ def test_each_level_is_heard(codec, speech):
     parts = np.split(four.indices, [10, 11, 60], -1)
     streamed = np.concatenate(list(codec.decode_stream(parts, "anna", seed=3)))
     assert np.array_equal(streamed[: len(made)], made)
-    for given in (four, four.indices, torch.from_numpy(four.indices.astype(int))):
-        streamed = np.concatenate(list(codec.decode_stream(given, "anna", preview=True)))
-        assert np.array_equal(streamed[: len(made)], heard[3]) and len(streamed) < len(made) + 320
     several = codec.decode_many([four, four.first(1)], "anna", seed=3)
     assert np.array_equal(several[0], made) and len(several[1]) == len(made)
 

@@ -20,13 +20,14 @@ class InputWarning(UserWarning):
     """Input that is taken, but from which little good can come. One line, as of `InputError`."""
 
 
-_remarks: ContextVar[list[str] | None] = ContextVar("remarks", default=None)
+_told: ContextVar[Callable[[str], object] | None] = ContextVar("told", default=None)
 
 
 def warn_of(message: str) -> None:
-    """Warn (`InputWarning`) where the caller's own code calls the package."""
-    if (remarks := _remarks.get()) is not None:
-        remarks.append(message)
+    """Warn (`InputWarning`) where the caller's own code calls the package, or tell whom
+    `warnings_told` names."""
+    if (say := _told.get()) is not None:
+        say(message)
         return
     level, frame = 1, sys._getframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("vqspeech."):
@@ -35,29 +36,13 @@ def warn_of(message: str) -> None:
 
 
 @contextmanager
-def remarks() -> Iterator[list[str]]:
-    """A list of what this thread, inside, would warn of: for those who serve somebody else."""
-    token = _remarks.set(found := [])
+def warnings_told(say: Callable[[str], object]) -> Iterator[None]:
+    """Inside, what this thread warns of is told by `say`: for those who serve somebody else."""
+    token = _told.set(say)
     try:
-        yield found
-    finally:
-        _remarks.reset(token)
-
-
-@contextmanager
-def warnings_told(say: Callable[[object], object]) -> Iterator[None]:
-    """Inside, each `InputWarning` is told by `say` in place of Python's two lines."""
-    with warnings.catch_warnings():
-        show = warnings.showwarning
-
-        def tell(message, category, *where, **more) -> None:
-            if issubclass(category, InputWarning):
-                say(message)
-            else:
-                show(message, category, *where, **more)
-
-        warnings.showwarning = tell
         yield
+    finally:
+        _told.reset(token)
 
 
 @contextmanager

@@ -48,6 +48,10 @@ BOTTLENECKS = (
     "`gaussian` has a variational bottleneck in the quantizer's place, `default-init` PyTorch's "
     "own weights to begin with; `recipes/paper/bottlenecks.py` says what the columns are."
 )
+ELSEWHERE = (
+    "Not of this run yet. Short runs of the quantizer's variants, and of a Gaussian in its place, "
+    "stand in `recipes/paper/README.md`."
+)
 NOTHING = "not measured yet"
 """Of a claim."""
 
@@ -250,9 +254,8 @@ def page(found: Experiment) -> str:
     if found.generated:
         lines += ["", "## Speech from nothing", ""]
         lines += [f"- {line}" for line in found.generated.splitlines() if line]
-    if found.bottlenecks:
-        lines += ["", "## Bottlenecks beside one another", "", BOTTLENECKS, ""]
-        lines.append(found.bottlenecks.strip())
+    lines += ["", "## Bottlenecks beside one another", ""]
+    lines += [BOTTLENECKS, "", found.bottlenecks.strip()] if found.bottlenecks else [ELSEWHERE]
     if found.report:
         lines += ["", "## How to read this"]
         for note in tables.notes(found.report):

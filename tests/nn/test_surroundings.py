@@ -202,11 +202,3 @@ def test_autocast_comes_back():
         with undisturbed():
             assert not torch.is_autocast_enabled("cpu")
         assert torch.is_autocast_enabled("cpu")
-
-
-def test_a_decoder_with_all_its_parts_has_types_of_its_own(pitched_model):
-    codec = Codec.from_pretrained(pitched_model, device="cpu")
-    codes, how = np.arange(8) % 4, Synthesis(weights="float32", postfilter=False)
-    plain = codec.decode(codes, "anna", how)
-    with WORLDS["bfloat16"]():
-        assert np.array_equal(codec.decode(codes, "anna", how), plain)

@@ -258,7 +258,7 @@ def test_a_voice_is_saved_and_used_again(codec, her, tmp_path):
 
 def test_little_speech_is_warned_of(codec, her):
     told = []
-    with warnings_told(lambda warning: told.append(str(warning))):
+    with warnings_told(told.append):
         codec.voice_of(her[:8_000], name="her")
         codec.voice_of(her, name="her")
     assert len(told) == 1 and "her: has 0.5 s of speech" in told[0]

@@ -20,7 +20,7 @@ from vqspeech.demo.parts import (
 )
 from vqspeech.demo.studio import SOUNDS, Studio
 from vqspeech.demo.tidy import Folder
-from vqspeech.errors import remarks
+from vqspeech.errors import warnings_told
 from vqspeech.synthesis.options import REFINED
 
 
@@ -86,7 +86,8 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
 
     def convert(path, voice, moved, how, number, other_voice=None):
         read = studio.read(path)
-        with remarks() as noted:
+        noted: list[str] = []
+        with warnings_told(noted.append):
             if other_voice:
                 voice = studio.voice_of(other_voice)
             spoken = studio.converted(read, voice, moved)
@@ -163,7 +164,8 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         if not name and not studio.hears:
             yield words.busy("looking for the closest voice", 0.0), *skips(4)
             name = studio.nearest(read)
-        with remarks() as noted:
+        noted: list[str] = []
+        with warnings_told(noted.append):
             found = studio.codec.encode(read.wave, voice=True if name else REFINED, bitrate=bitrate)
         spoken = studio.spoken(found, name or None)
         name = name or words.OWN
