@@ -3,8 +3,8 @@
 A sampled WaveNet is noisier than speech, the more so the less it was trained. The codes' auxiliary
 log-mel says how much there should be in each mel band at each moment, so a time-varying gain takes
 the noise back between formants and in pauses; what happens within a band, pitch above all, stays
-the WaveNet's. A few of Griffin and Lim's rounds
-then make the phases consistent with the new magnitudes.
+the WaveNet's. A few of Griffin and Lim's rounds then make the phases consistent with the new
+magnitudes.
 
 Speech coders have had such filters since Chen and Gersho 1995, "Adaptive postfiltering for quality
 enhancement of coded speech"; theirs follow the linear predictor, this one the predicted mel.
