@@ -10,16 +10,17 @@ from vqspeech.cli import speakers
 from vqspeech.errors import InputError
 
 HEAVY = ("torch", "numba", "librosa", "scipy", "accelerate")
+COMPILERS = ("torch._dynamo", "sympy", "accelerate")
 
 
-def loaded_after(code: str) -> list[str]:
+def loaded_after(code: str, heavy: tuple[str, ...] = HEAVY) -> list[str]:
     """Heavy packages in a fresh interpreter after `code`."""
-    look = f"print(*[m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
+    look = f"print('loaded:', *[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\n{code}\n{look}"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    return done.stderr.split()
+    return done.stdout.rpartition("loaded:")[2].split()
 
 
 def test_importing_the_package_is_light():
@@ -37,6 +38,14 @@ def test_bad_arguments_are_refused_before_anything_heavy_is_loaded(tmp_path):
         f"from vqspeech.cli.main import main\nassert main(['encode', {str(tmp_path)!r}, 'x']) == 2"
     )
     assert not set(HEAVY) & set(loaded_after(code))
+
+
+def test_encoding_loads_no_compiler(hearing_model, make_audio, tmp_path):
+    """Not even to fit a voice vector: torch.compile takes seconds to load."""
+    encode = ["encode", str(make_audio(seconds=1.5)), str(tmp_path / "codes.vqs")]
+    encode += ["--model", str(hearing_model)]
+    code = f"from vqspeech.cli.main import main\nassert main({encode!r}) == 0\n"
+    assert loaded_after(code, COMPILERS) == []
 
 
 def test_module_and_version():

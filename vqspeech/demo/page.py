@@ -87,9 +87,12 @@ def _convert_tab(page: gr.Blocks, studio: Studio, folder: Folder) -> None:
     def convert(path, voice, moved, how, number, other_voice=None):
         read = studio.read(path)
         noted: list[str] = []
-        with warnings_told(noted.append):
-            if other_voice:
+        if other_voice:
+            yield words.busy("hearing the voice", 0.0), *skips(3)
+            with warnings_told(noted.append):  # never around a yield: each step has its own thread
                 voice = studio.voice_of(other_voice)
+        yield words.busy("encoding", 0.0), *skips(3)
+        with warnings_told(noted.append):
             spoken = studio.converted(read, voice, moved)
         voice = voice.name if isinstance(voice, Voice) else voice
         found = spoken.codes
@@ -124,8 +127,8 @@ def _other_voice(studio: Studio) -> list[gr.Audio]:
     """Where a visitor may bring a voice, of a model that hears voices."""
     if not studio.hears:
         return []
-    with gr.Accordion("Or a voice of your own: some seconds of it", open=False):
-        return [recording(studio, "Voice, instead of the target chosen above")]
+    with gr.Accordion("Or a voice of your own, instead of the target", open=False):
+        return [recording(studio, "Some seconds of it")]
 
 
 def _codec_tab(studio: Studio, folder: Folder) -> None:
@@ -164,6 +167,7 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         if not name and not studio.hears:
             yield words.busy("looking for the closest voice", 0.0), *skips(4)
             name = studio.nearest(read)
+        yield words.busy("encoding", 0.0), *skips(4)
         noted: list[str] = []
         with warnings_told(noted.append):
             found = studio.codec.encode(read.wave, voice=True if name else REFINED, bitrate=bitrate)

@@ -69,7 +69,9 @@ def run(
     outputs: list,
     again: tuple[gr.Button, gr.Number] | None = None,
 ) -> None:
-    """Let `go` run the generator `work`, and `stop` end it. What is wrong is said, not raised.
+    """Let `go` run the generator `work`, and `stop` end it.
+
+    What is wrong is said, not raised, until one of the inputs is another.
 
     again: a button that adds one to the seed beside it, and then does as `go` does.
     """
@@ -89,9 +91,11 @@ def run(
         step = button.click(words.next_seed, seed, seed, api_visibility="private", queue=False)
         hidden = {"api_visibility": "private", "concurrency_id": BUSY, **shown}
         events.append(step.then(guarded, inputs, outputs, **hidden))
-    stop.click(
-        words.stopped, None, outputs[0], cancels=events, queue=False, api_visibility="private"
-    )
+    line = {"inputs": outputs[0], "outputs": outputs[0], "queue": False, "show_progress": "hidden"}
+    line["api_visibility"] = "private"
+    changes = [field.change for field in inputs]
+    gr.on(changes, lambda status: words.mended(status) or gr.skip(), **line)
+    stop.click(lambda status: words.stopped(status) or gr.skip(), cancels=events, **line)
 
 
 def heard(

@@ -65,8 +65,9 @@ def idle() -> str:
     return _status("", "ready")
 
 
-def stopped() -> str:
-    return _status("", "stopped")
+def stopped(status: str) -> str | None:
+    """What the line says once the work has been stopped; None: as it does, as there was none."""
+    return _status("", "stopped") if "vq-busy" in status else None
 
 
 def busy(what: str, share: float) -> str:
@@ -77,6 +78,12 @@ def busy(what: str, share: float) -> str:
 
 def failed(error: InputError) -> str:
     return f'<div class="vq-status vq-failed" role="alert">{html.escape(str(error))}</div>'
+
+
+def mended(status: str) -> str | None:
+    """What the line says once something has been changed that it found fault with; None: as it
+    does."""
+    return idle() if "vq-failed" in status else None
 
 
 def done(studio: Studio, codes: Codes, how: str, what: str, remarks: Sequence[str] = ()) -> str:

@@ -73,7 +73,9 @@ class VectorQuantizer(nn.Module):
         # Codes are drawn from encoder outputs, which therefore need a known scale: without this
         # normalisation all frames fall on one code at first (FIELD: perplexity 1 for 300 steps).
         self.norm = SharedBatchNorm(config.dim) if config.normalise else nn.Identity()
-        codebook = torch.randn(config.codebook_size, config.dim)
+        codebook = torch.empty(config.codebook_size, config.dim)
+        if not codebook.is_meta:  # there a draw would load torch.compile: seconds of a command
+            codebook.normal_()
         self.codebook = nn.Parameter(codebook, requires_grad=config.update == "gradient")
         self.register_buffer("counts", torch.ones(config.codebook_size))
         self.register_buffer("sums", codebook.clone())

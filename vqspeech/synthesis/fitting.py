@@ -1,14 +1,25 @@
 """Fitting a speaker vector to speech, all else of the model frozen: what every fit minimises."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.optim.adam import adam
 
 from vqspeech.audio.pitch import f0_frames
 from vqspeech.synthesis.loaded import LoadedModel
+
+_ADAM = {
+    "amsgrad": False,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "weight_decay": 0.0,
+    "eps": 1e-8,
+    "maximize": False,
+}
 
 
 class Pieces(NamedTuple):
@@ -77,11 +88,12 @@ def descend(
     """
     with torch.inference_mode(False), torch.enable_grad():
         moved = vector.detach().clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([moved], rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        mean, square, done = torch.zeros_like(vector), torch.zeros_like(vector), torch.tensor(0.0)
+        state = ([mean], [square], [], [done])
         for step in range(steps):
-            (moved.grad,) = torch.autograd.grad(error(moved), moved)
-            optimizer.step()
-            schedule.step()
+            (gradient,) = torch.autograd.grad(error(moved), moved)
+            with torch.no_grad():  # the class would load torch.compile first: more than a second
+                lr = rate * (1 + math.cos(math.pi * step / steps)) / 2
+                adam([moved], [gradient], *state, **_ADAM, lr=lr)
             told(step + 1)
     return moved.detach()
