@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from voices import RATE, corpus
 
+from vqspeech.audio import ffmpeg
 from vqspeech.data import pack as pack_module
 from vqspeech.data.condition import conditioned
 from vqspeech.data.corpus import Utterance
@@ -113,6 +114,24 @@ def test_packing_again_does_nothing_unless_something_changed(tmp_path, capsys):
         file.write(b"x")
     assert not packed(utterances[:2], out, valid_fraction=0.5).reused
     assert packed(utterances[:2], out, valid_fraction=0.5).reused
+
+
+def test_packing_again_reads_what_wanted_ffmpeg(tmp_path, capsys, monkeypatch):
+    utterances = corpus(tmp_path / "in", {"abe": 3})
+    (tmp_path / "in/abe/1.wav").write_bytes(b"junk" * 100)
+    out = tmp_path / "out"
+    monkeypatch.setattr(ffmpeg, "available", lambda: False)
+    assert packed(utterances, out).skipped == 1
+    assert "install ffmpeg" in (out / "skipped.tsv").read_text()
+    capsys.readouterr()
+    assert packed(utterances, out).reused
+    said = capsys.readouterr().err
+    assert "nothing to do" in said and f"1 file is left out: {out / 'skipped.tsv'}" in said
+    monkeypatch.setattr(ffmpeg, "available", lambda: True)
+    monkeypatch.setattr(pack_module, "conditioned", lambda path: np.ones(RATE, "int16"))
+    found = packed(utterances, out)
+    assert not found.reused and found.skipped == 0
+    assert packed(utterances, out).reused
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])

@@ -279,6 +279,25 @@ def test_resume_with_another_corpus(runs, config, corpus, tmp_path):
     refused(runs, config, "other speakers", resume=True)
 
 
+def test_resume_with_other_recordings_says_so(runs, config, corpus, tmp_path):
+    """Of the same speakers; where they were prepared is no difference."""
+    runs.stop_after(1)
+    runs.train(config)
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in corpus.glob("*.bin"):
+        (other / path.name).symlink_to(path)
+    index = json.loads((corpus / "index.json").read_text()) | {"source": "elsewhere"}
+    names = index["utterances"]["name"]
+    first, runs.corpus = names[0], other
+    for name, said in ((first, 0), ("anna/another", 1), ("anna/another", 1), (first, 2)):
+        names[0] = name
+        (other / "index.json").write_text(json.dumps(index))
+        runs.stop_after(1)
+        runs.train(config, resume=True)
+        assert sum("other recordings than this run had" in line for line in runs.said) == said
+
+
 @pytest.mark.parametrize("damage", ["cut", "junk", "empty"])
 def test_damaged_state(runs, config, damage):
     runs.stop_after(2)

@@ -22,6 +22,8 @@ from vqspeech.audio.source import is_on_disk
 from vqspeech.errors import InputError
 
 PROGRAM = "ffmpeg"
+ADVICE = "install ffmpeg, which reads more"
+"""Of a file that cannot be read without."""
 
 DEMUXERS = (
     "3gp,aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,dtshd,eac3,flac,flv,ircam,loas,"

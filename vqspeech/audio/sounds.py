@@ -162,8 +162,8 @@ def opened_sound(source: Source) -> Iterator[Sound]:
         except _NotSoundError:
             if not ffmpeg.available():
                 raise InputError(
-                    f"{name}: is not audio that libsndfile can read; install ffmpeg, which reads "
-                    "more, or convert it to WAV or FLAC"
+                    f"{name}: is not audio that libsndfile can read; {ffmpeg.ADVICE}, or convert "
+                    "it to WAV or FLAC"
                 ) from None
             sound = stack.enter_context(ffmpeg.decoded(name, file, size))
             check_rate(name, sound.rate)

@@ -70,10 +70,11 @@ def build_index(kept, lengths, shards, valid_fraction: float, min_minutes: float
 
 
 def choose_splits(utterances, valid_fraction: float) -> list[str]:
-    """`train` or `valid` for each utterance, by a hash of its names, so that a choice never moves.
+    """`train` or `valid` for each utterance, by a hash of its names.
 
     Every speaker keeps an utterance for training; if the fraction is above zero and any speaker
-    has two, at least one is for validation.
+    has two, at least one is for validation. More recordings move no choice but of those that these
+    two rules have made: a speaker's only one for training, the corpus's only one for validation.
     """
     rank = {u: _hash_fraction(u) for u in utterances}
     last = {u.speaker: u for u in sorted(utterances, key=lambda u: rank[u])}  # never for validation

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vqspeech.audio import ffmpeg
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.condition import conditioned
 from vqspeech.data.corpus import Utterance
@@ -69,7 +70,8 @@ def pack(
     `skipped.tsv` (path, reason: one line for each file that could not be used). Speakers with less
     than `min_minutes` share the identity `other`. About `valid_fraction` of the utterances are for
     validation, chosen by a hash of their names. Does nothing if `out_dir` already holds the same
-    files packed with the same options. The index is written last, so a broken run leaves none.
+    files packed with the same options, and none was skipped for want of an ffmpeg that is there
+    now. The index is written last, so a broken run leaves none.
     Raises InputError if no file can be used, one stands there under two names, `out_dir` cannot be
     written, or another process packs into it.
     """
@@ -82,7 +84,9 @@ def pack(
     if found is not None:
         with suppress(InputError), sole_process(out):
             shutil.rmtree(out / SCRATCH, ignore_errors=True)  # killed when all was done but this
-        notify(f"{out} already holds this corpus, nothing to do")
+        left = "1 file is" if found.skipped == 1 else f"{found.skipped} files are"
+        left = f" ({left} left out: {out / SKIPPED})" if found.skipped else ""
+        notify(f"{out} already holds this corpus, nothing to do{left}")
         return found
     try:
         with sole_process(make_folder(out)), _scratch(out) as scratch:
@@ -177,7 +181,17 @@ def _existing(out: Path, source: str) -> PackReport | None:
         corpus = PackedCorpus(out)
     except InputError:
         return None
-    return _report(out, corpus.index, reused=True) if corpus.index["source"] == source else None
+    if corpus.index["source"] != source or (corpus.index["skipped"] and _now_readable(out)):
+        return None
+    return _report(out, corpus.index, reused=True)
+
+
+def _now_readable(out: Path) -> bool:
+    """Whether files were skipped that an ffmpeg, installed meanwhile, may read."""
+    with suppress(OSError):
+        skipped = (out / SKIPPED).read_text(encoding="utf-8", errors="replace")
+        return ffmpeg.ADVICE in skipped and ffmpeg.available()
+    return False
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A packed corpus, mapped into memory: what `pack` made, read."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,11 @@ class PackedCorpus:
         self.hash = hashlib.blake2b((self.folder / INDEX).read_bytes(), digest_size=8).hexdigest()
         """16 hex digits that name it: what was made of it is of no other, of one that was prepared
         in its place meanwhile neither."""
+        columns = self.index["utterances"]
+        heard = [columns[key] for key in ("name", "split")] + [columns["samples"].tolist()]
+        self.recordings = hashlib.blake2b(json.dumps(heard).encode(), digest_size=8).hexdigest()
+        """16 hex digits of which recordings there are, how long, and which are held out: the same
+        wherever they were prepared."""
         self.speaker_table = [build(Speaker, row, "speakers") for row in self.index["speakers"]]
         self.speakers = [speaker.name for speaker in self.speaker_table]
         self._shards = [

@@ -18,7 +18,13 @@ from vqspeech.training.inherit import inherit, origin_of, strangers
 from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.run import Options, Run, levels_of
 from vqspeech.training.stage import StageRun
-from vqspeech.training.state import Position, load_position, load_weights, require_same_speakers
+from vqspeech.training.state import (
+    Position,
+    has_same_recordings,
+    load_position,
+    load_weights,
+    require_same_speakers,
+)
 from vqspeech.training.teaching import Teaching, find_teaching
 
 SHIPPED = "shipped"
@@ -103,6 +109,11 @@ def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
         reached = run.config.training.stage(position.stage)
         handed_on = position.stage != stages[0].name
         load_weights(run.options.out, run.model, run.corpus.speakers, averaged=handed_on)
+        if not has_same_recordings(run.options.out, run.corpus.recordings):
+            say(
+                f"{run.corpus.folder} has other recordings than this run had so far: it goes on, "
+                "but what is held out now may have been trained on"
+            )
         if handed_on and position.step < reached.steps:
             say(f"stage {reached.name} ends at {position.step} of its {reached.steps} steps")
     for i, stage in enumerate(stages):

@@ -74,7 +74,8 @@ class StageRun:
         epoch = run.corpus.samples("train") // (crops_a_step * self.crops.shape.samples)
         usage = CodeUsage(config.quantizer.entries, epoch, position.step)
         speakers = run.corpus.speakers
-        self.parts = Parts(model, average, found, usage, run.names, speakers)
+        recordings = run.corpus.recordings
+        self.parts = Parts(model, average, found, usage, run.names, speakers, recordings)
         if position.step:
             load_rest(run.options.out, position, self.parts)
         frames = self.window[1] - self.window[0] if self.with_decoder else config.crop_frames(stage)

@@ -63,6 +63,7 @@ class Parts:
     """What a state holds beside the position.
 
     names: id(parameter) to its name. speakers: names of the identities, in the order of their rows.
+    recordings: of the corpus (`PackedCorpus`).
     """
 
     model: nn.Module
@@ -71,6 +72,7 @@ class Parts:
     usage: CodeUsage
     names: dict[int, str]
     speakers: list[str]
+    recordings: str
 
 
 def save_state(folder: Path, position: Position, parts: Parts) -> None:
@@ -84,7 +86,11 @@ def save_state(folder: Path, position: Position, parts: Parts) -> None:
             for moment in MOMENTS[kind]:
                 tensors[f"{kind}.{moment}.{parts.names[id(parameter)]}"] = values[moment]
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    about = {"position": json.dumps(asdict(position)), "speakers": json.dumps(parts.speakers)}
+    about = {
+        "position": json.dumps(asdict(position)),
+        "speakers": json.dumps(parts.speakers),
+        "recordings": parts.recordings,
+    }
     with whole_path(folder / STATE_FILE) as partial:
         save_file(tensors, partial, about)
         with open(partial, "rb") as file:
@@ -130,6 +136,13 @@ def require_same_speakers(folder: Path, speakers: list[str]) -> None:
             f"{folder} was started with other speakers than this corpus has; "
             "resume it with its own corpus, or choose another --out"
         )
+
+
+def has_same_recordings(folder: Path, recordings: str) -> bool:
+    """Whether the run in `folder` has had these recordings so far. Raises InputError if damaged."""
+    with _opened(folder) as file:
+        known = (file.metadata() or {}).get("recordings")
+    return known in (None, recordings)  # states of the first runs do not say
 
 
 def load_weights(
