@@ -3,9 +3,10 @@
     python recipes/demo/screenshots.py [--out exp/demo] [--chromium PROGRAM] [--model FOLDER]
 
 Converts an example on a wide screen and on a phone's, uses every other tab, uploads what is no
-recording, and has two visitors at once. Needs playwright and a Chromium. Writes demo-desktop.webp,
-demo-phone.webp, demo-<tab>.webp and demo-refused.webp; ends with an error where the page does not
-do what it should or is wider than its screen.
+recording, stops what runs, looks at the contrast of all words, dark and light, and has two visitors
+at once. Needs playwright and a Chromium. Writes demo-desktop.webp, demo-phone.webp, demo-<tab>.webp
+and demo-refused.webp; ends with an error where the page does not do what it should, is wider than
+its screen or hard to read.
 """
 
 import argparse
@@ -26,6 +27,25 @@ EXAMPLE = "a woman, to a man's voice"
 PATIENCE_MS = 180_000
 DRAWN_MS = 3000
 """Waveforms are drawn after they are there."""
+CONTRAST = 4.5
+"""Of words with what they stand on, at least (WCAG 2.2, success criterion 1.4.3)."""
+FAINT = """least => {
+  const parts = colour => { const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
+    return {rgb: [r, g, b], a}; };
+  const luminance = ({rgb}) => { const [r, g, b] = rgb.map(v => v / 255).map(
+      v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const ground = at => { for (; at; at = at.parentElement) {
+      const found = parts(getComputedStyle(at).backgroundColor); if (found.a > 0.9) return found; }
+    return {rgb: [255, 255, 255]}; };
+  return [...document.querySelectorAll("body *")].filter(at => at.checkVisibility()
+      && [...at.childNodes].some(node => node.nodeType == 3 && node.textContent.trim())).map(at => {
+    const [dim, bright] = [parts(getComputedStyle(at).color), ground(at)].map(luminance)
+      .sort((a, b) => a - b);
+    return [(bright + 0.05) / (dim + 0.05), at.textContent.trim().slice(0, 60)];
+  }).filter(([contrast]) => contrast < least);
+}"""
+"""What of a page's words has less contrast than that: [contrast, words] each."""
 
 
 def keep(page: Page, path: Path) -> None:
@@ -98,6 +118,38 @@ def refusals(browser: Browser, address: str, out: Path) -> None:
             page.context.close()
 
 
+def faults_and_stops(browser: Browser, address: str) -> None:
+    """A fault is said until it is mended; what was stopped can be begun again."""
+    page = visit(browser, address)
+    press(page, "Convert")
+    print(f"nothing: {wait(page, 'failed')}")
+    take_example(page, EXAMPLE)
+    page.locator(".vq-failed >> visible=true").wait_for(state="detached")
+    press(page, "Convert")
+    wait(page, "busy")
+    press(page, "Stop")
+    page.get_by_text("stopped", exact=True).locator("visible=true").wait_for()
+    page.wait_for_timeout(DRAWN_MS)
+    press(page, "Convert")
+    print(f"stopped, and again: {wait(page, 'done')}")
+    page.context.close()
+
+
+def readable(browser: Browser, address: str) -> None:
+    """All words of all tabs stand out from what is behind them."""
+    for scheme in ("light", "dark"):
+        page = browser.new_context(color_scheme=scheme).new_page()
+        page.goto(address)
+        page.wait_for_timeout(DRAWN_MS)
+        for tab in page.get_by_role("tab").all():
+            tab.click()
+            page.wait_for_timeout(500)
+            if faint := page.evaluate(FAINT, CONTRAST):
+                raise RuntimeError(f"hard to read, {scheme}, tab {tab.inner_text()}: {faint}")
+        page.context.close()
+    print(f"all words have a contrast of at least {CONTRAST}")
+
+
 def two_at_once(browser: Browser, address: str) -> None:
     pages = [visit(browser, address) for _ in range(2)]
     for page, example in zip(pages, (EXAMPLE, "a man, to a woman's voice"), strict=True):
@@ -131,6 +183,8 @@ def main() -> int:
                     other_tabs(page, args.out)
                 page.context.close()
             refusals(browser, address, args.out)
+            faults_and_stops(browser, address)
+            readable(browser, address)
             two_at_once(browser, address)
             browser.close()
     finally:
