@@ -8,6 +8,9 @@ from vqspeech.nn.vqvae import VQVAE
 
 CHUNK_SECONDS = 30.0
 """Speech encoded at once, at most; the codes are those of the whole, whatever this is."""
+RAW_CHUNK_SECONDS = 4.0
+"""The same of an encoder that convolves samples: of half a minute, its first layers are more than a
+gigabyte, and slower."""
 
 
 class ChunkEncoder:
@@ -23,9 +26,12 @@ class ChunkEncoder:
         # Chunks begin, as the whole does, with the first codebook's turn.
         self._books = books = model.config.quantizer.codebooks
         self._context = frames_for(model.context_frames(levels), books) * books
+        most_seconds = CHUNK_SECONDS
+        if model.config.encoder.kind == "strided":
+            most_seconds = min(most_seconds, RAW_CHUNK_SECONDS)
         self._least, self._most = (
             max(1, round(seconds * SAMPLE_RATE / self._hop / books)) * books
-            for seconds in (min(least_seconds, CHUNK_SECONDS), CHUNK_SECONDS)
+            for seconds in (min(least_seconds, most_seconds), most_seconds)
         )
         self._held, self._new, self._samples = np.zeros(0, np.float32), [], 0
         self._done = 0  # frames at the front of `held` that are encoded and only context now
