@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from safetensors import SafetensorError, safe_open
+
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.config.model import from_dict
 from vqspeech.errors import InputError
@@ -31,6 +33,7 @@ from vqspeech.evaluation.report.json_form import NATS_OF_BITS, read_report
 from vqspeech.evaluation.report.markdown import table_lines
 from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.tables import Table
+from vqspeech.training.corpus_codes import CODES_FILE
 
 STAGE = "joint"
 PAUSE = 5
@@ -107,6 +110,8 @@ class Experiment:
         self.phonemes = _json(asked) if asked.exists() else None
         self.bottlenecks = _text(folder / "bottlenecks" / "bottlenecks.md")
         self.generated = _text(folder / "generated" / "generated.txt")
+        self.fitted_hours = _hours(run / CODES_FILE, self.config.frame_rate)
+        """Of speech, to whose codes the prior was fitted; None where they are not kept."""
 
     @property
     def report(self) -> Report | None:
@@ -168,7 +173,8 @@ def _likelihood(found: Experiment) -> str:
     text += f"and for them {plain:.3f} uniform"
     if PRIOR in report.rates:
         prior = report.rates[PRIOR]["coded"] / SAMPLE_RATE
-        text += f", {prior:.3f} with the prior: together {told + prior:.2f}"
+        of = f" of {found.fitted_hours:.1f} h" if found.fitted_hours else ""
+        text += f", {prior:.3f} with the prior{of}: together {told + prior:.2f}"
     return text
 
 
@@ -301,6 +307,16 @@ def _json(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise InputError(f"{path}: is no JSON ({error})") from None
+
+
+def _hours(path: Path, frame_rate: float) -> float | None:
+    """Of the codes that a prior was fitted to."""
+    try:
+        with safe_open(path, "np") as file:
+            [codes] = file.get_slice("train.indices").get_shape()
+    except (OSError, SafetensorError):
+        return None
+    return codes / frame_rate / 3600
 
 
 def _text(path: Path) -> str:

@@ -4,7 +4,9 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from written_report import written
 
 from vqspeech.config.reading import load_preset
@@ -105,12 +107,14 @@ def test_all_that_a_run_leaves_is_on_the_page(page, tmp_path):
     (folder / "generated").mkdir()
     (folder / "generated" / "generated.txt").write_text("20 utterances of 4 s, 10 speakers\n")
 
+    save_file({"train.indices": np.zeros(1_350_000, "u2")}, folder / "run" / "codes.safetensors")
+
     text = page(folder)
     _, _, likelihood, kept, converted, found = rows(section(text, "Claim by claim"))
     # 10 nats a sample, 2,250 bit/s of plain codes, 90 with the prior
     assert likelihood[2] == (
         "14.43 bits a sample of 16 given the codes, and for them 0.141 uniform, 0.006 with the "
-        "prior: together 14.43"
+        "prior of 1.5 h: together 14.43"
     )
     assert kept[2] == "40 % of those that pocketsphinx hears; ESTOI 0.50"
     assert converted[2] == "75 % of the conversions are nearer the target than the source"
