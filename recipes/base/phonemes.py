@@ -1,9 +1,9 @@
 """Note the phonemes of a packed corpus, for codes that are to keep them (`conditioning.phonemes`).
 
-    python recipes/base/phonemes.py MANIFEST PACKED [--jobs 2]
+    python recipes/base/phonemes.py MANIFEST PACKED [--root ROOT] [--jobs 2]
 
 MANIFEST: with the columns `speaker`, `file` and `transcript` (US English). PACKED: what
-`vqspeech prepare` made of it. Its own audio is aligned to the transcripts by pocketsphinx
+`vqspeech prepare ROOT` made of it. Its own audio is aligned to the transcripts by pocketsphinx
 (extra `eval`; some 40 times real time a core). Utterances that have none, or words that the
 dictionary lacks, stay unknown. Does nothing if it has been done.
 """
@@ -21,6 +21,7 @@ from tqdm import tqdm
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import PHONEME_HOP, UNKNOWN, load_phonemes, save_phonemes
+from vqspeech.errors import InputError
 from vqspeech.evaluation import extras
 from vqspeech.nn.phonemes import PHONEMES
 
@@ -66,6 +67,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("manifest", type=Path)
     parser.add_argument("packed", type=Path)
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="ROOT",
+        help="of `vqspeech prepare`, where that is not the manifest's folder",
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     extras.check(["pocketsphinx"])
@@ -73,8 +80,14 @@ def main() -> None:
     if load_phonemes(corpus) is not None:
         print(f"{args.packed}: has its phonemes already")
         return
-    known = transcripts_by_name(args.manifest)
+    known = transcripts_by_name(args.manifest, args.root)
     names = corpus.index["utterances"]["name"]
+    if not known.keys() & set(names):
+        # All would be unknown, be kept so, and be taken for what is known of this corpus.
+        raise InputError(
+            f"{args.manifest}: names no utterance of {args.packed} (such as {names[0]}); give the "
+            "manifest that it was prepared from, and the ROOT of that as --root"
+        )
     jobs = [(corpus.folder, row, known.get(name, "")) for row, name in enumerate(names)]
     found, reasons, aligned = [], Counter(), 0
     with workers(args.jobs) as pool:

@@ -68,10 +68,14 @@ def whole_frames(wave: np.ndarray, hop: int) -> torch.Tensor:
     return torch.from_numpy(np.pad(wave, (0, -len(wave) % hop)))[None]
 
 
-def transcripts_by_name(manifest: Path) -> dict[str, str]:
-    """Transcripts by the names that a packed corpus has for its utterances."""
+def transcripts_by_name(manifest: Path, root: Path | None = None) -> dict[str, str]:
+    """Transcripts by the names that a packed corpus has for its utterances.
+
+    root: ROOT of its `vqspeech prepare`, which names files outside the manifest's folder; None for
+    that folder.
+    """
     by_path = read_transcripts(manifest)
-    utterances = find_utterances(manifest.parent, manifest)
+    utterances = find_utterances(manifest.parent if root is None else root, manifest)
     return {f"{u.speaker}/{u.name}": by_path.get(u.path) or "" for u in utterances}
 
 

@@ -29,7 +29,9 @@ def test_the_folder_of_a_run(tiny_model, tmp_path):
     assert resolve(tmp_path / "run") == tmp_path / "run"
     shutil.copytree(tiny_model, tmp_path / "run" / "model")
     assert resolve(tmp_path / "run") == resolve(f"{tmp_path}/run/") == tmp_path / "run" / "model"
-    (tmp_path / "run" / "config.json").write_text("{}")  # a model that has a folder of that name
+    (tmp_path / "run" / "config.json").write_text("{}")  # the run's own, as training keeps it
+    assert resolve(tmp_path / "run") == tmp_path / "run" / "model"
+    (tmp_path / "run" / "model.safetensors").touch()  # a model that has a folder of that name
     assert resolve(tmp_path / "run") == tmp_path / "run"
 
 

@@ -123,6 +123,24 @@ def test_manifest_errors(tmp_path, content, splits, message):
         find_utterances("", path, splits)
 
 
+def test_a_manifest_from_a_spreadsheet(tmp_path):
+    manifest = tmp_path / "m.csv"
+    lines = ["\ufeffspeaker, split,file", "abe,train,a.wav", "abe , train,b.wav", ",,", " ,,"]
+    manifest.write_bytes("\r\n".join(lines).encode())
+    found = find_utterances("", manifest, "train")
+    assert names(found) == [("abe", "a"), ("abe", "b")], "one speaker, and no more"
+    manifest.write_bytes(b"speaker,file\r\nabe, c.wav\r\n")
+    assert find_utterances("", manifest)[0].path == tmp_path / " c.wav", "as the file is called"
+
+
+@pytest.mark.parametrize("transcript", ["hello", "well, hello"])
+def test_a_manifest_with_semicolons(tmp_path, transcript):
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"speaker;file;transcript\nabe;a.wav;{transcript}\n")
+    with pytest.raises(InputError, match=r"m\.csv: has semicolons .*save it with commas or tabs"):
+        find_utterances("", manifest)
+
+
 def test_missing_manifest(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         find_utterances("", tmp_path / "no.tsv")

@@ -134,6 +134,24 @@ def test_packing_again_reads_what_wanted_ffmpeg(tmp_path, capsys, monkeypatch):
     assert packed(utterances, out).reused
 
 
+def test_packing_again_reads_what_was_not_permitted(tmp_path, monkeypatch):
+    utterances = corpus(tmp_path / "in", {"abe": 3})
+    out, locked, access = tmp_path / "out", utterances[1].path, os.access
+
+    def forbidden(path):
+        if path == locked:
+            raise InputError(f"{path}: no permission to read it; change its permissions")
+        return conditioned(path)
+
+    with monkeypatch.context() as patch:  # as a mode of 0 has it for all but root
+        patch.setattr(os, "access", lambda path, mode: path != locked and access(path, mode))
+        patch.setattr(pack_module, "conditioned", forbidden)
+        assert packed(utterances, out).skipped == 1
+        assert packed(utterances, out).reused
+    found = packed(utterances, out)
+    assert not found.reused and found.skipped == 0
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_a_broken_run_leaves_the_old_pack(tmp_path, monkeypatch, error):
     out = tmp_path / "out"

@@ -83,7 +83,8 @@ class Runs:
     def __init__(self, corpus, root, monkeypatch):
         self.corpus, self.root, self._patch = corpus, root, monkeypatch
         self.said, self.step = [], StageRun.step
-        monkeypatch.setattr(RunLog, "say", lambda log, message: self.said.append(message))
+        for line in ("say", "warn"):
+            monkeypatch.setattr(RunLog, line, lambda log, message: self.said.append(message))
         monkeypatch.setattr(stage, "LOG_EVERY", 1)
         monkeypatch.setattr(stage, "previews", lambda run, stage: {})
 

@@ -94,3 +94,18 @@ def test_what_is_no_corpus(folder, tmp_path):
     done = run(folder / "manifest.tsv", tmp_path)
     assert done.returncode == 2
     assert "is not a prepared corpus" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_manifest_outside_the_root(folder, tmp_path):
+    """Its files are named by their paths below ROOT, which only `prepare` was told."""
+    manifest, packed = tmp_path / "lists" / "m.tsv", tmp_path / "packed"
+    manifest.parent.mkdir()
+    manifest.write_text(f"speaker\tfile\ttranscript\nanna\t{folder / '0.wav'}\tOh.\n")
+    pack(find_utterances(folder, manifest), packed, 1, 0.3, 0, progress=False)
+    done = run(manifest, packed)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "names no utterance" in done.stderr and "--root" in done.stderr
+    assert load_phonemes(PackedCorpus(packed)) is None, "nothing is kept"
+    done = run(manifest, packed, "--root", folder)
+    assert done.returncode == 0, done.stderr
+    assert set(load_phonemes(PackedCorpus(packed)).of(0).tolist()) == SPOKEN

@@ -50,6 +50,17 @@ def test_audio_comes_with_its_spectrogram(tmp_path, log):
     assert board.Images("codes/original/spectrogram")[0].height == 257
 
 
+def test_a_quiet_run_says_its_warnings_alone(tmp_path, capsys):
+    for how, heard in (({"quiet": True}, True), ({"silent": True}, False)):
+        log = RunLog(tmp_path, **how)
+        log.start("codes", 0, 5)
+        log.progress({"mel": 0.5})
+        log.say("a word")
+        log.warn("the codebook collapses")
+        log.close()
+        assert capsys.readouterr().err == "vqspeech: the codebook collapses\n" * heard
+
+
 def test_progress_bar_of_each_stage(tmp_path, capsys):
     log = RunLog(tmp_path)
     log.start("codes", 3, 5)

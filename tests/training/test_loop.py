@@ -243,6 +243,28 @@ def test_another_run_in_the_folder(runs, config):
     assert (out / STATE_FILE).read_bytes() == before
 
 
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_model_in_the_folder_is_not_replaced(runs, config, whole_run, resume):
+    shutil.copytree(whole_run / "model", runs.root / "run" / "model")  # as `--stage prior` leaves
+    shutil.copytree(whole_run / "model", runs.root / "model")
+    before = contents(runs.root)
+    refused(runs, config, "run/model is a trained model.*another --out.*--init", resume=resume)
+    refused(runs, config, "model is a model.*another --out.*--init", out="model", resume=resume)
+    assert contents(runs.root) == before
+
+
+def test_a_run_whose_state_was_removed(runs, config):
+    out = runs.train(config, stages=["codes"])
+    (out / STATE_FILE).unlink()
+    refused(runs, config, "is a trained model, and has no state.safetensors")
+    runs.train(config, stages=["codes"], resume=True)  # as if killed ahead of its first state
+    assert load_position(out).trained == {"codes": 12}
+
+
 @pytest.mark.parametrize(
     "part", ["encoder", "quantizer", "conditioning", "speaker_encoder", "decoder"]
 )

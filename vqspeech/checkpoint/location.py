@@ -24,9 +24,10 @@ def resolve(name: str | os.PathLike | None) -> Path:
     text = os.fspath(name)
     if os.path.isdir(text):
         trained = Path(text, MODEL_FOLDER)  # of a folder of `vqspeech train --out`
-        # not pathlib's `exists`, which raises where permission is missing
+        # A run has a configuration of its own beside `model`; only a model has weights. Not
+        # pathlib's `exists`, which raises where permission is missing.
         below = os.path.exists(trained / CONFIG_FILE)
-        below = below and not os.path.exists(Path(text, CONFIG_FILE))
+        below = below and not os.path.exists(Path(text, WEIGHTS_FILE))
         # absolute: the working folder may be another one later
         return (trained if below else Path(text)).absolute()
     if os.path.exists(text):

@@ -101,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="for --stage prior: a trained model to copy into OUT (default: the one of the run)",
     )
-    add("--quiet", action="store_true", help="no progress bar")
+    add("--quiet", action="store_true", help="no progress bar, no lines but warnings")
     add_device(parser)
     add_seed(parser, LARGEST_SEED)
 

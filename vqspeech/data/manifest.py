@@ -8,16 +8,25 @@ from typing import Any
 from vqspeech.errors import InputError
 from vqspeech.files import opened
 
+FILE = "file"
+"""The column of the recordings' paths."""
+
 
 def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
     """Rows and column names. Tabs separate if the first line has one, else commas with quotes.
 
-    Raises InputError if it cannot be read.
+    Spaces around a name or a value say nothing, but for those of `file`; rows of empty cells, which
+    spreadsheets export, are left out. Raises InputError if it cannot be read.
     """
     try:
         with opened(manifest, "a manifest") as file:
             text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-            tabs = "\t" in text.readline()
+            first = text.readline()
+            tabs = "\t" in first
+            if not tabs and ";" in first and "," not in first:
+                raise InputError(
+                    f"{manifest}: has semicolons between its columns; save it with commas or tabs"
+                )
             text.seek(0)
             # TSV knows no quotes: a transcript may hold a lone one. CSV is taken strictly: there a
             # lone one would make one field of all the lines behind it.
@@ -25,6 +34,7 @@ def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
             if tabs:
                 kind = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
             reader = csv.DictReader(text, restval="", **kind)
+            reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
             rows = []
             for row in reader:
                 if any(row.pop(None, ())):
@@ -33,7 +43,13 @@ def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
                         f"{manifest}: line {reader.line_num} has more fields than the first line "
                         f"has names; {how}"
                     )
-                rows.append(row)
-            return rows, list(reader.fieldnames or [])
+                if any(value.strip() for value in row.values()):
+                    rows.append({name: _value(name, cell) for name, cell in row.items()})
+            return rows, names
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{manifest}: is not a UTF-8 TSV or CSV file ({error}); fix it") from None
+
+
+def _value(column: str, text: str) -> str:
+    """What a cell says: a speaker is the same with a space behind the name, a file need not be."""
+    return text if column == FILE else text.strip()

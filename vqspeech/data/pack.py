@@ -168,7 +168,9 @@ def _source_hash(utterances, *options) -> str:
     for u in utterances:
         try:
             status = u.path.stat()
-            size = (status.st_size, status.st_mtime_ns)
+            # A permission that is given later changes neither size nor time.
+            readable = os.access(u.path, os.R_OK)
+            size = (status.st_size, status.st_mtime_ns) if readable else None
         except (OSError, ValueError):  # unreadable now: `skipped.tsv` will say why
             size = None
         row = (u.speaker, u.name, u.gender, os.path.abspath(u.path), size)

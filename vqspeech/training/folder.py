@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vqspeech.checkpoint.location import CONFIG_FILE, MODEL_FOLDER
+from vqspeech.checkpoint.location import CONFIG_FILE, MODEL_FOLDER, WEIGHTS_FILE
 from vqspeech.checkpoint.model import recover
 from vqspeech.config.model import Config, from_dict
 from vqspeech.errors import InputError
 from vqspeech.files import clear_partial, make_folder, unwritable, write_json
 from vqspeech.locks import sole_process
 from vqspeech.training.run import Options
-from vqspeech.training.state import Position, load_position
+from vqspeech.training.state import STATE_FILE, Position, load_position
 
 
 @contextmanager
@@ -44,6 +44,8 @@ def open_run(config: Config, options: Options) -> Position | None:
     if position is not None:
         _require_same_run(config, options, position)
     if is_first_process():
+        if position is None:
+            _require_no_model(options)
         write_json(options.out / CONFIG_FILE, config.to_dict())
     return position
 
@@ -51,6 +53,27 @@ def open_run(config: Config, options: Options) -> Position | None:
 def is_first_process() -> bool:
     """Whether this is the first of the processes that train together, as their launcher says."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def _require_no_model(options: Options) -> None:
+    """Raise InputError where a run that begins would replace a model that another command made.
+
+    What was killed between its first model and its first state goes on with --resume: only a run
+    keeps its configuration beside `model`.
+    """
+    out, model = options.out, options.out / MODEL_FOLDER
+    if (out / WEIGHTS_FILE).exists():
+        raise InputError(
+            f"{out} is a model, and a run would replace its {CONFIG_FILE}: choose another --out, "
+            f"with --init {out} to begin with its weights"
+        )
+    begun = options.resume and (out / CONFIG_FILE).exists()
+    if not begun and (model / WEIGHTS_FILE).exists():
+        raise InputError(
+            f"{model} is a trained model, and has no {STATE_FILE} beside it to go on from: a new "
+            f"run would replace it; choose another --out, with --init {model} to begin with its "
+            "weights, or remove it"
+        )
 
 
 def _require_same_run(config: Config, options: Options, position: Position) -> None:

@@ -37,11 +37,12 @@ class RunLog:
     """Writes `log.jsonl`, TensorBoard events under `tensorboard/` and one progress bar.
 
     Files are opened once there is something for them, so of several processes that have one each
-    only those that write do so. quiet: no bar, and nothing said.
+    only those that write do so. quiet: no bar, and nothing said but warnings. silent: not
+    even these.
     """
 
-    def __init__(self, folder: Path, quiet: bool = False):
-        self.folder, self.quiet = folder, quiet
+    def __init__(self, folder: Path, quiet: bool = False, silent: bool = False):
+        self.folder, self.quiet, self.silent = folder, quiet or silent, silent
         self._open = ExitStack()
         self._bar = tqdm(disable=True)
 
@@ -94,6 +95,11 @@ class RunLog:
     def say(self, message: str) -> None:
         """A line to stderr that leaves the progress bar whole."""
         if not self.quiet:
+            self.warn(message)
+
+    def warn(self, message: str) -> None:
+        """Such a line on what may make hours of training worthless: however quiet a run is."""
+        if not self.silent:
             tqdm.write(f"vqspeech: {message}", file=sys.stderr)
 
     def close(self) -> None:

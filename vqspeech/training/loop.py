@@ -110,7 +110,7 @@ def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
         handed_on = position.stage != stages[0].name
         load_weights(run.options.out, run.model, run.corpus.speakers, averaged=handed_on)
         if not has_same_recordings(run.options.out, run.corpus.recordings):
-            say(
+            run.log.warn(
                 f"{run.corpus.folder} has other recordings than this run had so far: it goes on, "
                 "but what is held out now may have been trained on"
             )
@@ -133,7 +133,7 @@ def say_levels_left_behind(run: Run, left: list[StageConfig]) -> None:
     over, and none of the others learns these again."""
     names = [stage.name for stage in left]
     if names[0] == "joint" and "levels" not in names and levels_of(run, left[0]) > 1:
-        run.log.say(
+        run.log.warn(
             "stage joint moves the codes that the upper levels were learned over, and leaves these "
             "as they are: when it is done, train the stage 'levels' again, and then 'waveform' (in "
             f"another --out, with --init {run.options.out / MODEL_FOLDER})"

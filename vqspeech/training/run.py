@@ -44,7 +44,7 @@ class Options:
     resumed has begun already.
     teacher: folder or hub name of the network that codes are learned from (`training.teaching`).
     max_minutes: stop (resumably) after this long. save_minutes: time between checkpoints.
-    compile: have PyTorch compile the WaveNet first.
+    compile: have PyTorch compile the WaveNet first. quiet: no progress bar, no lines but warnings.
     """
 
     data: Path
@@ -114,7 +114,7 @@ class Run:
         self.names = {id(p): n for n, p in self.model.named_parameters()}
         self.started = time.monotonic()
         self.is_main = self.accelerator.is_main_process
-        self.log = RunLog(options.out, options.quiet or not self.is_main)
+        self.log = RunLog(options.out, options.quiet, silent=not self.is_main)
         self.origin: Origin | None = None
         self.strangers = False
         """Whether speakers are new, of a model whose stages let conditioning stand still."""

@@ -162,7 +162,7 @@ class StageRun:
         if epoch_ended:
             warning = collapse_warning(self.parts.usage.figures(), quantizer.config.entries)
             if warning:
-                log.say(warning)
+                log.warn(warning)
 
     def _not_finite(self, what: str) -> InputError:
         stage, out = self.stage.name, self.run.options.out
@@ -208,7 +208,7 @@ class StageRun:
         if "nats_per_step_shuffled" in figures:
             warning = ignored_warning(figures["nats_per_step"], figures["nats_per_step_shuffled"])
             if warning:
-                log.say(warning)
+                log.warn(warning)
 
     def finish(self) -> None:
         """Leave the averaged weights in the model, for the next stage."""

@@ -89,6 +89,7 @@ def step_seconds(
     teaching = find_teaching(config, options.teacher, stages, None)
     with run_folder(options.out):
         run = Run(config, options, teaching)
+        run.log.silent = True  # what some steps from nothing warn of is of no run
         try:
             for part in run.model.quantizer.modules():
                 if isinstance(part, VectorQuantizer):
