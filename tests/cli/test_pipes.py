@@ -121,6 +121,15 @@ def test_a_level_that_speech_has_not_is_one_line_in_pipes_too(
     assert result.status == 0 and words in result.err[0] and str(path) not in result.err[0]
 
 
+def test_channels_of_a_pipe_that_cancel_each_other_out_are_warned_of(piped, tiny_model, tmp_path):
+    path = tmp_path / "in.wav"
+    soundfile.write(path, np.stack([WAVE, -WAVE], 1), 16_000)
+    result, _ = piped(
+        path.read_bytes(), "encode", "IN", tmp_path / "codes.npy", "--model", tiny_model
+    )
+    assert result.status == 0 and len([line for line in result.err if "cancel" in line]) == 1
+
+
 @pytest.mark.parametrize("options", [["--preview"], []])
 def test_codes_in_a_pipe_sound_as_those_of_a_file(cli, piped, tiny_prior_model, tmp_path, options):
     voice = ["--model", tiny_prior_model, "--speaker", "anna", *options]
