@@ -226,6 +226,15 @@ def test_streams_of_another_model_are_refused(codec):
         next(codec.decode_stream(parts, "anna", preview=True))
 
 
+def test_a_stream_is_one_recording_and_joined_whole(codec):
+    stream = codec.encode_stream([noise(90_000)])
+    with pytest.raises(InputError, match="several codes are wanted"):
+        codec.decode_many(stream, "anna", preview=True)
+    next(stream)
+    with pytest.raises(InputError, match="has been read already; join it first"):
+        codec.joined(stream)
+
+
 def test_several_codes_are_not_levels_of_one(codec):
     codes = codec.encode(noise(3000))
     for several in ([codes, codes], (codes,)):

@@ -322,7 +322,7 @@ class Codec:
 
         speakers: one for all, or one for each. streams: how many are sampled at once.
         """
-        if isinstance(codes, Codes):
+        if isinstance(codes, Codes | CodeStream):  # whose parts are no recordings
             raise InputError(f"several codes are wanted, not {shown(codes)}; give a list of them")
         codes = listed("codes", codes, dimensions=2)
         jobs = list(zip(codes, for_each("speakers", speakers, len(codes)), strict=True))

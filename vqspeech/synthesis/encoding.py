@@ -106,6 +106,10 @@ class RecordingEncoder:
         if not parts or stream.samples is None:
             raise InputError("the stream has been read already; encode the recording again")
         indices = np.concatenate(parts, -1)
+        if indices.shape[-1] < frames_for(stream.samples, self.loaded.config.hop):
+            raise InputError(
+                "the start of the stream has been read already; join it first, or encode again"
+            )
         return replace(self._codes(indices, stream.samples), voice=stream.voice)
 
     def blocks(self, blocks: Iterable[np.ndarray], gain: float, voice: Listening = False) -> Codes:
