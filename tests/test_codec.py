@@ -207,6 +207,41 @@ def test_codes_of_another_model_are_refused(codec):
         codec.decode(Codes(np.array([4]), 320, 320), "anna")
 
 
+def test_streams_of_another_model_are_refused(codec):
+    def stream():
+        codes = codec.encode_stream([noise(3000)])
+        assert codes.model == codec.fingerprint
+        codes.model = "feed"
+        return codes
+
+    for use in (
+        codec.joined,
+        lambda codes: codec.decode_stream(codes, "anna", preview=True),
+        codec.bitstreams.streamed,
+    ):
+        with pytest.raises(InputError, match="made by model feed"):
+            use(stream())
+    parts = [Codes(np.array([0, 1]), 640, 320, "feed")]
+    with pytest.raises(InputError, match="made by model feed"):
+        next(codec.decode_stream(parts, "anna", preview=True))
+
+
+def test_a_stream_is_one_recording_and_joined_whole(codec):
+    stream = codec.encode_stream([noise(90_000)])
+    with pytest.raises(InputError, match="several codes are wanted"):
+        codec.decode_many(stream, "anna", preview=True)
+    next(stream)
+    with pytest.raises(InputError, match="has been read already; join it first"):
+        codec.joined(stream)
+
+
+def test_several_codes_are_not_levels_of_one(codec):
+    codes = codec.encode(noise(3000))
+    for several in ([codes, codes], (codes,)):
+        with pytest.raises(InputError, match=r"decode_many, or Codes\.join"):
+            codec.decode(several, "anna", preview=True)
+
+
 def test_a_model_without_wavenet_says_so(codec, monkeypatch):
     monkeypatch.delitem(codec.trained, "waveform")
     codes = codec.encode(noise(1000))

@@ -281,7 +281,9 @@ class Codec:
         """
         if hasattr(codes, "__array__"):  # whose parts would be levels, or levels of a frame
             return self.decode_blocks(codes, speaker, options, **changes)
-        source = CodeSource(codes, self.hop, self.codebook_size)
+        if isinstance(codes, CodeStream):
+            self.loaded.check_maker(codes.model)
+        source = CodeSource(codes, self.hop, self.codebook_size, self.loaded.check_codes)
         spoken = Spoken(source, self.voices.of_stream(codes, speaker))
         return self.renderer.blocks(spoken, chosen(Synthesis, options, changes))
 
@@ -320,7 +322,7 @@ class Codec:
 
         speakers: one for all, or one for each. streams: how many are sampled at once.
         """
-        if isinstance(codes, Codes):
+        if isinstance(codes, Codes | CodeStream):  # whose parts are no recordings
             raise InputError(f"several codes are wanted, not {shown(codes)}; give a list of them")
         codes = listed("codes", codes, dimensions=2)
         jobs = list(zip(codes, for_each("speakers", speakers, len(codes)), strict=True))

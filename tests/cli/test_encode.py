@@ -36,6 +36,17 @@ def test_a_level_that_speech_has_not_is_one_line(cli, model, tmp_path):
     assert result.status == 0 and "is very quiet" in result.err[0]
 
 
+def test_channels_that_cancel_each_other_out_are_one_line(cli, model, make_audio, tmp_path):
+    source, wave = tmp_path / "in.wav", soundfile.read(make_audio("mono.wav"))[0]
+    soundfile.write(source, np.stack([wave, -wave], 1), 16_000)
+    for verb, out in (("encode", "codes.npy"), ("convert", "out.wav --speaker anna --preview")):
+        name, *options = out.split()
+        result = cli(verb, source, tmp_path / name, *options, *model)
+        assert result.status == 0
+        cancel = [line for line in result.err if "cancel each other out" in line]
+        assert len(cancel) == 1 and cancel[0].startswith(f"vqspeech: {source}: its channels")
+
+
 def test_channels_are_said_once(cli, model, tmp_path):
     source = tmp_path / "in.wav"
     soundfile.write(source, np.zeros((800, 6)), 8_000)

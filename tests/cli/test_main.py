@@ -56,6 +56,16 @@ def test_module_and_version():
     assert done.stdout == f"vqspeech {vqspeech.__version__}\n"
 
 
+@pytest.mark.parametrize("verb", [["info"], ["encode", "in.wav", "out.npy"]])
+def test_a_working_folder_that_was_removed_is_one_line(cli, tmp_path, monkeypatch, verb):
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = cli(*verb)
+    assert result.status == 2 and len(result.err) == 1 and "working folder" in result.err[0]
+    assert cli("info", "--help").status == 0
+
+
 def test_help_names_every_verb(cli):
     result = cli("--help")
     assert result.status == 0 and result.err == []

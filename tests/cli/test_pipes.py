@@ -107,6 +107,29 @@ def test_any_kind_of_file_comes_through_a_pipe(piped, cli, tiny_model, tmp_path,
     assert (tmp_path / "pipe.npy").read_bytes() == (tmp_path / "file.npy").read_bytes()
 
 
+@pytest.mark.parametrize("gain", [1e-2, 1e3])
+def test_a_level_that_speech_has_not_is_one_line_in_pipes_too(
+    cli, piped, tiny_model, tmp_path, gain
+):
+    """Wherever it is known before: of a file, and of what is collected from a pipe."""
+    path, model = tmp_path / "in.w64", ["--model", tiny_model]
+    soundfile.write(path, gain * WAVE, 16_000, format="W64", subtype="FLOAT")
+    words = "is very quiet" if gain < 1 else "goes far beyond full scale"
+    result, _ = piped(b"", "encode", path, "OUT", *model)
+    assert result.status == 0 and f"{path} {words}" in result.err[0]
+    result, _ = piped(path.read_bytes(), "encode", "IN", tmp_path / "codes.npy", *model)
+    assert result.status == 0 and words in result.err[0] and str(path) not in result.err[0]
+
+
+def test_channels_of_a_pipe_that_cancel_each_other_out_are_warned_of(piped, tiny_model, tmp_path):
+    path = tmp_path / "in.wav"
+    soundfile.write(path, np.stack([WAVE, -WAVE], 1), 16_000)
+    result, _ = piped(
+        path.read_bytes(), "encode", "IN", tmp_path / "codes.npy", "--model", tiny_model
+    )
+    assert result.status == 0 and len([line for line in result.err if "cancel" in line]) == 1
+
+
 @pytest.mark.parametrize("options", [["--preview"], []])
 def test_codes_in_a_pipe_sound_as_those_of_a_file(cli, piped, tiny_prior_model, tmp_path, options):
     voice = ["--model", tiny_prior_model, "--speaker", "anna", *options]

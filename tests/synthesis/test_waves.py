@@ -5,7 +5,7 @@ import pytest
 import torch
 from lively import noise
 
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, InputWarning
 from vqspeech.synthesis.waves import as_mono, as_monos, as_rate
 
 WAVE = noise(3000)
@@ -113,3 +113,19 @@ def test_parts_of_a_recording(turned):
     found = list(as_monos(given))
     assert [len(part) for part in found] == [40, 5, 1, 2, len(WAVE) - 48]
     np.testing.assert_array_equal(np.concatenate(found), as_mono(whole))
+
+
+@pytest.mark.parametrize("given", [np.stack([WAVE, -WAVE]), np.stack([WAVE, -0.9 * WAVE], 1)])
+def test_channels_that_cancel_each_other_out_are_warned_of(given):
+    with pytest.warns(InputWarning, match="channels cancel"):
+        as_mono(given)
+    with pytest.warns(InputWarning, match="channels cancel") as caught:
+        list(as_monos([given.T[:2000], given.T[2000:]] if len(given) == 2 else [given]))
+    assert len(caught) == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_channels_that_have_nothing_in_common_do_not():
+    as_mono(np.random.default_rng(0).standard_normal((3000, 32)) / 10)
+    as_mono(np.zeros((3000, 2)))
+    as_mono(np.stack([WAVE, np.zeros_like(WAVE)]))

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
+from vqspeech.audio.channels import Average
 from vqspeech.audio.headers import read_container
 from vqspeech.audio.parts import LONGEST, find_header
 from vqspeech.audio.signal import SAMPLE_RATE
@@ -133,7 +134,7 @@ class PipedSound:
         pipe, width = self._pipe, WIDTHS[self._kind] * self.channels
         if not quiet:
             tell_channels(pipe.name, self.channels)
-        rest, left, watch = b"", self._size, _Watch()
+        rest, left, watch, average = b"", self._size, _Watch(), Average()
         while left is None or left:
             data = pipe.read(READ_BYTES if left is None else min(READ_BYTES, left))
             if not data:
@@ -146,21 +147,23 @@ class PipedSound:
             rest += data
             whole = len(rest) // width * width
             if whole:
-                yield self._samples(rest[:whole])
+                yield as_mono(self._samples(rest[:whole]), pipe.name, average)
                 rest = rest[whole:]
         if left:
             raise InputError(
                 f"{pipe.name}: is cut off ({left} bytes of what its header declares are missing); "
                 "check what makes it"
             )
+        if not quiet:
+            average.tell(pipe.name)
         self._pass_over()
 
     def _samples(self, data: bytes) -> np.ndarray:
+        """Of whole frames: float32 [n, channels]."""
         kind = {"format": "RAW", "subtype": self._kind, "endian": self._endian}
         raw = soundfile.SoundFile(io.BytesIO(data), "r", self.rate, self.channels, **kind)
         with raw:
-            block = raw.read(dtype="float32", always_2d=True)
-        return as_mono(block, self._pipe.name)
+            return raw.read(dtype="float32", always_2d=True)
 
     def _pass_over(self) -> None:
         """What stands behind the samples: titles, but not another recording."""

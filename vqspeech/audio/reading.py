@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 import soxr
 
+from vqspeech.audio.channels import Average
 from vqspeech.audio.level import LevelMeter
 from vqspeech.audio.signal import SAMPLE_RATE, resampled_length
 from vqspeech.audio.sounds import as_mono, no_samples, opened_sound, tell_channels
@@ -38,12 +39,14 @@ def _native_blocks(
     with opened_sound(source) as sound:
         if not quiet:
             tell_channels(name, sound.channels)
-        size, total = round(sound.rate * block_seconds), 0
+        size, total, average = round(sound.rate * block_seconds), 0, Average()
         for block in sound.blocks(max(1, min(size, MAX_BLOCK_VALUES // sound.channels))):
             total += len(block)
-            yield as_mono(block, name), sound.rate
+            yield as_mono(block, name, average), sound.rate
         if not total:
             raise no_samples(name)
+        if not quiet:
+            average.tell(name)
 
 
 def read_blocks(

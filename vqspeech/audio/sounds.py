@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from vqspeech.audio import ffmpeg
+from vqspeech.audio.channels import Average
 from vqspeech.audio.parts import LENGTH_SLACK, Part, find_parts
 from vqspeech.audio.quiet import quiet_libraries
 from vqspeech.audio.source import Source, is_on_disk, name_of, opened_source
@@ -197,11 +198,10 @@ def check_rate(name: str, rate: int) -> None:
         )
 
 
-def as_mono(block: np.ndarray, name: str) -> np.ndarray:
+def as_mono(block: np.ndarray, name: str, average: Average) -> np.ndarray:
     """A block of float32 [n, channels], its channels averaged: [n]. Raises InputError for NaN and
     infinity."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+    mono = average(block)
     if not np.isfinite(mono).all():
         raise InputError(f"{name}: has NaN or infinite samples; export it again")
     return mono

@@ -6,6 +6,7 @@ heavy packages only when it runs, so that help is there at once.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -76,7 +77,17 @@ def _run(arguments: list[str]) -> int:
         options = parser.parse(arguments[1:])
     except SystemExit:  # --help or --version, which have printed what was asked for
         return 0
+    _check_working_folder()
     return module.run(options) or 0
+
+
+def _check_working_folder() -> None:
+    """Refuse to work from a folder that was removed: no relative path leads anywhere there, and
+    PyTorch's libraries end the process. Raises InputError."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputError("the working folder was removed; go to another (cd)") from None
 
 
 def _check_no_verb(arguments: list[str]) -> None:

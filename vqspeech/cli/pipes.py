@@ -147,17 +147,18 @@ def streamed_codes(
     `encode_stream`. Raises InputError."""
     from vqspeech.audio import reading
     from vqspeech.audio.piped import open_piped
+    from vqspeech.synthesis.levelling import gain_of
 
     with ExitStack() as stack:
-        path = args.input
+        path = name = args.input
         if is_piped_input(path):
             pipe = stack.enter_context(opened_pipe(path))
             if (sound := open_piped(pipe)) is not None:
                 heard = (sound.blocks(), sound.rate)
                 yield codec.encode_stream(*heard, gain, voice, args.bitrate)
                 return
-            path = stack.enter_context(pipe.spooled())
-        gain = reading.measure_level(path).gain() if gain is None else gain
+            path, name = stack.enter_context(pipe.spooled()), pipe.name
+        gain = gain_of(reading.measure_level(path), name) if gain is None else gain
         how = {"gain": gain, "voice": voice, "bitrate": args.bitrate}
         yield codec.encode_stream(reading.read_blocks(path), **how)
 

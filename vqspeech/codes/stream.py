@@ -10,7 +10,8 @@ class CodeStream(Iterator[np.ndarray]):
     """An iterator of index arrays, uint16 [n] each, or [levels, n] of several levels, which all
     together are one recording's.
 
-    samples: the recording's length at 16 kHz; None until the stream has ended.
+    samples: the recording's length at 16 kHz; None until the stream has ended. model: name of the
+    model that made them, None if unknown.
     """
 
     def __init__(
@@ -18,11 +19,12 @@ class CodeStream(Iterator[np.ndarray]):
         parts: Generator[np.ndarray, None, int],
         tell: Callable[[], np.ndarray | None] | None = None,
         levels: int = 1,
+        model: str | None = None,
     ):
         """parts: the arrays; what it returns at its end are the samples. tell: whose voice it is,
         once the first of them has come; None where nobody listens for it. levels: codes of a
-        frame."""
-        self.levels = levels
+        frame. model: as of `Codes`."""
+        self.levels, self.model = levels, model
         self._parts, self._tell = parts, tell
         self._first, self._voice = None, None
         self.samples = None

@@ -64,6 +64,7 @@ class Bitstreams:
         block_seconds: of codes that a block waits for, up to 20: longer ones take fewer bytes.
         Raises InputError, before any code is asked for.
         """
+        self._loaded.check_maker(codes.model)
         books, rate = self._loaded.config.quantizer.codebooks, self._loaded.config.frame_rate
         if not 0 < block_seconds <= MAX_BLOCK_SECONDS:  # nor NaN
             raise InputError(f"blocks of {block_seconds} s must be above 0, up to 20 s")

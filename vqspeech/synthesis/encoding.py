@@ -80,7 +80,8 @@ class RecordingEncoder:
         if voice and self.loaded.hears_voices:
             listener = Listener(self.loaded, STREAM_SPEECH)
             levelled, tell = held_back(levelled, listener), listener.vector
-        return CodeStream(in_own_surroundings(self._streamed)(levelled), tell, self.levels)
+        parts = in_own_surroundings(self._streamed)(levelled)
+        return CodeStream(parts, tell, self.levels, self.loaded.fingerprint)
 
     def _streamed(self, blocks: Iterable[np.ndarray]) -> Generator[np.ndarray, None, int]:
         """The codes of levelled blocks as they become known; returns the samples."""
@@ -100,10 +101,15 @@ class RecordingEncoder:
         """`Codec.joined`."""
         if not isinstance(stream, CodeStream):
             raise InputError(f"a stream of encode_stream is wanted, not {shown(stream)}")
+        self.loaded.check_maker(stream.model)
         parts = list(stream)
         if not parts or stream.samples is None:
             raise InputError("the stream has been read already; encode the recording again")
         indices = np.concatenate(parts, -1)
+        if indices.shape[-1] < frames_for(stream.samples, self.loaded.config.hop):
+            raise InputError(
+                "the start of the stream has been read already; join it first, or encode again"
+            )
         return replace(self._codes(indices, stream.samples), voice=stream.voice)
 
     def blocks(self, blocks: Iterable[np.ndarray], gain: float, voice: Listening = False) -> Codes:

@@ -168,6 +168,12 @@ class LoadedModel:
                 f"codes are wanted, not the name {shown(given)}; give numpy.load(name), or "
                 "load_vqs(name)[0]"
             )
+        if isinstance(given, list | tuple) and any(isinstance(part, Codes) for part in given):
+            # NumPy would take each for a level of one recording.
+            raise InputError(
+                f"one recording's codes are wanted, not {len(given)} Codes in a list; give one, a "
+                "list to decode_many, or Codes.join(list)"
+            )
         indices, hop = plain_array("codes", given), self.config.hop
         frames = indices.shape[-1] if indices.ndim else 0
         codes = Codes(indices, frames * hop, hop, None, **self.shape)
@@ -188,13 +194,17 @@ class LoadedModel:
                 "Codes.join"
             )
 
-    def check_codes(self, codes: Codes) -> None:
-        """Raise InputError unless these codes are of this model."""
-        if codes.model is not None and codes.model != self.fingerprint:
+    def check_maker(self, model: str | None) -> None:
+        """Raise InputError where codes are by another model than this, of that name."""
+        if model is not None and model != self.fingerprint:
             raise InputError(
-                f"the codes were made by model {codes.model}, this is {self.fingerprint}; "
+                f"the codes were made by model {model}, this is {self.fingerprint}; "
                 "decode them with --model and the model that made them"
             )
+
+    def check_codes(self, codes: Codes) -> None:
+        """Raise InputError unless these codes are of this model."""
+        self.check_maker(codes.model)
         hop, size = self.config.hop, self.config.quantizer.codebook_size
         if codes.hop != hop or int(codes.indices.max()) >= size:
             raise InputError(

@@ -1,6 +1,6 @@
 """Where the decoder takes its codes from: a recording's, or a stream's as they come."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -18,8 +18,15 @@ class CodeSource:
     of the recording at 16 kHz, once all have come, else None.
     """
 
-    def __init__(self, parts: Iterable, hop: int, codebook_size: int):
-        """parts: index arrays, lists or single numbers; a `CodeStream`'s samples are heeded.
+    def __init__(
+        self,
+        parts: Iterable,
+        hop: int,
+        codebook_size: int,
+        check: Callable[[Codes], object] = lambda codes: None,
+    ):
+        """parts: index arrays, lists or single numbers; a `CodeStream`'s samples are heeded. check:
+        called with parts that are `Codes`, to refuse those of another model.
 
         Raises InputError for what is no iterator.
         """
@@ -29,7 +36,7 @@ class CodeSource:
             raise InputError(
                 f"a stream of codes must be an iterator of index arrays, not {type(parts).__name__}"
             ) from None
-        self._hop, self._size = hop, codebook_size
+        self._hop, self._size, self._check = hop, codebook_size, check
         self._stream = parts if isinstance(parts, CodeStream) else None
         self._held, self._first = np.zeros(0, np.uint16), 0
         self.frames, self.samples, self.levels = 0, None, None
@@ -74,6 +81,8 @@ class CodeSource:
             self.samples = self._stream.samples
 
     def _checked(self, part) -> np.ndarray:
+        if isinstance(part, Codes):
+            self._check(part)
         indices = np.atleast_1d(plain_array("a part of the stream", part))
         levels = len(indices) if indices.ndim == 2 else 1
         numbers = not indices.size or indices.dtype.kind in "iu"

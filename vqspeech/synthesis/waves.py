@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from vqspeech.arguments import is_path, plain_array, shown, whole
+from vqspeech.audio.channels import Average
 from vqspeech.audio.sounds import HIGHEST_RATE, LOWEST_RATE
 from vqspeech.errors import InputError, warn_of
 
@@ -15,6 +16,7 @@ MOST_CHANNELS_FIRST = 2
 """In [channels, T]; more rows than these may be so many recordings."""
 KINDS = "float in [-1, 1], int16, int32 (full scale 2^31) or uint8 (silence 128)"
 MOST_OF_INT16 = 32768
+WHOLE = "the recording"
 NARROW = "the recording is int32, but its samples reach only {} of 2^31; give it as int16"
 
 
@@ -33,7 +35,10 @@ def as_mono(wave: Any) -> np.ndarray:
     given = _by_sample(_given(wave))
     if 0 < (peak := _peak(given)) <= MOST_OF_INT16:
         raise InputError(NARROW.format(peak))
-    return _mean(given)
+    average = Average()
+    mono = _mean(given, average)
+    average.tell(WHOLE)
+    return mono
 
 
 def as_monos(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
@@ -42,20 +47,22 @@ def as_monos(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
     Warns where all were int32 with the samples of int16: any of them might be a pause. Raises
     InputError."""
     axis = channels = peak = 0
+    average = Average()
     for block in blocks:
         given = _given(block)
         if not given.size:
             continue
         peak = max(peak, _peak(given))
         if given.ndim == 2 and given.shape[axis] == channels:
-            yield _mean(given if axis else given.T)
+            yield _mean(given if axis else given.T, average)
             continue
         found = _by_sample(given)
         if found.ndim == 2:
             axis, channels = int(found.shape == given.shape), found.shape[1]
-        yield _mean(found)
+        yield _mean(found, average)
     if 0 < peak <= MOST_OF_INT16:
         warn_of(NARROW.format(peak))
+    average.tell(WHOLE)
 
 
 def _peak(wave: np.ndarray) -> int:
@@ -85,11 +92,11 @@ def _given(wave: Any) -> np.ndarray:
     return given
 
 
-def _mean(wave: np.ndarray) -> np.ndarray:
+def _mean(wave: np.ndarray, average: Average) -> np.ndarray:
     """[T] or [T, channels] to float32 [T]. Raises InputError."""
     with np.errstate(over="ignore"):  # of a float64 beyond float32, which is refused below
         found = _scaled(wave)
-    found = found.mean(1) if found.ndim == 2 else found
+    found = average(found) if found.ndim == 2 else found
     if not np.isfinite(found).all():
         raise InputError("the recording has NaN or infinite samples; repair it first")
     return found
