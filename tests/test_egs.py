@@ -27,10 +27,12 @@ def test_encode_folder(tmp_path, capsys):
     (tmp_path / "notes.txt").touch()
     (tmp_path / "sentence.flac").symlink_to(SENTENCE)
     soundfile.write(tmp_path / "start.wav", soundfile.read(SENTENCE)[0][:16_000], 16_000)
+    (tmp_path / "sentence.wav").write_text("no sound")
     run("encode_folder", tmp_path, tmp_path / "codes")
-    assert np.load(tmp_path / "codes" / "sentence.npy").shape == (225,)
+    assert np.load(tmp_path / "codes" / "sentence.flac.npy").shape == (225,)
     said = capsys.readouterr().out
-    assert "sentence.flac: 4.50 s, 225 codes, 282 bytes\nstart.wav: 1.00 s, 50 codes" in said
+    assert "sentence.flac: 4.50 s, 225 codes, 282 bytes\nleft out: " in said
+    assert "start.wav: 1.00 s, 50 codes" in said
 
 
 def test_convert_voice(tmp_path):
