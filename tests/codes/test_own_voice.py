@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 
+from vqspeech.codes.codes import Codes
 from vqspeech.codes.header import Header, header_bytes, read_header
 from vqspeech.codes.own_voice import MOST_VALUES, read_voice, voice_bytes
 from vqspeech.errors import InputError
@@ -34,6 +35,13 @@ def test_nothing_is_a_voice_too():
 def test_too_many_values(size):
     with pytest.raises(InputError, match="too large"):
         voice_bytes(MODEL, np.zeros(size, np.float32))
+
+
+def test_values_that_could_not_be_read_back():
+    with pytest.raises(InputError, match="so large"):
+        voice_bytes(MODEL, np.array([1e7, 0], np.float32))
+    with pytest.raises(InputError, match="finite numbers"):
+        Codes(np.zeros(2, np.uint16), 640, 320, model=MODEL, voice=np.array([1e300]))
 
 
 BAD = {

@@ -81,9 +81,11 @@ class Codes:
     def _checked_voice(self) -> np.ndarray:
         vector = plain_array("voice", self.voice)
         numbers = vector.dtype.kind in "iuf" and vector.ndim == 1
+        with np.errstate(over="ignore"):
+            vector = vector.astype(np.float32) if numbers else vector
         if self.model is None or not numbers or not np.isfinite(vector).all():
             raise InputError("a voice must be finite numbers [S], and the model named that has it")
-        return vector.astype(np.float32)
+        return vector
 
     @property
     def rate(self) -> int:

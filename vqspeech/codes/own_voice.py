@@ -31,10 +31,12 @@ class OwnVoice(NamedTuple):
 
 def voice_bytes(model: str, vector: np.ndarray) -> bytes:
     """A vector [S] of the model of that fingerprint, as it is kept. Raises InputError for one of
-    too many values."""
+    too many values, or of too large ones."""
     if not 1 <= len(vector) <= MOST_VALUES:
         raise InputError(f"a voice of {len(vector)} values is too large for a .vqs file")
-    scale = np.float16(np.abs(vector).max() / _LEVELS)
+    if (most := np.abs(vector).max() / _LEVELS) > np.finfo(np.float16).max:
+        raise InputError("a voice of values so large is none that a .vqs file can hold")
+    scale = np.float16(most)
     steps = np.rint(vector / np.float32(scale)) if scale else np.zeros(len(vector))
     values = np.clip(steps, -_LEVELS, _LEVELS).astype(np.int8)
     return bytes.fromhex(model[:SHORT_MODEL]) + struct.pack("<e", scale) + values.tobytes()

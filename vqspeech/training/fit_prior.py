@@ -151,7 +151,8 @@ class Fit:
             )
         for split in ("train", "valid"):
             if not len(corpus.rows(split)):
-                raise InputError(f"{corpus.folder}: has no audio for {split}; prepare a larger one")
+                advice = "a larger one" if split == "train" else "it with a larger --valid"
+                raise InputError(f"{corpus.folder}: has no audio for {split}; prepare {advice}")
         tell = every_quarter_minute(self.log.say, "extracting codes")
         model = self.loaded.model.to(self.device)
         return corpus_codes(model, self.identity, corpus, self.options.out, tell)
