@@ -49,7 +49,8 @@ CURVE = (
 BOTTLENECKS = (
     "The same small network, the same steps, one thing changed (`recipes/paper/ablations`). "
     "`gaussian` has a variational bottleneck in the quantizer's place, `default-init` PyTorch's "
-    "own weights to begin with; `recipes/paper/bottlenecks.py` says what the columns are."
+    "own weights to begin with; `recipes/paper/bottlenecks.py` says what the columns are. Runs of "
+    "600 steps of all of them stand in `recipes/paper/README.md`."
 )
 ELSEWHERE = (
     "Not of this run yet. Short runs of the quantizer's variants, and of a Gaussian in its place, "
