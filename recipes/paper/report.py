@@ -52,6 +52,8 @@ BOTTLENECKS = (
     "own weights to begin with; `recipes/paper/bottlenecks.py` says what the columns are. Runs of "
     "600 steps of all of them stand in `recipes/paper/README.md`."
 )
+PUBLISHED, GAUSSIAN = "as-published", "gaussian"
+"""Bottlenecks that the first claim is about."""
 ELSEWHERE = (
     "Not of this run yet. Short runs of the quantizer's variants, and of a Gaussian in its place, "
     "stand in `recipes/paper/README.md`."
@@ -110,6 +112,11 @@ class Experiment:
         asked = folder / "phonemes" / "phonemes" / "phonemes.json"
         self.phonemes = _json(asked) if asked.exists() else None
         self.bottlenecks = _text(folder / "bottlenecks" / "bottlenecks.md")
+        self.beside = {
+            name: _json(path)["found"]
+            for name in (PUBLISHED, GAUSSIAN)
+            if (path := folder / "bottlenecks" / f"{name}.json").exists()
+        }
         self.generated = _text(folder / "generated" / "generated.txt")
         self.fitted_hours = _hours(run / CODES_FILE, self.config.frame_rate)
         """Of speech, to whose codes the prior was fitted; None where they are not kept."""
@@ -157,11 +164,19 @@ def claims(found: Experiment) -> Table:
 
 def _used(found: Experiment) -> str:
     figures, (right, wrong) = found.curve[-1].figures, found.nats(found.curve[-1])
-    return (
+    text = (
         f"{right:.2f} nats a sample with the right codes, {wrong:.2f} with those of other frames; "
         f"{figures['codes_used']:.0f} of {found.config.quantizer.codebook_size} codes in use, "
         f"perplexity {figures['perplexity']:.0f}"
     )
+    if len(found.beside) == 2:
+        codes, gaussian = (
+            one["shuffled"] - one["right"]
+            for one in (found.beside[PUBLISHED], found.beside[GAUSSIAN])
+        )
+        text += f". In a small network, after {found.beside[GAUSSIAN]['steps']:,} steps, the "
+        text += f"right codes are worth {codes:.2f} nats, right Gaussian latents {gaussian:.2f}"
+    return text
 
 
 def _likelihood(found: Experiment) -> str:

@@ -100,6 +100,9 @@ def test_all_that_a_run_leaves_is_on_the_page(page, tmp_path):
     (folder / "bottlenecks" / "bottlenecks.md").write_text(
         "| | nats |\n|---|---:|\n| ema | 6.1 |\n"
     )
+    for name, shuffled in (("as-published", 6.75), ("gaussian", 6.25)):
+        beside = {"found": {"steps": 3000, "right": 6.0, "shuffled": shuffled}}
+        (folder / "bottlenecks" / f"{name}.json").write_text(json.dumps(beside))
     (folder / "phonemes" / "phonemes").mkdir(parents=True)
     share = {"codes": {"mean": 0.41}, "majority": {"mean": 0.125}}
     phonemes = {"about": {"codes_per_second": 25.0}, "accuracy": {"all": share, "speech": share}}
@@ -110,7 +113,11 @@ def test_all_that_a_run_leaves_is_on_the_page(page, tmp_path):
     save_file({"train.indices": np.zeros(1_350_000, "u2")}, folder / "run" / "codes.safetensors")
 
     text = page(folder)
-    _, _, likelihood, kept, converted, found = rows(section(text, "Claim by claim"))
+    _, used, likelihood, kept, converted, found = rows(section(text, "Claim by claim"))
+    assert used[2].endswith(
+        "perplexity 100. In a small network, after 3,000 steps, the right codes are worth 0.75 "
+        "nats, right Gaussian latents 0.25"
+    )
     # 10 nats a sample, 2,250 bit/s of plain codes, 90 with the prior
     assert likelihood[2] == (
         "14.43 bits a sample of 16 given the codes, and for them 0.141 uniform, 0.006 with the "
