@@ -110,6 +110,15 @@ def test_a_manifest(cli, model, tmp_path, make_audio):
     ]
 
 
+def test_a_recording_beside_a_manifest(cli, model, tmp_path, make_audio, refused):
+    """No folder of the name that was meant for its codes."""
+    make_audio(tmp_path / "a.wav")
+    (tmp_path / "list.tsv").write_text("speaker\tfile\nx\ta.wav\n")
+    manifest = ["--manifest", tmp_path / "list.tsv"]
+    refused(["encode", tmp_path / "a.wav", tmp_path / "a.npy", *manifest, *model], "is a file")
+    assert not (tmp_path / "a.npy").exists()
+
+
 def test_a_manifest_with_missing_files(cli, model, tmp_path, make_audio):
     make_audio("a.wav")
     (tmp_path / "list.tsv").write_text("speaker\tfile\nzoe\ta.wav\nzoe\tgone.wav\n")

@@ -72,7 +72,12 @@ def add_speaker(parser: argparse.ArgumentParser) -> None:
 
 
 def find_manifest(root: str, manifest: str | None) -> str | Path | None:
-    """The manifest's path: as it is given if it exists, else as seen from the corpus `root`."""
+    """The manifest's path: as it is given if it exists, else as seen from the corpus `root`.
+
+    Raises InputError where the root is a file: beside a manifest it is the folder of all.
+    """
+    if manifest is not None and os.path.isfile(root):
+        raise InputError(f"{root}: is a file; beside a manifest its folder is wanted")
     if manifest is None or os.path.exists(manifest):
         return manifest
     from_root = Path(root, manifest)
