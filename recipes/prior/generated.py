@@ -121,12 +121,14 @@ def voice_similarity(speech: Path, waves, speakers, voices) -> tuple[float, floa
     """
     from vqspeech.evaluation.metrics.networks import voice_embedding
 
-    found = find_utterances(speech, speech / "manifest.tsv", "train,eval-seen")
-    real = []
+    found, real = find_utterances(speech, speech / "manifest.tsv"), []
     for name in voices:
         files = [utterance.path for utterance in found if utterance.speaker == name]
         rows = [voice_embedding(audio.read(path)) for path in files[:REFERENCES]]
-        real.append(np.mean([row for row in rows if row is not None], axis=0))
+        rows = [row for row in rows if row is not None]
+        if not rows:
+            raise InputError(f"{speech}: has no recording of {name} to compare its voice with")
+        real.append(np.mean(rows, axis=0))
     rows = [voice_embedding(wave) for wave in waves]
     kept = [i for i, row in enumerate(rows) if row is not None]
     cosines = np.stack([rows[i] for i in kept]) @ np.stack(real).T
