@@ -35,7 +35,7 @@ from vqspeech.evaluation.report.report import Report
 from vqspeech.evaluation.report.tables import Table
 from vqspeech.training.corpus_codes import CODES_FILE
 
-STAGE = "joint"
+STAGE, PRIOR_STAGE = "joint", "prior"
 PAUSE = 5
 """Times as long between two lines of a log as usual is a pause."""
 POINTS = 12
@@ -101,7 +101,8 @@ class Experiment:
     def __init__(self, folder: Path):
         run = folder / "run"
         self.config = from_dict(_json(run / "config.json"))
-        self.curve = Log(run / "log.jsonl").learned(STAGE)
+        log = Log(run / "log.jsonl")
+        self.curve, self.fitted = log.learned(STAGE), log.learned(PRIOR_STAGE)
         if not self.curve:
             raise InputError(f"{run}/log.jsonl: no validation of the stage {STAGE}; train longer")
         self.reports = {
@@ -112,11 +113,12 @@ class Experiment:
         asked = folder / "phonemes" / "phonemes" / "phonemes.json"
         self.phonemes = _json(asked) if asked.exists() else None
         self.bottlenecks = _text(folder / "bottlenecks" / "bottlenecks.md")
-        self.beside = {
-            name: _json(path)["found"]
+        self.worth = {
+            name: (kept := _json(path)["found"])["shuffled"] - kept["right"]
             for name in (PUBLISHED, GAUSSIAN)
             if (path := folder / "bottlenecks" / f"{name}.json").exists()
         }
+        """Nats a sample that the right latents of these bottlenecks are worth."""
         self.generated = _text(folder / "generated" / "generated.txt")
         self.fitted_hours = _hours(run / CODES_FILE, self.config.frame_rate)
         """Of speech, to whose codes the prior was fitted; None where they are not kept."""
@@ -169,13 +171,10 @@ def _used(found: Experiment) -> str:
         f"{figures['codes_used']:.0f} of {found.config.quantizer.codebook_size} codes in use, "
         f"perplexity {figures['perplexity']:.0f}"
     )
-    if len(found.beside) == 2:
-        codes, gaussian = (
-            one["shuffled"] - one["right"]
-            for one in (found.beside[PUBLISHED], found.beside[GAUSSIAN])
-        )
-        text += f". In a small network, after {found.beside[GAUSSIAN]['steps']:,} steps, the "
-        text += f"right codes are worth {codes:.2f} nats, right Gaussian latents {gaussian:.2f}"
+    if len(found.worth) == 2:
+        codes, gaussian = found.worth[PUBLISHED], found.worth[GAUSSIAN]
+        text += f". In a small network (below) the right codes are worth {codes:.2f} nats, right "
+        text += f"Gaussian latents {gaussian:.2f}"
     return text
 
 
@@ -189,9 +188,15 @@ def _likelihood(found: Experiment) -> str:
     text += f"and for them {plain:.3f} uniform"
     if PRIOR in report.rates:
         prior = report.rates[PRIOR]["coded"] / SAMPLE_RATE
-        of = f" of {found.fitted_hours:.1f} h" if found.fitted_hours else ""
-        text += f", {prior:.3f} with the prior{of}: together {told + prior:.2f}"
+        text += f", {prior:.3f} with the prior{_fit(found)}: together {told + prior:.2f}"
     return text
+
+
+def _fit(found: Experiment) -> str:
+    """What the prior was fitted to, and how long, as far as it is known."""
+    known = [f"{found.fitted_hours:.1f} h"] if found.fitted_hours else []
+    known += [f"{found.fitted[-1].step:,} steps"] if found.fitted else []
+    return f" ({', '.join(known)})" if known else ""
 
 
 def _kept(found: Experiment) -> str:

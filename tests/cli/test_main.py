@@ -10,7 +10,7 @@ from vqspeech.cli import speakers
 from vqspeech.errors import InputError
 
 HEAVY = ("torch", "numba", "librosa", "scipy", "accelerate")
-COMPILERS = ("torch._dynamo", "sympy", "accelerate")
+COMPILERS = ("torch._dynamo", "sympy")
 
 
 def loaded_after(code: str, heavy: tuple[str, ...] = HEAVY) -> list[str]:

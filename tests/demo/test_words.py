@@ -12,7 +12,7 @@ from vqspeech.demo.style import theme
 
 def test_a_fault_is_taken_back_once_something_has_been_changed():
     assert "ready" in (words.mended(words.failed(InputError("no recording yet"))) or "")
-    for status in (words.idle(), words.busy("reading", 0.5)):
+    for status in (words.idle(), words.busy("vq-failed.wav", 0.5)):
         assert words.mended(status) is None
 
 

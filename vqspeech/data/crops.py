@@ -11,7 +11,6 @@ from vqspeech.audio.signal import FILTER_BANK_HOP
 from vqspeech.data.index import OTHER
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import F0Track, PhonemeTrack
-from vqspeech.errors import InputError
 from vqspeech.parallel import mapped_ahead
 
 
@@ -75,9 +74,7 @@ class Crops:
         tracks: Tracks = NO_TRACKS,
     ):
         self._corpus, self.shape, self._seed, self._tracks = corpus, shape, seed, tracks
-        self._rows = corpus.rows(split)
-        if not len(self._rows):
-            raise InputError(f"{corpus.folder}: has no audio for {split}; prepare a larger corpus")
+        self._rows = corpus.require(split)
         self._ends = np.cumsum(corpus.index["utterances"]["samples"][self._rows])
         self._of_speaker = self._group() if shape.reference else {}
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.speakers import Speaker
 from vqspeech.config.tables import build
 from vqspeech.data.index import INDEX, SPLITS, load_index, shard_name
+from vqspeech.errors import InputError
 
 
 class PackedCorpus:
@@ -26,11 +28,6 @@ class PackedCorpus:
         self.hash = hashlib.blake2b((self.folder / INDEX).read_bytes(), digest_size=8).hexdigest()
         """16 hex digits that name it: what was made of it is of no other, of one that was prepared
         in its place meanwhile neither."""
-        columns = self.index["utterances"]
-        heard = [columns[key] for key in ("name", "split")] + [columns["samples"].tolist()]
-        self.recordings = hashlib.blake2b(json.dumps(heard).encode(), digest_size=8).hexdigest()
-        """16 hex digits of which recordings there are, how long, and which are held out: the same
-        wherever they were prepared."""
         self.speaker_table = [build(Speaker, row, "speakers") for row in self.index["speakers"]]
         self.speakers = [speaker.name for speaker in self.speaker_table]
         self._shards = [
@@ -40,9 +37,25 @@ class PackedCorpus:
         split = np.array(self.index["utterances"]["split"])
         self._rows = {name: np.flatnonzero(split == name) for name in SPLITS}
 
+    @cached_property
+    def recordings(self) -> str:
+        """16 hex digits of which recordings there are, how long, and which are held out: the same
+        wherever they were prepared."""
+        columns = self.index["utterances"]
+        heard = [columns["name"], columns["split"], columns["samples"].tolist()]
+        return hashlib.blake2b(json.dumps(heard).encode(), digest_size=8).hexdigest()
+
     def rows(self, split: str) -> np.ndarray:
         """Rows (int64) in the index of the utterances of `train` or `valid`."""
         return self._rows[split]
+
+    def require(self, split: str) -> np.ndarray:
+        """`rows`; raises InputError where there are none."""
+        rows = self.rows(split)
+        if not len(rows):
+            advice = "a larger one" if split == "train" else "it with a larger --valid"
+            raise InputError(f"{self.folder}: has no audio for {split}; prepare {advice}")
+        return rows
 
     def samples(self, split: str) -> int:
         return int(self.index["utterances"]["samples"][self._rows[split]].sum())

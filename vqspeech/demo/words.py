@@ -67,7 +67,7 @@ def idle() -> str:
 
 def stopped(status: str) -> str | None:
     """What the line says once the work has been stopped; None: as it does, as there was none."""
-    return _status("", "stopped") if "vq-busy" in status else None
+    return _status("", "stopped") if _is(status, "vq-busy") else None
 
 
 def busy(what: str, share: float) -> str:
@@ -77,13 +77,13 @@ def busy(what: str, share: float) -> str:
 
 
 def failed(error: InputError) -> str:
-    return f'<div class="vq-status vq-failed" role="alert">{html.escape(str(error))}</div>'
+    return _status("vq-failed", html.escape(str(error)), role="alert")
 
 
 def mended(status: str) -> str | None:
     """What the line says once something has been changed that it found fault with; None: as it
     does."""
-    return idle() if "vq-failed" in status else None
+    return idle() if _is(status, "vq-failed") else None
 
 
 def done(studio: Studio, codes: Codes, how: str, what: str, remarks: Sequence[str] = ()) -> str:
@@ -98,8 +98,13 @@ def done(studio: Studio, codes: Codes, how: str, what: str, remarks: Sequence[st
     )
 
 
-def _status(kind: str, text: str) -> str:
-    return f'<div class="vq-status {kind}" role="status">{text}</div>'
+def _status(kind: str, text: str, role: str = "status") -> str:
+    return f'<div class="vq-status {kind}" role="{role}">{text}</div>'
+
+
+def _is(status: str, kind: str) -> bool:
+    """Whether a line is of that kind, whatever names stand in it."""
+    return status.startswith(f'<div class="vq-status {kind}"')
 
 
 def seed(number: float | None) -> int:

@@ -20,6 +20,7 @@ _ADAM = {
     "eps": 1e-8,
     "maximize": False,
 }
+"""The defaults of PyTorch's class; its function has none."""
 
 
 class Pieces(NamedTuple):

@@ -20,6 +20,7 @@ from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.checkpoint.prior import save_prior
 from vqspeech.config.model import Config
 from vqspeech.config.training import PriorConfig
+from vqspeech.data.index import SPLITS
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.files import reason
@@ -149,10 +150,8 @@ class Fit:
                 f"{corpus.folder} has other speakers than {self.loaded.folder}; "
                 "use the corpus that the model was trained on"
             )
-        for split in ("train", "valid"):
-            if not len(corpus.rows(split)):
-                advice = "a larger one" if split == "train" else "it with a larger --valid"
-                raise InputError(f"{corpus.folder}: has no audio for {split}; prepare {advice}")
+        for split in SPLITS:
+            corpus.require(split)
         tell = every_quarter_minute(self.log.say, "extracting codes")
         model = self.loaded.model.to(self.device)
         return corpus_codes(model, self.identity, corpus, self.options.out, tell)
