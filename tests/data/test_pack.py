@@ -116,6 +116,14 @@ def test_packing_again_does_nothing_unless_something_changed(tmp_path, capsys):
     assert packed(utterances[:2], out, valid_fraction=0.5).reused
 
 
+def test_a_split_that_is_empty(tmp_path):
+    packed(corpus(tmp_path / "in", {"abe": 3}), tmp_path / "out", valid_fraction=0.0)
+    found = PackedCorpus(tmp_path / "out")
+    assert len(found.require("train")) == 3
+    with pytest.raises(InputError, match="no audio for valid; prepare it with a larger --valid"):
+        found.require("valid")
+
+
 def test_packing_again_reads_what_wanted_ffmpeg(tmp_path, capsys, monkeypatch):
     utterances = corpus(tmp_path / "in", {"abe": 3})
     (tmp_path / "in/abe/1.wav").write_bytes(b"junk" * 100)
