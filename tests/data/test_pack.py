@@ -10,7 +10,7 @@ from vqspeech.data import pack as pack_module
 from vqspeech.data.condition import conditioned
 from vqspeech.data.corpus import Utterance
 from vqspeech.data.pack import pack
-from vqspeech.data.packed import PackedCorpus
+from vqspeech.data.packed import PackedCorpus, check_packed
 from vqspeech.errors import InputError
 from vqspeech.locks import LOCK_FILE, sole_process
 
@@ -122,6 +122,8 @@ def test_a_split_that_is_empty(tmp_path):
     assert len(found.require("train")) == 3
     with pytest.raises(InputError, match="no audio for valid; prepare it with a larger --valid"):
         found.require("valid")
+    with pytest.raises(InputError, match="no audio for valid"):
+        check_packed(tmp_path / "out")
 
 
 def test_packing_again_reads_what_wanted_ffmpeg(tmp_path, capsys, monkeypatch):

@@ -122,6 +122,10 @@ def test_what_cannot_be_fitted(runs, prior_config, config, whole_run, tmp_path, 
     about.write_text(about.read_text().replace("anna", "zoe"))
     with pytest.raises(InputError, match="other speakers"):
         fit_prior(prior_config, runs.options("has"))
+    runs.corpus = tmp_path
+    with pytest.raises(InputError, match="not a prepared corpus"):
+        fit_prior(prior_config, runs.options("new"), str(whole_run / "model"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_only_one_process_trains_in_a_folder(runs, prior_config, config, whole_run, tmp_path):

@@ -358,6 +358,7 @@ def test_no_stages(runs, config):
 def test_no_corpus(runs, config, tmp_path):
     runs.corpus = tmp_path
     refused(runs, config, "not a prepared corpus")
+    assert not (runs.root / "run").exists()
 
 
 def test_out_that_cannot_be_a_folder(runs, config):

@@ -34,7 +34,8 @@ def _bar(total: float, text: str) -> Iterator[Callable[[float], object]]:
     from tqdm import tqdm
 
     shape = f"{{percentage:3.0f}}%|{{bar}}| {text}[{{elapsed}}<{{remaining}}]"
-    with tqdm(total=total, bar_format=shape, leave=False, disable=None) as bar:
+    # With any delay it is first drawn when something is done: lines may be said before that.
+    with tqdm(total=total, bar_format=shape, leave=False, disable=None, delay=1e-9) as bar:
         yield lambda done: bar.update(done - bar.n)
 
 

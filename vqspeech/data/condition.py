@@ -40,12 +40,12 @@ def conditioned(path: str | os.PathLike) -> np.ndarray:
     x = np.concatenate(blocks)
     blocks.clear()
     if meter.loud_db < SILENCE_DB:
-        raise InputError(f"{path}: is silent; remove it from the corpus")
+        raise InputError(f"{path}: is silent; take another recording")
     powers = frame_powers(x, round(SAMPLE_RATE * FRAME_SECONDS))
     start, stop = speech_span(powers, meter.loud_db)
     x = x[start:stop]
     if len(x) < MIN_SECONDS * SAMPLE_RATE:
-        raise InputError(f"{path}: is shorter than {MIN_SECONDS} s; remove it from the corpus")
+        raise InputError(f"{path}: is shorter than {MIN_SECONDS} s; take another recording")
     gain = min(meter.gain(), PEAK / max(float(max(x.max(), -x.min())), 1e-9))
     parts = (x[i : i + PART_SAMPLES] for i in range(0, len(x), PART_SAMPLES))
     return np.concatenate([to_int16(part * np.float32(gain))[0] for part in parts])

@@ -118,8 +118,11 @@ def _from_manifest(
         raise InputError(f"{manifest}: names no audio files; add a line for each")
     found = []
     for row in rows:
-        if not row["speaker"] or not row["file"]:
-            raise InputError(f"{manifest}: a line lacks its speaker or file; complete or remove it")
+        if lacking := [column for column in ("speaker", "file") if not row[column]]:
+            raise InputError(
+                f"{manifest}: line {row.line} has no {' and no '.join(lacking)}; complete or "
+                "remove it"
+            )
         name = row.get("utterance") or name_of(row["file"], manifest, root)
         path = manifest.parent / row["file"]
         gender = gender_of(row.get("gender") or "")

@@ -12,7 +12,13 @@ FILE = "file"
 """The column of the recordings' paths."""
 
 
-def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
+class Row(dict[str, str]):
+    """The cells of a row by their columns. `line`: where it stands in the file, from 1."""
+
+    line: int
+
+
+def read_rows(manifest: Path) -> tuple[list[Row], list[str]]:
     """Rows and column names. Tabs separate if the first line has one, else commas with quotes.
 
     Spaces around a name or a value say nothing, but for those of `file`; rows of empty cells, which
@@ -36,15 +42,17 @@ def read_rows(manifest: Path) -> tuple[list[dict[str, str]], list[str]]:
             reader = csv.DictReader(text, restval="", **kind)
             reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
             rows = []
-            for row in reader:
-                if any(row.pop(None, ())):
+            for cells in reader:
+                if any(cells.pop(None, ())):
                     how = "take tabs out of them" if tabs else "put quotes around those with commas"
                     raise InputError(
                         f"{manifest}: line {reader.line_num} has more fields than the first line "
                         f"has names; {how}"
                     )
-                if any(value.strip() for value in row.values()):
-                    rows.append({name: _value(name, cell) for name, cell in row.items()})
+                if any(value.strip() for value in cells.values()):
+                    row = Row((name, _value(name, cell)) for name, cell in cells.items())
+                    row.line = reader.line_num
+                    rows.append(row)
             return rows, names
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{manifest}: is not a UTF-8 TSV or CSV file ({error}); fix it") from None

@@ -74,3 +74,10 @@ class PackedCorpus:
         columns = self.index["utterances"]
         for row in self._rows[split].tolist():
             yield columns["name"][row], int(columns["speaker"][row]), self.audio(row)
+
+
+def check_packed(folder: str | os.PathLike) -> None:
+    """Raise InputError unless `folder` is a packed corpus with audio for every split."""
+    corpus = PackedCorpus(folder)
+    for split in SPLITS:
+        corpus.require(split)

@@ -20,6 +20,7 @@ from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError
 from vqspeech.nn.surroundings import in_own_surroundings
+from vqspeech.notices import notify
 from vqspeech.synthesis.encoding import RecordingEncoder
 from vqspeech.synthesis.fitting import Pieces, descend, hidden, mel_and_pitch, pieces_of
 from vqspeech.synthesis.hidden import PITCH_SECONDS
@@ -80,6 +81,7 @@ def enroll(
 ) -> tuple[Voice, HeldOut]:
     """Fit a voice to the speech in `files`, all of one person; returns it and its check.
 
+    Of several files, what is there but cannot be used is left out, with a line that says why.
     progress: called with the share done, 0 to 1. Raises InputError: no readable speech, too little
     of it, a model without what the fit needs.
     """
@@ -103,9 +105,19 @@ def _read(files: Sequence[str | os.PathLike]) -> np.ndarray:
     """
     waves, left = [], round(MAX_SECONDS * SAMPLE_RATE)
     for file in files:
-        wave = conditioned(file)[:left].astype(np.float32) / 32768
+        if not left:
+            break
+        try:
+            wave = conditioned(file)[:left].astype(np.float32) / 32768
+        except InputError as error:
+            if len(files) == 1 or not os.path.exists(file):
+                raise
+            notify(f"left out {error}")
+            continue
         left -= len(wave)
         waves.append(wave)
+    if not waves:
+        raise InputError(f"none of {len(files)} recordings can be used; give others")
     speech = np.concatenate(waves)
     seconds = len(speech) / SAMPLE_RATE
     if seconds < MIN_SECONDS:

@@ -20,8 +20,7 @@ from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.checkpoint.prior import save_prior
 from vqspeech.config.model import Config
 from vqspeech.config.training import PriorConfig
-from vqspeech.data.index import SPLITS
-from vqspeech.data.packed import PackedCorpus
+from vqspeech.data.packed import PackedCorpus, check_packed
 from vqspeech.errors import InputError
 from vqspeech.files import reason
 from vqspeech.nn.prior import Prior
@@ -50,7 +49,8 @@ def fit_prior(config: Config, options: Options, model: str | None = None) -> Non
     if config.prior is None:
         raise InputError(f"the configuration '{config.name}' has no [prior]; add one")
     try:
-        # Before anything is made, as it may not be there.
+        # Both are looked for before anything is made, as they may not be there.
+        check_packed(options.data)
         given = None if model is None else load_checkpoint(model)
         if given is None and not options.out.is_dir():
             raise _untrained(options.out)
@@ -150,8 +150,6 @@ class Fit:
                 f"{corpus.folder} has other speakers than {self.loaded.folder}; "
                 "use the corpus that the model was trained on"
             )
-        for split in SPLITS:
-            corpus.require(split)
         tell = every_quarter_minute(self.log.say, "extracting codes")
         model = self.loaded.model.to(self.device)
         return corpus_codes(model, self.identity, corpus, self.options.out, tell)

@@ -10,7 +10,7 @@ from vqspeech.checkpoint.model import Checkpoint, load_checkpoint
 from vqspeech.config.model import Config
 from vqspeech.config.training import StageConfig
 from vqspeech.data.crops import prefetch
-from vqspeech.data.packed import PackedCorpus
+from vqspeech.data.packed import PackedCorpus, check_packed
 from vqspeech.errors import InputError
 from vqspeech.notices import notify
 from vqspeech.training.folder import MODEL_FOLDER, is_first_process, open_run, run_folder
@@ -42,7 +42,8 @@ def train(config: Config, options: Options) -> None:
     chosen = {config.training.stage(name).name for name in options.stages or names}
     keep_freed_memory()
     try:
-        # Both are looked for before anything is made, as they may not be there.
+        # All are looked for before anything is made, as they may not be there.
+        check_packed(options.data)
         known, other, teaching = load_position(options.out), None, None
         if options.init is not None and known is None:
             other = load_checkpoint(None if options.init == SHIPPED else options.init)
