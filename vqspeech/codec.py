@@ -130,6 +130,11 @@ class Codec:
         return self.loaded.hears_voices
 
     @property
+    def searches(self) -> bool:
+        """Whether codes can be searched for by what they decode to (`encode`)."""
+        return self.loaded.searches
+
+    @property
     def has_prior(self) -> bool:
         """Whether the model has a prior over its codes."""
         return self.loaded.has_prior
@@ -142,6 +147,7 @@ class Codec:
         rate: int = SAMPLE_RATE,
         voice: Listening = True,
         bitrate: float | None = None,
+        search: bool = False,
     ) -> Codes:
         """Encode one recording.
 
@@ -154,9 +160,11 @@ class Codec:
         voice: of a model that `hears_voices`: listen for whose voice it is too (`Codes.voice`), in
         the first 9 s of speech; "refined": better, which takes longer than encoding. bitrate: one
         of `bit_rates`; None: the lowest. Codes of a higher rate have more levels, of which the
-        first are those of a lower one (`Codes.at`).
+        first are those of a lower one (`Codes.at`). search: not each frame's nearest code, but the
+        codes that decode nearest to the recording (`nn.search`): better speech at the same rate, in
+        a hundred times as long. Of a model that `searches`.
         """
-        return self.encoder.at(bitrate).wave(wave, rate, voice)
+        return self.encoder.at(bitrate, search).wave(wave, rate, voice)
 
     def encode_file(
         self,
@@ -164,13 +172,15 @@ class Codec:
         gain: float | None = None,
         voice: Listening = True,
         bitrate: float | None = None,
+        search: bool = False,
+        progress: Callable[[float], object] | None = None,
     ) -> Codes:
         """Encode any audio file, in memory that does not grow with its length but for the codes.
 
         gain: what the samples are multiplied by, None for what brings them to the codec's level.
-        voice, bitrate: as in `encode`.
+        voice, bitrate, search: as in `encode`. progress: called with the seconds that are encoded.
         """
-        return self.encoder.at(bitrate).file(path, gain, voice)
+        return self.encoder.at(bitrate, search).file(path, gain, voice, progress)
 
     def encode_stream(
         self,
@@ -207,22 +217,24 @@ class Codec:
         rates: int | Sequence[int] = SAMPLE_RATE,
         voice: Listening = True,
         bitrate: float | None = None,
+        search: bool = False,
     ) -> list[Codes]:
         """Recordings of any lengths, several in one forward pass: each as `encode` gives it alone.
 
-        waves, voice, bitrate: as in `encode`. rates: in Hz, of all, or one for each.
+        waves, voice, bitrate, search: as in `encode`. rates: in Hz, of all, or one for each.
         """
-        return self.encoder.at(bitrate).waves(waves, rates, voice)
+        return self.encoder.at(bitrate, search).waves(waves, rates, voice)
 
     def encode_files(
         self,
         paths: Sequence[str | os.PathLike],
         voice: Listening = True,
         bitrate: float | None = None,
+        search: bool = False,
     ) -> Iterator[Codes | InputError]:
-        """The codes of files, or why they cannot be read, in order; several in one forward pass,
-        in memory that does not grow with their number. voice, bitrate: as in `encode`."""
-        return self.encoder.at(bitrate).files(paths, voice)
+        """The codes of files, or why they cannot be read, in order; several in one forward pass, in
+        memory that does not grow with their number. voice, bitrate, search: as in `encode`."""
+        return self.encoder.at(bitrate, search).files(paths, voice)
 
     def voice_of(self, wave: Any, rate: int = SAMPLE_RATE, name: str = "") -> Voice:
         """The voice of a recording (as `encode`'s), by up to 30 s of its speech: a `speaker`

@@ -73,11 +73,21 @@ class Pitch(NamedTuple):
     def loss(self, truth: Tensor) -> Tensor:
         """Against F0 [B, n] in Hz, 0 unvoiced: cross-entropy of voicing plus L1 of the scaled log
         F0 where there is a voice."""
-        voiced = truth > 0
-        wanted = voiced.to(self.voicing.dtype)
-        voicing = F.binary_cross_entropy_with_logits(self.voicing, wanted)
+        voicing, off = self._errors(truth)
+        return voicing.mean() + off.sum() / (truth > 0).sum().clamp_min(1)
+
+    def by_frame(self, truth: Tensor) -> Tensor:
+        """The error of each frame, whether there is a voice or not: [B, n]; truth: [B, n], or one
+        for all."""
+        voicing, off = self._errors(truth)
+        return voicing + off
+
+    def _errors(self, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Of voicing, and of log F0, 0 where there is no voice: [B, n] both."""
+        wanted = (truth > 0).to(self.voicing.dtype).expand_as(self.voicing)
+        voicing = F.binary_cross_entropy_with_logits(self.voicing, wanted, reduction="none")
         off = (self.log_f0 - truth.clamp_min(1.0).log()).abs() / LOG_F0_SCALE
-        return voicing + (off * wanted).sum() / wanted.sum().clamp_min(1)
+        return voicing, off * wanted
 
 
 class PitchHead(nn.Linear):
@@ -111,11 +121,20 @@ class CepstralDistance(nn.Module):
         self.register_buffer("dct", dct_matrix(mels, CEPSTRA), persistent=False)
 
     def forward(self, off: Tensor) -> Tensor:
-        with torch.autocast(off.device.type, enabled=False):
-            cepstra = self.dct @ off.float()
-        change = cepstra[..., LAG:] - cepstra[..., :-LAG]
+        cepstra, change = self._of(off)
         loss = cepstra.abs().mean()
         return loss + change.abs().mean() if change.numel() else loss
+
+    def by_frame(self, off: Tensor) -> Tensor:
+        """The same of each frame: [B, n], n >= LAG. A change counts in the middle of it."""
+        cepstra, change = self._of(off)
+        return cepstra.abs().mean(1) + F.pad(change.abs().mean(1), (LAG // 2, LAG // 2))
+
+    def _of(self, off: Tensor) -> tuple[Tensor, Tensor]:
+        """Cepstra [B, CEPSTRA, n] and their changes [B, CEPSTRA, n - LAG]."""
+        with torch.autocast(off.device.type, enabled=False):
+            cepstra = self.dct @ off.float()
+        return cepstra, cepstra[..., LAG:] - cepstra[..., :-LAG]
 
 
 class StateHead(nn.Module):

@@ -66,6 +66,13 @@ class InterleavedQuantizer(nn.Module):
         statistics."""
         return in_turn([book.encode(z) for book, z in self._each(z_e)])
 
+    def nearest_few(self, z_e: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """The `number` codes nearest to each frame of z_e [B, D, F], of its book: squared distances
+        and indices, [B, number, F] both."""
+        found = [book.nearest_few(z, number) for book, z in self._each(z_e)]
+        distances, indices = zip(*found, strict=True)
+        return in_turn(distances), in_turn(indices)
+
     def encode_with_ties(self, z_e: Tensor) -> tuple[Tensor, Tensor]:
         """`encode`, and where another code is as near: int64 and bool, [B, F] both."""
         found = [book.encode_with_ties(z) for book, z in self._each(z_e)]

@@ -99,6 +99,14 @@ class VectorQuantizer(nn.Module):
         with torch.autocast(z_e.device.type, enabled=False):
             return self.nearest(self.normalised(z_e))
 
+    def nearest_few(self, z_e: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """The `number` codes nearest to z_e [B, D, F], the nearest first: squared distances, but
+        for what is the same for all codes, and indices (int64), [B, number, F] both."""
+        with torch.autocast(z_e.device.type, enabled=False):
+            distances = self.distances(self.normalised(z_e)).unflatten(0, (len(z_e), -1))
+        found = distances.topk(min(number, len(self.codebook)), largest=False)
+        return found.values.transpose(1, 2), found.indices.transpose(1, 2)
+
     def encode_with_ties(self, z_e: Tensor) -> tuple[Tensor, Tensor]:
         """`encode`, and where another code is as near: int64 and bool, [B, F] both.
 

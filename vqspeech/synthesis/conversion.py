@@ -9,7 +9,7 @@ known, and then take the source's.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
 from vqspeech.errors import named
 from vqspeech.files import check_apart
-from vqspeech.synthesis.encoding import Recording, RecordingEncoder
+from vqspeech.synthesis.encoding import Progress, Recording, RecordingEncoder
 from vqspeech.synthesis.hidden import PITCH_SECONDS, Spoken
 from vqspeech.synthesis.levelling import gain_of
 from vqspeech.synthesis.options import LARGEST_SEMITONES, Change, Conversion, chosen
@@ -37,7 +37,6 @@ PEAK = 0.99
 BLOCK_SAMPLES = 1 << 16
 SMALLEST_SEMITONES = 0.5
 """By less it is not worth to move a pitch."""
-Progress = Callable[[float], object]
 
 
 def at_level_of(
@@ -187,7 +186,7 @@ class Converter:
         level = heard(wave)
         move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
         gain = gain_of(level, source.name)
-        encoder = self._encoder.at(options.bitrate)
+        encoder = self._encoder.at(options.bitrate, options.search)
         codes = encoder.blocks(transposed_blocks([wave], move.step), gain)
         return level, self._changed(Spoken(codes, self._voices.vector(speaker)), move, options)
 
@@ -208,7 +207,7 @@ class Converter:
         check_apart(source, path)
         how = chosen(Conversion, options, changes)
         vector, target = self._voices.vector(speaker), self._voices.f0(speaker)
-        encoder, level = self._encoder.at(how.bitrate), audio.measure_level(source)
+        encoder, level = self._encoder.at(how.bitrate, how.search), audio.measure_level(source)
         heard = audio.read_blocks(source, quiet=True)
         move = planned(heard, how.pitch, target, self._sets_f0)
         moved = transposed_blocks(audio.read_blocks(source), move.step)

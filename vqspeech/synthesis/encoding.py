@@ -1,7 +1,7 @@
 """Recordings to codes: one by one in bounded memory, several in one pass, or as they come."""
 
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from vqspeech.synthesis.levelling import checked_gain, gain_of, levelled_blocks
 from vqspeech.synthesis.listening import STREAM_SPEECH, Listener, RefinedListener, held_back
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.options import REFINED, Listening, check_listening
+from vqspeech.synthesis.searching import check_searches, searched
 from vqspeech.synthesis.streaming import ChunkEncoder
 from vqspeech.synthesis.waves import as_mono, as_monos, as_rate
 
@@ -30,6 +31,7 @@ LONGEST_SECONDS = 30.0
 """Longer recordings are encoded by themselves, chunk by chunk."""
 STREAM_SECONDS = 0.2
 """A stream's codes are worked out for so much at a time, or for all that has come."""
+Progress = Callable[[float], object]
 READERS = 4
 """Threads that read files ahead of the encoder."""
 
@@ -37,16 +39,18 @@ READERS = 4
 class RecordingEncoder:
     """The encoder's side of a codec.
 
-    levels: codes of a frame.
+    levels: codes of a frame. search: search them (`nn.search`), but for streams.
     """
 
-    def __init__(self, loaded: LoadedModel, levels: int = 1):
-        self.loaded, self.levels = loaded, levels
+    def __init__(self, loaded: LoadedModel, levels: int = 1, search: bool = False):
+        self.loaded, self.levels, self.search = loaded, levels, search
 
-    def at(self, bitrate: float | None) -> "RecordingEncoder":
+    def at(self, bitrate: float | None, search: bool = False) -> "RecordingEncoder":
         """The encoder for codes of `bitrate` bit/s, one of the model's; None: the lowest. Raises
         InputError."""
-        return RecordingEncoder(self.loaded, self.loaded.levels_at(bitrate))
+        if switch("search", search):
+            check_searches(self.loaded)
+        return RecordingEncoder(self.loaded, self.loaded.levels_at(bitrate), search)
 
     def wave(self, wave: Any, rate: int = SAMPLE_RATE, voice: Listening = True) -> Codes:
         """`Codec.encode`."""
@@ -55,11 +59,15 @@ class RecordingEncoder:
         return self.blocks(audio.resample_blocks([wave], rate), gain, voice)
 
     def file(
-        self, path: str | os.PathLike, gain: float | None = None, voice: Listening = True
+        self,
+        path: str | os.PathLike,
+        gain: float | None = None,
+        voice: Listening = True,
+        progress: Progress | None = None,
     ) -> Codes:
         """`Codec.encode_file`; gain: linear, instead of the one that its level asks for."""
         gain = gain_of(audio.measure_level(path), path) if gain is None else checked_gain(gain)
-        return self.blocks(audio.read_blocks(path), gain, voice)
+        return self.blocks(audio.read_blocks(path), gain, voice, progress)
 
     def stream(
         self,
@@ -112,21 +120,46 @@ class RecordingEncoder:
             )
         return replace(self._codes(indices, stream.samples), voice=stream.voice)
 
-    def blocks(self, blocks: Iterable[np.ndarray], gain: float, voice: Listening = False) -> Codes:
+    def blocks(
+        self,
+        blocks: Iterable[np.ndarray],
+        gain: float,
+        voice: Listening = False,
+        progress: Progress | None = None,
+    ) -> Codes:
         """Encode blocks (float32 [N]) of one recording at 16 kHz, times `gain`.
 
-        voice: listen for whose they are, too, where the model has a speaker encoder.
+        voice: listen for whose they are, too, where the model has a speaker encoder. progress:
+        called with the seconds that are encoded.
         """
-        chunks, samples, indices = ChunkEncoder(self.loaded.model, levels=self.levels), 0, []
-        listener = self._listener(voice)
-        for block in levelled_blocks(blocks, gain):
-            samples += len(block)
-            indices += chunks.add(block)
-            if listener is not None:
-                listener.add(block)
+        samples, indices, done, listener = 0, [], 0, self._listener(voice)
+
+        def passing() -> Iterator[np.ndarray]:
+            nonlocal samples
+            for block in levelled_blocks(blocks, gain):
+                samples += len(block)
+                if listener is not None:
+                    listener.add(block)
+                yield block
+
+        for part in self._indices(passing()):
+            indices.append(part)
+            done += part.shape[-1]
+            if progress is not None:
+                progress(done / self.loaded.config.frame_rate)
         if not samples:
             raise InputError("the recording has no samples; give at least one")
-        return self._codes(np.concatenate(indices + chunks.finish(), -1), samples, listener)
+        return self._codes(np.concatenate(indices, -1), samples, listener)
+
+    def _indices(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The codes of levelled blocks, part by part: [F], or [levels, F] of several."""
+        if self.search:
+            yield from searched(self.loaded, self.levels, blocks)
+            return
+        chunks = ChunkEncoder(self.loaded.model, levels=self.levels)
+        for block in blocks:
+            yield from chunks.add(block)
+        yield from chunks.finish()
 
     def waves(
         self, waves: Sequence[Any], rates: Any = SAMPLE_RATE, voice: Listening = True
@@ -142,7 +175,7 @@ class RecordingEncoder:
         def resampled(number: int) -> Iterator[np.ndarray]:
             return audio.resample_blocks([given[number].wave], given[number].rate)
 
-        short = (_short(resampled(number), gain) for number, gain in enumerate(gains))
+        short = (self._short(resampled(number), gain) for number, gain in enumerate(gains))
         return [
             self.blocks(resampled(number), gains[number], voice) if codes is None else codes
             for number, codes in enumerate(self._batched(short, voice))
@@ -160,9 +193,11 @@ class RecordingEncoder:
     ) -> Iterator[Codes | InputError]:
         def short(path: str | os.PathLike) -> np.ndarray | InputError | None:
             try:
-                if audio.duration(path) > LONGEST_SECONDS:
+                if self.search or audio.duration(path) > LONGEST_SECONDS:
                     return None
-                return _short(audio.read_blocks(path), gain_of(audio.measure_level(path), path))
+                return self._short(
+                    audio.read_blocks(path), gain_of(audio.measure_level(path), path)
+                )
             except InputError as error:
                 return error
 
@@ -176,6 +211,18 @@ class RecordingEncoder:
             return self.file(path, voice=voice)
         except InputError as error:
             return error
+
+    def _short(self, blocks: Iterable[np.ndarray], gain: float) -> np.ndarray | None:
+        """The levelled wave [T] of a recording; None where it is encoded alone."""
+        parts, samples = [], 0
+        if self.search:
+            return None
+        for block in levelled_blocks(blocks, gain):
+            samples += len(block)
+            if samples > LONGEST_SECONDS * SAMPLE_RATE:
+                return None
+            parts.append(block)
+        return np.concatenate(parts)
 
     def _batched(self, items: Iterable, voice: Listening) -> Iterator:
         """Levelled waves [T] to their codes, in order; whatever else comes is passed on."""
@@ -245,14 +292,3 @@ def recordings(waves: Any, rates: Any = SAMPLE_RATE) -> list[Recording]:
         with named(name := f"recording {number}"):
             found.append(Recording(name, as_mono(waves[number]), as_rate(rate)))
     return found
-
-
-def _short(blocks: Iterable[np.ndarray], gain: float) -> np.ndarray | None:
-    """The levelled wave [T] of a recording; None where it is too long for a batch."""
-    parts, samples = [], 0
-    for block in levelled_blocks(blocks, gain):
-        samples += len(block)
-        if samples > LONGEST_SECONDS * SAMPLE_RATE:
-            return None
-        parts.append(block)
-    return np.concatenate(parts)

@@ -155,14 +155,17 @@ class RefinedListener(Listener):
         return found._replace(vector=self._refiner.refined(found.vector))
 
 
-def held_back(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:
-    """`blocks` as they come, the first of them once `listener` has heard enough."""
+def held_back(
+    blocks: Iterable[np.ndarray], listener: Listener, most_seconds: float = STREAM_SECONDS
+) -> Iterator[np.ndarray]:
+    """`blocks` as they come, the first of them once `listener` has heard enough, or so much of
+    anything."""
     held, samples, blocks = [], 0, iter(blocks)
     for block in blocks:
         held.append(block)
         listener.add(block)
         samples += len(block)
-        if listener.enough or samples >= STREAM_SECONDS * SAMPLE_RATE:
+        if listener.enough or samples >= most_seconds * SAMPLE_RATE:
             break
     yield from held
     yield from blocks

@@ -80,6 +80,11 @@ class LoadedModel:
         return self.config.speaker_encoder is not None
 
     @property
+    def searches(self) -> bool:
+        """Whether codes can be searched for by what they decode to (`synthesis.searching`)."""
+        return self.predicts_mel and self.hears_voices
+
+    @property
     def has_wavenet(self) -> bool:
         """Whether the decoder is trained."""
         return any(self.about.trained.get(stage) for stage in ("waveform", "joint"))

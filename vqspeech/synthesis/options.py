@@ -63,15 +63,17 @@ class Conversion(Synthesis):
     the speaker's identity alone the sound is moved away from the average voice's, 0 to 2, of a
     model that predicts a log-mel (`nn.guidance`); None for the model's own. bitrate: of the codes
     that the recording goes through, one that the model has; None: the lowest, which keeps least of
-    the source's voice. The rest as in `Synthesis`.
+    the source's voice. search: for these codes, as in `Codec.encode`. The rest as in `Synthesis`.
     """
 
     pitch: str | float = "target"
     guidance: float | None = None
     bitrate: float | None = None
+    search: bool = False
 
     def __post_init__(self):
         super().__post_init__()
+        _put(self, search=switch("search", self.search))
         if isinstance(pitch := self.pitch, str):
             if pitch not in ("target", "keep"):
                 raise InputError(
