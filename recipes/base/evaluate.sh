@@ -18,6 +18,7 @@
 #   --whisper DIR    Whisper's model, in CTranslate2's format; both recognisers then
 #   --speaker other  decode unknown speakers as `other`: what their own voices are measured by
 #   --no-refine      decode them in their own voices as heard (`vqspeech encode --no-refine`)
+#   --no-search      the nearest codes, as `vqspeech encode --no-search` has them
 #   --unseen-targets N  to convert to from 5 s of each (default: 12, and 0 without a speaker encoder)
 #   --bitrate B      to encode at, this rate alone     (default: all that the model has)
 #   --seeds N        that the WaveNet samples with     (default: 3)
@@ -33,8 +34,8 @@ speech="" out="exp/report" model="" bitrate="" methods="preview,wavenet,wavenet-
 options=(--seeds 3)
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h|--help) sed -n '2,27s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    --no-refine) options+=(--no-refine); shift ;;
+    -h|--help) sed -n '2,28s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --no-refine|--no-search) options+=("$1"); shift ;;
     --speech|--out|--model|--methods|--metrics|--recogniser|--whisper|--speaker|\
     --unseen-targets|--bitrate|--seeds|--temperature|--limit|--jobs)
       [ $# -ge 2 ] || { echo "evaluate.sh: error: $1 needs a value" >&2; exit 2; } ;;&

@@ -102,7 +102,8 @@ def with_again(path: Path, report: Report) -> Report:
     methods = tuple(method for method in METHODS if method in asked)
     about = dict(report.about)
     if set(MODEL) & set(found.methods):
-        about["refined"] = found.about.get("refined", False)
+        for kind in ("refined", "searched"):
+            about[kind] = found.about.get(kind, False)
     return replace(report, about=about, methods=methods, notes=[*report.notes, told])
 
 

@@ -68,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refine these own voices, as `vqspeech encode` does of one recording (the default)",
     )
     add(
+        "--search",
+        action=argparse.BooleanOptionalAction,
+        help="search the codes, as `vqspeech encode` does of one recording for a .vqs file, and "
+        "`vqspeech convert` (the default, of a model that can)",
+    )
+    add(
         "--targets",
         type=options.names,
         metavar="A,B",
@@ -136,6 +142,7 @@ def run(args: argparse.Namespace) -> None:
         recognisers=hearing,
         refine=args.refine,
         bitrate=args.bitrate,
+        search=args.search,
     )
     if args.out is not None:
         folder = make_folder(args.out)  # refused before the work, not after it

@@ -24,6 +24,7 @@ from vqspeech.evaluation.metrics.scores import POCKETSPHINX
 from vqspeech.evaluation.metrics.table import GROUPS, MODULES
 from vqspeech.evaluation.protocol import Codec
 from vqspeech.synthesis.options import Synthesis
+from vqspeech.synthesis.searching import check_searches
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Plan:
     which the WaveNet samples everything with; preview and post-filter are the methods'.
     recognisers: who hears the words. refine: own voices are refined first; None: where there are
     any. bitrate: what recordings are encoded at, but for conversion; None: the lowest that the
-    model has.
+    model has. search: codes are searched, for conversion too; None: where the model can.
     """
 
     methods: Sequence[str] | None = None
@@ -64,6 +65,7 @@ class Plan:
     recognisers: Sequence[Recogniser] = POCKETSPHINX
     refine: bool | None = None
     bitrate: float | None = None
+    search: bool | None = None
 
     def __post_init__(self):
         if self.methods is not None:
@@ -90,6 +92,7 @@ class Work(NamedTuple):
     recognisers: tuple[Recogniser, ...]
     refine: bool
     bitrate: float | None
+    search: bool
 
 
 def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
@@ -120,7 +123,11 @@ def prepare(codec: Codec, corpus: Corpus, plan: Plan) -> Work:
     drawn = plan.synthesis, plan.seeds
     codec.loaded.levels_at(plan.bitrate)
     refine = identity is None if plan.refine is None else plan.refine
-    heard = notes, recognisers, refine, plan.bitrate
+    search = codec.loaded.searches if plan.search is None else plan.search
+    if search:
+        check_searches(codec.loaded)
+    encoded = refine, plan.bitrate, search
+    heard = notes, recognisers, *encoded
     return Work(methods, groups, identity, targets, unseen, *drawn, *heard)
 
 

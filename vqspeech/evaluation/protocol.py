@@ -23,7 +23,12 @@ class Codec(Protocol):
     def speaker_vector(self, speaker: str | None) -> torch.Tensor: ...
 
     def encode(
-        self, wave: np.ndarray, *, voice: Listening = True, bitrate: float | None = None
+        self,
+        wave: np.ndarray,
+        *,
+        voice: Listening = True,
+        bitrate: float | None = None,
+        search: bool = False,
     ) -> Codes: ...
 
     def encode_file(self, path: Path) -> Codes: ...

@@ -181,6 +181,7 @@ class _Run:
             "unknown_speaker_utterances": sum(r["speaker"] not in self._known for r in self.rows),
             "unknown_speakers_decoded_as": OWN_VOICE if work.stand_in is None else work.stand_in,
             "refined": work.refine,
+            "searched": work.search,
             "targets": [target.name for target in work.targets],
             "unseen_targets": [target.name for target in work.unseen],
             "recognisers": [recogniser.name for recogniser in work.recognisers],

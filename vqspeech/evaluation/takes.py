@@ -56,7 +56,8 @@ class Takers:
         """The model's codes of a recording, which are counted; with its own voice, if it is to be
         decoded in that."""
         voice = not recording.known and (REFINED if self._work.refine else True)
-        codes = self._codec.encode(recording.wave, voice=voice, bitrate=self._work.bitrate)
+        how = {"bitrate": self._work.bitrate, "search": self._work.search}
+        codes = self._codec.encode(recording.wave, voice=voice, **how)
         size = self._codec.loaded.config.quantizer.codebook_size
         self.usage.add(codes.by_level[0], codes.samples, codes.bits_per_second(size))
         speaker = recording.utterance.speaker if recording.known else None
@@ -86,7 +87,10 @@ class Takers:
                 wave = self._codec.decode(codes, recording.identity, how)
             elif method in recording.targets:
                 to = recording.targets[method].speaker
-                wave = self._codec.convert(recording.wave, SAMPLE_RATE, to, **asdict(how))
+                search = self._work.search
+                wave = self._codec.convert(
+                    recording.wave, SAMPLE_RATE, to, **asdict(how), search=search
+                )
             else:
                 continue
             found[Take(method, seed)] = wave

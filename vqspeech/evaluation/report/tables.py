@@ -45,7 +45,8 @@ def facts(report: Report) -> list[str]:
         f"{about['speakers']} speakers",
         decoded_as(about),
         f"{codes['bits_per_second']:.0f} bit/s of plain codes "
-        f"({codes['entropy_bits_per_second']:.0f} by their histogram); {in_words(codes)}",
+        f"({codes['entropy_bits_per_second']:.0f} by their histogram), {found_by(about)}; "
+        f"{in_words(codes)}",
     ]
     files = {PACKED: "packed", PRIOR: "with the prior"}
     measured = [
@@ -76,6 +77,11 @@ def decoded_as(about: Mapping[str, Any]) -> str:
     if unknown:
         parts.append(f"{unknown} of speakers whom the model does not know {unknown_as(about)}")
     return ", ".join(parts)
+
+
+def found_by(about: Mapping[str, Any]) -> str:
+    """How codes were chosen, in words."""
+    return "found by search" if about.get("searched") else "the nearest of each frame"
 
 
 def unknown_as(about: Mapping[str, Any]) -> str:
