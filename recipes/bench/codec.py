@@ -66,6 +66,7 @@ def main() -> int:
         decoded, voice = Path(folder, "decoded.wav"), codec.speakers[0]
         calls = {
             "encode": lambda: codec.encode_file(wav),
+            "encode, searched": lambda: codec.encode_file(wav, search=True),
             f"encode, {highest:g} bit/s": lambda: codec.encode_file(wav, bitrate=highest),
             "preview": lambda: codec.decode_file(codes, decoded, voice, preview=True),
             "decode": lambda: codec.decode_file(codes, decoded, voice),

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 class Keeping:
     """speaker, packed: for `.vqs` files, as of `Codec.save_vqs`. voice: listen for whose voice it
     is, and keep that too: a `.vqs` file within, a `.npy` file beside it (`voice_path`); "refined":
-    better, in more time. bitrate: to encode at. Both as of `Codec.encode`."""
+    better, in more time. bitrate: to encode at. search: for the codes. All three as of
+    `Codec.encode`."""
 
     speaker: str | None = None
     packed: bool = False
     voice: bool | str = False
     bitrate: float | None = None
+    search: bool = False
 
     def save(self, codec: "Codec", codes: "Codes", out: str | os.PathLike) -> None:
         """Write codes to a `.npy` or `.vqs` file, which is written last. Raises InputError."""

@@ -56,7 +56,8 @@ def encode_together(
 ) -> Iterator[float | InputError]:
     """As `encode_files`, with the `Codec` of this process and several recordings in one forward
     pass: for a GPU, which one recording does not fill."""
-    found = codec.encode_files([path for path, _ in jobs], keeping.voice, keeping.bitrate)
+    how = keeping.voice, keeping.bitrate, keeping.search
+    found = codec.encode_files([path for path, _ in jobs], *how)
     for (_, out), codes in zip(jobs, found, strict=True):
         try:
             if isinstance(codes, InputError):
@@ -76,7 +77,8 @@ def _start(model: str | None, device: str) -> None:
 def _encode(job: Job, keeping: Keeping) -> float | InputError:
     path, out = job
     try:
-        codes = _codec.encode_file(path, voice=keeping.voice, bitrate=keeping.bitrate)
+        how = {"bitrate": keeping.bitrate, "search": keeping.search}
+        codes = _codec.encode_file(path, voice=keeping.voice, **how)
         keeping.save(_codec, codes, out)
         return codes.seconds
     except InputError as error:

@@ -7,6 +7,7 @@ IN and OUT may be - for pipes; the result, which has the level of the whole, com
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from vqspeech.audio.kinds import ALL_SUFFIXES
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "bit/s of the codes that the recording goes through, one that the model has: more keep "
         "more words, and more of the source's voice (default: the lowest)",
     )
+    options.add_search(parser, "wherever the model can")
     options.add_synthesis(parser)
     options.add_format(parser)
     add_force(parser)
@@ -72,7 +74,8 @@ def run(args: argparse.Namespace) -> None:
     changes = {name: getattr(args, name) for name in ("pitch", "guidance", "bitrate")}
     how = Conversion(**vars(options.synthesis_of(args)), **changes)
     codec = Codec.from_pretrained(args.model, device=args.device)
-    codec.levels_at(args.bitrate)
+    how = replace(how, search=codec.searches if args.search is None else args.search)
+    codec.encoder.at(how.bitrate, how.search)
     codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work
     codec.check_decodable(args.preview)
 

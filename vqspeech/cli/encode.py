@@ -24,12 +24,13 @@ from vqspeech.cli.options import (
     add_bitrate,
     add_device,
     add_model,
+    add_search,
     find_manifest,
     names,
     real,
     whole,
 )
-from vqspeech.cli.output import files_bar, say
+from vqspeech.cli.output import files_bar, say, seconds_bar
 from vqspeech.cli.overwriting import add_force, is_own
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs
@@ -38,6 +39,8 @@ from vqspeech.files import below, make_folder
 
 if TYPE_CHECKING:
     from vqspeech.bulk.keeping import Keeping
+    from vqspeech.codec import Codec
+    from vqspeech.codes.codes import Codes
 
 FORMATS = ("npy", "vqs")
 MAX_WORKERS = 4096
@@ -91,6 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hear the voice that is kept better, which takes two seconds or so (default: of one "
         "recording, not of a folder's)",
     )
+    add_search(parser, "of one recording for a .vqs file; else the nearest, as in training")
     add(
         "--manifest",
         metavar="FILE",
@@ -121,8 +125,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     gain = None if args.gain is None else 10 ** (args.gain / 20)
     if streams.piped(args, SUFFIX):
-        if args.refine:
-            raise InputError("--refine is for files: it hears more of them than a pipe waits for")
+        for option in ("refine", "search"):
+            if getattr(args, option):
+                raise InputError(
+                    f"--{option} is for files: it hears more of them than a pipe waits for"
+                )
         _refuse_folder_options(args)
         check_overwriting(args, None)
         streams.encode(args, gain)
@@ -149,7 +156,7 @@ def run(args: argparse.Namespace) -> None:
     codec.voices.find(args.speaker)  # refused before the work
     keeping = kept(codec, args, vqs, many=jobs is not None)
     if jobs is None:
-        codes = codec.encode_file(args.input, gain, keeping.voice, args.bitrate)
+        codes = _encode_one(args, codec, keeping, gain)
         keeping.save(codec, codes, args.output)
         say_older_voices(args, [args.output])
         rate = _rate(codec, [args.output], codes.seconds, vqs, args.bitrate)
@@ -165,6 +172,18 @@ def run(args: argparse.Namespace) -> None:
     say_older_voices(args, [out for _, out in jobs])
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs, args.bitrate)
     say(f"wrote {len(jobs)} files to {args.output} ({seconds:.2f} s, {rate}{done})")
+
+
+def _encode_one(
+    args: argparse.Namespace, codec: "Codec", keeping: "Keeping", gain: float | None
+) -> "Codes":
+    if not keeping.search:
+        return codec.encode_file(args.input, gain, keeping.voice, args.bitrate)
+    from vqspeech.audio.reading import duration
+
+    with seconds_bar(duration(args.input)) as progress:
+        how = {"search": True, "progress": progress}
+        return codec.encode_file(args.input, gain, keeping.voice, args.bitrate, **how)
 
 
 def _refuse_folder_options(args: argparse.Namespace) -> None:
@@ -185,10 +204,11 @@ def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The recordings of a folder or manifest and their codes files; None for a single file."""
     if not args.ray and (args.address or args.shard_files):
         raise InputError("--address and --shard-files are for the Ray job: add --ray")
-    for option in ("voice", "refine"):
+    for option in ("voice", "refine", "search"):
         if args.ray and getattr(args, option):
             raise InputError(
-                f"--{option} is not for the Ray job, whose shards hold codes; leave it out"
+                f"--{option} is not for the Ray job, whose shards hold each frame's nearest codes; "
+                "leave it out"
             )
     if args.ray and args.format:
         raise InputError("--format is not for the Ray job, which writes shards; leave it out")
@@ -234,7 +254,8 @@ def _encode_all(
         return total(processes.encode_together(codec, jobs, keeping), len(jobs))
 
     def encode(path: Path, out: Path) -> float:
-        codes = codec.encode_file(path, voice=keeping.voice, bitrate=args.bitrate)
+        how = {"bitrate": args.bitrate, "search": keeping.search}
+        codes = codec.encode_file(path, voice=keeping.voice, **how)
         keeping.save(codec, codes, out)
         return codes.seconds
 

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Keeping":
     """How the codes are kept. vqs: in `.vqs` files, which keep the voice if they can. many: of a
-    folder, where refining each voice has to be asked for. Raises InputError for a voice that is
-    asked for and cannot be heard, and for a rate that the model has not."""
+    folder, where refining each voice, and searching codes, has to be asked for. Raises InputError
+    for a voice that is asked for and cannot be heard, for a rate that the model has not, and for a
+    search that it cannot do."""
     from vqspeech.bulk.keeping import Keeping
     from vqspeech.synthesis.options import REFINED
+    from vqspeech.synthesis.searching import check_searches
 
     if args.voice and not codec.hears_voices:
         raise InputError(
@@ -40,7 +42,10 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
     refine = not many if args.refine is None else args.refine
     if voice and refine:
         voice = REFINED
-    return Keeping(args.speaker, args.packed, voice, args.bitrate)
+    search = vqs and not many and codec.searches if args.search is None else args.search
+    if search:
+        check_searches(codec.loaded)
+    return Keeping(args.speaker, args.packed, voice, args.bitrate, search)
 
 
 def is_done(

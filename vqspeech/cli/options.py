@@ -43,6 +43,17 @@ def add_bitrate(parser: argparse.ArgumentParser, what: str, required: bool = Fal
     )
 
 
+def add_search(parser: argparse.ArgumentParser, default: str) -> None:
+    """--search. default: where it is on by itself, for its help."""
+    parser.add_argument(
+        "--search",
+        action=argparse.BooleanOptionalAction,
+        help="not each frame's nearest code, but codes that decode nearest to the recording: "
+        "better speech in the same bits, and a second of work for some seconds of it, with a model "
+        f"that has a log-mel head and a speaker encoder (default: {default})",
+    )
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device",

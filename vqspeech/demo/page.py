@@ -170,7 +170,7 @@ def _codec_tab(studio: Studio, folder: Folder) -> None:
         yield words.busy("encoding", 0.0), *skips(4)
         noted: list[str] = []
         with warnings_told(noted.append):
-            found = studio.codec.encode(read.wave, voice=True if name else REFINED, bitrate=bitrate)
+            found = studio.encode(read, True if name else REFINED, bitrate)
         spoken = studio.spoken(found, name or None)
         name = name or words.OWN
         sounds = studio.decode(spoken, how, read.level, words.seed(number))

@@ -29,7 +29,7 @@ from vqspeech.errors import InputError
 from vqspeech.synthesis.conversion import at_level_of
 from vqspeech.synthesis.enrolment import nearest_speakers
 from vqspeech.synthesis.hidden import Spoken
-from vqspeech.synthesis.options import Conversion, Synthesis
+from vqspeech.synthesis.options import Conversion, Listening, Synthesis
 
 SAMPLES_KEPT = 64
 """Samples of voices held in memory."""
@@ -163,7 +163,13 @@ class Studio:
         """What a recording is to become as a voice of the list, or a visitor's. pitch: "target" or
         "keep". Raises InputError."""
         speaker = voice if isinstance(voice, Voice) else self.speaker(voice)
-        return self.codec.converter.spoken(recording.wave, speaker, Conversion(pitch=pitch))
+        how = Conversion(pitch=pitch, search=self.codec.searches)
+        return self.codec.converter.spoken(recording.wave, speaker, how)
+
+    def encode(self, recording: Recording, voice: Listening, bitrate: float | None) -> Codes:
+        """A recording's codes, searched where the model can: as `Codec.encode`."""
+        how = {"bitrate": bitrate, "search": self.codec.searches}
+        return self.codec.encode(recording.wave, voice=voice, **how)
 
     def spoken(self, codes: Codes, voice: str | None) -> Spoken:
         """Codes as they are, in a voice of the list; None for the one that they have. Raises

@@ -58,7 +58,7 @@ class CodeSearch:
         aim = _Aim(vector, self._model.target_mel(wave), f0)
         found = self._candidates(self._model.encoder(wave))
         indices = found.indices[:, 0].clone()
-        for first in range(APART):
+        for first in range(min(APART, len(indices))):
             at = torch.arange(first, len(indices), APART, device=indices.device)
             indices[at] = self._best(indices, found, at, aim)
         return indices
