@@ -1,14 +1,15 @@
 """What each rate of a model's codes keeps, before any WaveNet: levels beside one another.
 
     python recipes/base/levels.py PACKED MANIFEST MODEL... [--strangers] [--utterances 28]
-        [--whisper DIR]
+        [--search] [--whisper DIR]
 
 MODEL: a folder with a model of several levels, or `shipped`; PACKED, MANIFEST as of codes.py. On
 utterances of 3 to 12 s of PACKED's split `valid`, through Griffin-Lim, a row a rate: the columns of
 decoding.py, PESQ, and the words of the transcript that pocketsphinx, and with --whisper Whisper,
 hears, in %. With --strangers each utterance is at another speed (as of strangers.py), so that its
 voice is one that no model has heard, and decoded in its own voice, as the speaker encoder hears it:
-a model may gain on the voices that it was trained on, and lose on others. By this it is chosen how
+a model may gain on the voices that it was trained on, and lose on others. With --search the codes
+are searched (`nn.search`), and not the nearest. By this it is chosen how
 upper levels are learned: `vqspeech train --config MINE.toml --init shipped --data PACKED --out OUT
 --stages levels` takes minutes. Needs the extra `eval`.
 """
@@ -39,13 +40,13 @@ from vqspeech.evaluation.metrics.scores import Signal
 
 
 def measure(
-    job: tuple[str, HeldOut, float], ears: tuple[Recogniser, ...]
+    job: tuple[str, HeldOut, float], ears: tuple[Recogniser, ...], search: bool
 ) -> tuple[list[float], list[tuple[int, int]]]:
     """Of an utterance at a rate the scores, PESQ last, and for each recogniser the words right and
     said."""
     model, utterance, rate = job
     codec = codec_of(model)
-    codes = codec.encode(utterance.wave, bitrate=rate)
+    codes = codec.encode(utterance.wave, bitrate=rate, search=search)
     heard = codec.decode(codes, utterance.speaker or None, preview=True)
     found = [*scores(Signal(utterance.wave), heard), pesq_of(utterance.wave, heard)]
     return found, [words_right((heard, utterance.text), ears=one) for one in ears]
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument(
         "--strangers", action="store_true", help="in voices that no model has heard"
     )
+    parser.add_argument("--search", action="store_true", help="of codes that are searched")
     parser.add_argument("--whisper", metavar="DIR", help="Whisper's model, in CTranslate2's format")
     parser.add_argument("--jobs", type=int, default=None)
     args = parser.parse_args()
@@ -83,7 +85,8 @@ def main() -> None:
         for model in args.models:
             for rate in codec_of(model).bit_rates:
                 jobs = [(model, one, rate) for one in picked]
-                found = list(tqdm(pool.map(partial(measure, ears=ears), jobs), leave=False))
+                one = partial(measure, ears=ears, search=args.search)
+                found = list(tqdm(pool.map(one, jobs), leave=False))
                 means = np.nanmean([row for row, _ in found], 0)
                 right, said = np.sum([words for _, words in found], 0).T
                 row = [*means, *(100 * right / np.maximum(said, 1))]

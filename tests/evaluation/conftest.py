@@ -63,8 +63,9 @@ class FakeCodec:
         if bitrate not in (None, 200, 400):
             raise InputError(f"bitrate {bitrate} is none that this model has")
 
-    def encode(self, wave, *, voice=True, bitrate=None):
+    def encode(self, wave, *, voice=True, bitrate=None, search=False):
         self.bitrates.append(bitrate)
+        self.searched.append(search)
         codes = Codes(np.arange(frames_for(len(wave), HOP)) % 8, len(wave), HOP, self.fingerprint)
         if self.hears_voices:
             own = [0.75, 0.25] if voice == "refined" else [0.25, 0.75]

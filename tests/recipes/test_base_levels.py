@@ -19,9 +19,10 @@ class Noisy:
     bit_rates = (500.0, 1000.0)
 
     def __init__(self):
-        self.heard = []
+        self.heard, self.searched = [], []
 
-    def encode(self, wave, bitrate):
+    def encode(self, wave, bitrate, search):
+        self.searched.append(search)
         return wave, bitrate
 
     def decode(self, codes, speaker, preview):
@@ -60,9 +61,10 @@ def test_strangers_have_another_speed_and_their_own_voice(
     script, packed_voices, monkeypatch, capfd
 ):
     arguments = [packed_voices, "manifest.tsv", "shipped", "--utterances", 1]
-    for more in ([], ["--strangers"]):
+    for more in ([], ["--strangers", "--search"]):
         monkeypatch.setattr(sys, "argv", ["levels.py", *map(str, arguments), *more])
         script.main()
+    assert script.codec.searched == [False, False, True, True]
     usual, slow = script.codec.heard[0], script.codec.heard[2]
     assert usual[0] and slow[0] is None
     assert slow[1] == pytest.approx(usual[1] / script.SPEEDS[0], abs=1)

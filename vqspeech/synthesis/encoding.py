@@ -272,7 +272,7 @@ class RecordingEncoder:
     def _codes(self, indices: np.ndarray, samples: int, listener: Listener | None = None) -> Codes:
         hop = self.loaded.config.hop
         own = indices[..., : frames_for(samples, hop)].astype(np.uint16)
-        voice = None if listener is None else listener.vector()
+        voice = None if listener is None else listener.vector(own)
         known = (samples, hop, self.loaded.fingerprint)
         return Codes(own, *known, voice=voice, **self.loaded.shape)
 

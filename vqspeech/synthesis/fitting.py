@@ -48,11 +48,15 @@ class Pieces(NamedTuple):
 
 
 @torch.no_grad()
-def pieces_of(loaded: LoadedModel, waves: np.ndarray, levels: int = 1) -> Pieces:
+def pieces_of(
+    loaded: LoadedModel, waves: np.ndarray, levels: int = 1, codes: torch.Tensor | None = None
+) -> Pieces:
     """Levelled pieces float32 [P, N], N a multiple of the hop, with what a fit wants of them.
-    levels: codes of a frame."""
+    levels: codes of a frame. codes: theirs, int64 [P, F] or [P, levels, F]; None: they are encoded,
+    each by itself."""
     model, wave = loaded.model, torch.from_numpy(waves).to(loaded.device)
-    codes = torch.cat([model.encode(part[None], levels=levels) for part in wave])
+    if codes is None:
+        codes = torch.cat([model.encode(part[None], levels=levels) for part in wave])
     f0 = None
     if loaded.predicts_pitch:
         f0 = torch.from_numpy(np.stack([f0_frames(piece) for piece in waves])).to(loaded.device)

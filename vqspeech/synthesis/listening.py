@@ -99,14 +99,16 @@ class Listener:
         """Once for all samples that are listened to, in their order."""
         self.samples += len(stretch)
 
-    def vector(self) -> np.ndarray:
-        """float32 [S], of what has come so far. Raises InputError where nothing has."""
-        return self.heard().vector
+    def vector(self, indices: np.ndarray | None = None) -> np.ndarray:
+        """float32 [S], of what has come so far. indices: as of `heard`. Raises InputError where
+        nothing has."""
+        return self.heard(indices).vector
 
-    def heard(self) -> Heard:
+    def heard(self, indices: np.ndarray | None = None) -> Heard:
         """What has been heard, once nothing more comes. Raises InputError where nothing has.
 
-        With little speech it is near the average voice, see `TRUSTED_SECONDS`.
+        indices: the codes that the voice is to be decoded with. With little speech it is near the
+        average voice, see `TRUSTED_SECONDS`.
         """
         rest = np.concatenate([np.zeros(0, np.float32), *self._held])
         if self._heard is None and not len(rest):
@@ -150,9 +152,9 @@ class RefinedListener(Listener):
         super()._listened(stretch)
         self._refiner.add(stretch)
 
-    def heard(self) -> Heard:
+    def heard(self, indices: np.ndarray | None = None) -> Heard:
         found = super().heard()
-        return found._replace(vector=self._refiner.refined(found.vector))
+        return found._replace(vector=self._refiner.refined(found.vector, indices))
 
 
 def held_back(

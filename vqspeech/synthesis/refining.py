@@ -25,9 +25,11 @@ STEPS, AT_ONCE, RATE = 20, 2, 0.05
 
 
 class _Piece(NamedTuple):
-    """wave: float32 [N]. speech: how many of its frames are speech, of FILTER_BANK_HOP samples."""
+    """wave: float32 [N]. start: in samples of what has come. speech: how many of its frames are
+    speech, of FILTER_BANK_HOP samples."""
 
     wave: np.ndarray
+    start: int
     speech: int
 
 
@@ -43,7 +45,7 @@ class Refiner:
         self._loaded, self._levels = loaded, levels
         self._turn = loaded.config.hop * loaded.config.quantizer.codebooks
         self._size = max(1, round(PIECE_SECONDS * SAMPLE_RATE) // self._turn) * self._turn
-        self._held, self._samples = [], 0
+        self._held, self._samples, self._taken = [], 0, 0
         self._best: list[_Piece] = []
 
     def add(self, block: np.ndarray) -> None:
@@ -54,8 +56,9 @@ class Refiner:
             return
         wave = np.concatenate(self._held)
         while len(wave) >= self._size:
-            self._best.append(self._piece(wave[: self._size]))
+            self._best.append(self._piece(wave[: self._size], self._taken))
             wave = wave[self._size :]
+            self._taken += self._size
             if len(self._best) > MOST_PIECES:
                 least = min(one.speech for one in self._best)
                 last = max(i for i, one in enumerate(self._best) if one.speech == least)
@@ -63,26 +66,29 @@ class Refiner:
         self._held, self._samples = [wave.copy()], len(wave)
 
     @torch.inference_mode()
-    def _piece(self, wave: np.ndarray) -> _Piece:
+    def _piece(self, wave: np.ndarray, start: int) -> _Piece:
         samples = torch.from_numpy(wave)[None].to(self._loaded.device)
         with one_thread:
             speech = is_speech(self._loaded.model.target_mel(samples)).sum()
-        return _Piece(wave.copy(), int(speech))
+        return _Piece(wave.copy(), start, int(speech))
 
-    def refined(self, vector: np.ndarray) -> np.ndarray:
+    def refined(self, vector: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
         """`vector` [S] moved towards the voice of what has come: float32 [S].
 
-        As it is where no speech has come, or less than a turn of all codebooks, or the model
-        predicts no log-mel.
+        indices: the codes of the recording, [F] or [levels, F], that it is to be decoded with;
+        None: the nearest. The vector stays as it is where no speech has come, or less than a turn
+        of all codebooks, or the model predicts no log-mel.
         """
         pieces = self._best
         if not pieces and (size := self._samples // self._turn * self._turn):
-            pieces = [self._piece(np.concatenate(self._held)[:size])]
-        waves = [one.wave for one in pieces if one.speech]
-        if not waves or not self._loaded.predicts_mel:
+            pieces = [self._piece(np.concatenate(self._held)[:size], 0)]
+        pieces = [one for one in pieces if one.speech]
+        if not pieces or not self._loaded.predicts_mel:
             return vector
+        waves = [one.wave for one in pieces]
         with one_thread:  # so that it depends on nothing else
-            fitted = pieces_of(self._loaded, np.stack(waves), self._levels)
+            codes = None if indices is None else self._codes_of(pieces, indices)
+            fitted = pieces_of(self._loaded, np.stack(waves), self._levels, codes)
             turns = cycle(range(len(waves)))
 
             def error(moved: torch.Tensor) -> torch.Tensor:
@@ -92,3 +98,10 @@ class Refiner:
 
             found = torch.from_numpy(vector)[None].to(self._loaded.device)
             return descend(found, error, STEPS, RATE)[0].cpu().numpy()
+
+    def _codes_of(self, pieces: list[_Piece], indices: np.ndarray) -> torch.Tensor:
+        """The pieces' share of a recording's codes: int64 [P, F] or [P, levels, F]."""
+        hop = self._loaded.config.hop
+        spans = [(one.start // hop, (one.start + len(one.wave)) // hop) for one in pieces]
+        own = np.stack([indices[..., first:last] for first, last in spans])
+        return torch.from_numpy(own.astype(np.int64)).to(self._loaded.device)

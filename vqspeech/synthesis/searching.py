@@ -1,8 +1,8 @@
 """The search for codes (`nn.search`) over recordings of any length, in bounded memory.
 
-In the recording's own voice, as it is heard in its first seconds of speech and refined, whatever
-voice the codes are to be decoded in afterwards: what is searched for is what was said, not who is
-to say it.
+In the recording's own voice, as it is heard in its first seconds of speech, whatever voice the
+codes are to be decoded in afterwards: what is searched for is what was said, not who is to say it.
+A voice that is kept is refined after that, with the codes that were found.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from vqspeech.errors import InputError
 from vqspeech.nn.search import CodeSearch
 from vqspeech.nn.surroundings import one_thread, threads
 from vqspeech.parallel import mapped_ahead
-from vqspeech.synthesis.listening import SECONDS, RefinedListener, held_back
+from vqspeech.synthesis.listening import Listener, held_back
 from vqspeech.synthesis.loaded import LoadedModel
 from vqspeech.synthesis.streaming import Chunk, Chunks
 
@@ -32,7 +32,7 @@ def searched(
 
     Chunks are searched side by side, in as many threads as PyTorch has.
     """
-    model, listener = loaded.model, RefinedListener(loaded, SECONDS)
+    model, listener = loaded.model, Listener(loaded)
     # As much context for one level as for all: the first level's codes are to be the same.
     context = CodeSearch(model).context_frames + model.context_frames(loaded.levels)
     cutter = Chunks(loaded.config, context, CHUNK_SECONDS, CHUNK_SECONDS)
