@@ -31,11 +31,12 @@ class FakeCodec:
     """
 
     fingerprint, has_prior, has_preview = "0123456789abcdef", False, True
-    hears_voices, device = False, "cpu"
+    hears_voices, searches, device = False, False, "cpu"
     speakers = ("anna", "bert", "other")
 
     def __init__(self):
-        self.calls, self.heard, self.vectors, self.bitrates = [], [], [], []
+        self.calls, self.heard, self.vectors = [], [], []
+        self.bitrates, self.searched = [], []
         self._waves = {}
         self.config = SimpleNamespace(
             name="fake",

@@ -248,6 +248,25 @@ def strangers(codec, corpus, tmp_path):
     return find_utterances(tmp_path / "corpus")
 
 
+def test_codes_are_searched_where_the_model_can(both_known, corpus):
+    how = ("preview", "convert-preview"), ("f0", "mel")
+
+    def searched(**options):
+        """Whether codes were, of all recordings and conversions; what the report says of it."""
+        both_known.searched, both_known.calls = [], []
+        said = markdown(evaluate(both_known, corpus, *how, **options))
+        found = [call.search for call in both_known.calls if call.how == "convert"]
+        (found,) = {*found, *both_known.searched}
+        return found, "by their histogram), found by search; " in said
+
+    assert searched() == (False, False)
+    with pytest.raises(InputError, match="to search codes by"):
+        searched(search=True)
+    both_known.searches = True
+    assert searched() == (True, True)
+    assert searched(search=False) == (False, False)
+
+
 def test_utterances_are_converted_to_voices_that_the_model_never_heard(codec, strangers):
     methods = ("convert-preview", *UNSEEN)
     report = evaluate(codec, strangers, methods, ("f0",))

@@ -41,6 +41,7 @@ def vector(model, wave):
 
 
 def mel_error(model, indices, wave, vector):
+    """Of codes [levels, F]."""
     hidden = model.hidden(indices[None], vector)
     off = model.conditioning.log_mel(hidden) - model.target_mel(wave)
     return float(off.abs().mean() + model.cepstral_distance.by_frame(off).mean())
@@ -80,7 +81,7 @@ def test_codes_that_are_searched_say_a_recording_better():
     shipped = load_checkpoint(None).model.eval()
     speech = torch.from_numpy(read(SENTENCE)[: 100 * HOP])[None]
     f0, voice = torch.from_numpy(f0_frames(speech[0].numpy()))[None], shipped.voice(speech)
-    nearest = shipped.quantizer.encode(shipped.encoder(speech))[0]
+    nearest = shipped.quantizer.encode(shipped.encoder(speech))
     plain, pitched = (CodeSearch(shipped)(speech, voice, one) for one in (None, f0))
     errors = [mel_error(shipped, one, speech, voice) for one in (nearest, plain, pitched)]
     assert max(errors[1:]) < 0.95 * errors[0]
@@ -96,12 +97,12 @@ def test_codes_that_are_searched_say_a_recording_better():
 def test_one_candidate_is_the_nearest(model, wave, vector, monkeypatch):
     monkeypatch.setattr(search, "CANDIDATES", 1)
     found = CodeSearch(model)(wave, vector)
-    assert torch.equal(found, model.quantizer.encode(model.encoder(wave))[0])
+    assert torch.equal(found, model.quantizer.encode(model.encoder(wave)))
 
 
 @torch.inference_mode()
 def test_what_is_far_is_kept_away_from(model, wave, vector, monkeypatch):
-    nearest = model.quantizer.encode(model.encoder(wave))[0]
+    nearest = model.quantizer.encode(model.encoder(wave))
     few = CodeSearch(model)(wave, vector)
     monkeypatch.setattr(search, "DISTANCE", 1e6)
     assert torch.equal(CodeSearch(model)(wave, vector), nearest)
@@ -113,13 +114,13 @@ def test_frame_by_frame_no_step_makes_it_worse(model, wave, vector, monkeypatch)
     """With one frame at a time, answering for all, it is coordinate descent."""
     for name, value in {"APART": 40, "REACH": 40}.items():
         monkeypatch.setattr(search, name, value)
-    nearest = model.quantizer.encode(model.encoder(wave))[0]
+    nearest = model.quantizer.encode(model.encoder(wave))
     errors, best = [mel_error(model, nearest, wave, vector)], CodeSearch._best
 
-    def noted(self, indices, found, at, aim):
-        kept = best(self, indices, found, at, aim)
+    def noted(self, indices, few, at, aim):
+        kept = best(self, indices, few, at, aim)
         moved = indices.clone()
-        moved[at] = kept
+        moved[-1, at] = kept
         errors.append(mel_error(model, moved, wave, vector))
         return kept
 
@@ -128,3 +129,63 @@ def test_frame_by_frame_no_step_makes_it_worse(model, wave, vector, monkeypatch)
     assert len(errors) == 41
     assert all(after <= before + 1e-6 for before, after in pairwise(errors))
     assert errors[-1] < errors[0]
+
+
+@pytest.fixture(scope="module")
+def several(levelled_model):
+    """A model of four levels, and what is left above its first: [1, D, 4] of seven frames."""
+    model = load_checkpoint(levelled_model).model.eval()
+    return model, 3 * torch.randn(1, 12, 4, generator=torch.Generator().manual_seed(0))
+
+
+@torch.inference_mode()
+def test_the_nearest_few_of_a_level_above(several):
+    """To what the other codebook of the group leaves, which in the last group has no turn."""
+    model, left = several
+    indices = torch.tensor([0, 1, 2, 3, 3, 2, 1])
+    distances, few = model.levels.nearest_few(1, left, indices, 3)
+    assert distances.shape == few.shape == (3, 7)
+    books = model.levels.quantizers[1].books
+    for frame in range(7):
+        rest, beside = left[0, :, frame // 2], frame ^ 1
+        if beside < 7:
+            rest = rest - books[beside % 2].codebook[indices[beside]]
+        far = (books[frame % 2].codebook - rest).square().sum(1)
+        assert few[:, frame].tolist() == far.argsort()[:3].tolist()
+        torch.testing.assert_close(distances[:, frame], far.sort().values[:3] - rest.square().sum())
+    rest = model.levels.taken(1, left, indices)
+    last = left[0, :, 3] - books[0].codebook[indices[6]]
+    torch.testing.assert_close(rest[0, :, 3], last)
+
+
+@torch.inference_mode()
+def test_the_nearest_of_a_level_above_are_those_of_encoding(several):
+    model, left = several
+    indices, _ = model.levels.encode_with_ties(left, 2, torch.tensor([8]))
+    first = model.levels.nearest(0, left, 8)
+    assert torch.equal(first, indices[0, 0])
+    rest = model.levels.taken(0, left, first)
+    assert torch.equal(model.levels.nearest(1, rest, 8), indices[0, 1])
+    assert torch.equal(model.levels.nearest(1, rest, 7), indices[0, 1, :7])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("frames", [7, 40])
+def test_levels_are_searched_one_over_the_other(several, wave, frames):
+    model, wave, vector = several[0], wave[:, : frames * HOP], several[0].speakers.weight[:1]
+    whole, low = (CodeSearch(model)(wave, vector, levels=levels) for levels in (4, 2))
+    assert whole.shape == (4, frames) and torch.equal(whole[:2], low)
+
+
+@torch.inference_mode()
+def test_higher_rates_of_the_shipped_model_gain_too():
+    shipped = load_checkpoint(None).model.eval()
+    speech = torch.from_numpy(read(SENTENCE)[: 100 * HOP])[None]
+    voice = shipped.voice(speech)
+    nearest, found = (
+        shipped.encode(speech, levels=4)[0],
+        CodeSearch(shipped)(speech, voice, None, 4),
+    )
+    for levels in (2, 3, 4):
+        errors = [mel_error(shipped, one[:levels], speech, voice) for one in (found, nearest)]
+        assert errors[0] < 0.95 * errors[1]

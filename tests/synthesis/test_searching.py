@@ -137,4 +137,4 @@ def test_of_the_shipped_model_low_rates_are_the_first_of_high_ones(monkeypatch):
     np.testing.assert_array_equal(high.at(500).indices, low.indices)
     assert mel_error(codec, low, wave) < 0.95 * mel_error(codec, codec.encode(wave), wave)
     fine = codec.encode(wave, bitrate=2000)
-    assert mel_error(codec, high, wave) < 1.03 * mel_error(codec, fine, wave), "not worse"
+    assert mel_error(codec, high, wave) < mel_error(codec, fine, wave)

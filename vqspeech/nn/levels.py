@@ -21,7 +21,13 @@ from vqspeech.config.networks import QuantizerConfig
 from vqspeech.nn.cosines import log_mel_patterns
 from vqspeech.nn.distributed import rank, world
 from vqspeech.nn.filter_banks import MEL_MEAN, MEL_SCALE, LogMel
-from vqspeech.nn.interleaving import InterleavedQuantizer, in_turn, spread, tied_groups
+from vqspeech.nn.interleaving import (
+    InterleavedQuantizer,
+    by_book,
+    in_turn,
+    spread,
+    tied_groups,
+)
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.nn.timeconv import TimeConv
 
@@ -123,6 +129,41 @@ class UpperLevels(nn.Module):
             found.append([in_turn(parts) for parts in zip(*turns, strict=True)])
         indices, ties = zip(*found, strict=True)
         return torch.stack(indices, 1), torch.stack(ties, 1)
+
+    def nearest(self, level: int, left: Tensor, frames: int) -> Tensor:
+        """The indices [F] of a level (0: the lowest of these) for what is left, [1, D, G]: each
+        codebook's nearest to what those before it in the group leave."""
+        found = []
+        for book in self.quantizers[level].books:
+            found.append(book.nearest(left))
+            left = left - book.lookup(found[-1])
+        return in_turn(found)[0, :frames]
+
+    def nearest_few(
+        self, level: int, left: Tensor, indices: Tensor, number: int
+    ) -> tuple[Tensor, Tensor]:
+        """For each frame the `number` codes of a level that are nearest to
+        what the other codebooks of its group leave of what is left, [1, D, G], as `indices` [F]
+        have them: squared distances and indices, [number, F] both."""
+        each = self._said(level, indices, left.shape[-1])
+        rest = left - torch.stack(each).sum(0)
+        books = self.quantizers[level].books
+        found = [
+            book.nearest_few(rest + own, number) for book, own in zip(books, each, strict=True)
+        ]
+        distances, few = zip(*found, strict=True)
+        frames = len(indices)
+        return in_turn(distances)[0, :, :frames], in_turn(few)[0, :, :frames]
+
+    def taken(self, level: int, left: Tensor, indices: Tensor) -> Tensor:
+        """What is left, [1, D, G], above a level whose codes are `indices` [F]."""
+        return left - torch.stack(self._said(level, indices, left.shape[-1])).sum(0)
+
+    def _said(self, level: int, indices: Tensor, groups: int) -> list[Tensor]:
+        """What each codebook of a level says of each group, [1, D, G]: of a group in which it has
+        no turn, nothing."""
+        parts = zip(self.quantizers[level].books, by_book(indices[None], self.books), strict=True)
+        return [within(book.lookup(own), 0, groups) for book, own in parts]
 
     def encode(
         self, wave: Tensor, z_q: Tensor, frames: Tensor, count: int, log_mel: LogMel

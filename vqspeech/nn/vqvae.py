@@ -81,17 +81,10 @@ class VQVAE(nn.Module):
         for row, group in tied_groups(ties[:, None], self.config.quantizer.codebooks):
             own = wave.shape[-1] if lengths is None else int(lengths[row])
             self._decide(wave[row : row + 1, :own], indices[row], group)
-        return self.with_upper(wave, indices, levels, lengths)
-
-    def with_upper(
-        self, wave: Tensor, first: Tensor, levels: int, lengths: Tensor | None = None
-    ) -> Tensor:
-        """The codes of the first level, [B, F], with those of so many levels in all: [B, levels, F]
-        or, of the first alone, as they are. wave, lengths: as in `encode`."""
         if levels == 1:
-            return first
-        upper = self._encode_upper(wave, lengths, first, levels - 1)
-        return torch.cat([first[:, None], upper], 1)
+            return indices
+        upper = self._encode_upper(wave, lengths, indices, levels - 1)
+        return torch.cat([indices[:, None], upper], 1)
 
     def context_frames(self, levels: int = 1) -> int:
         """Code frames to either side of a frame that its codes may depend on."""

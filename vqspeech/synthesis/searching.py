@@ -58,8 +58,9 @@ def _encode(loaded: LoadedModel, levels: int, chunk: Chunk, vector: torch.Tensor
         f0 = torch.from_numpy(f0_frames(wave))[None].to(loaded.device)
     samples = torch.from_numpy(wave)[None].to(loaded.device)
     with one_thread:  # whose number moves the rounding, and with it what is best
-        first = CodeSearch(loaded.model)(samples, vector, f0)[None]
-        return loaded.model.with_upper(samples, first, levels)[0, ..., chunk.own].cpu().numpy()
+        indices = CodeSearch(loaded.model)(samples, vector, f0, levels)
+    own = indices[:, chunk.own].cpu().numpy()
+    return own if levels > 1 else own[0]
 
 
 def check_searches(loaded: LoadedModel) -> None:

@@ -1,0 +1,81 @@
+"""`--search`: which verbs search codes by themselves, and which have to be asked to."""
+
+import numpy as np
+import pytest
+import soundfile
+from synthetic_voice import RATE, sung
+
+from vqspeech import Codec
+from vqspeech.nn import search
+
+
+@pytest.fixture
+def her(tmp_path):
+    path = tmp_path / "in" / "her.wav"
+    path.parent.mkdir()
+    soundfile.write(path, sung(2.5, 200.0, 220.0, pauses=False)[0], RATE)
+    return path
+
+
+@pytest.fixture
+def model(hearing_model):
+    return "--model", hearing_model
+
+
+@pytest.fixture
+def codec(hearing_model):
+    return Codec.from_pretrained(hearing_model, "cpu")
+
+
+@pytest.fixture
+def wanted(codec, her, monkeypatch):
+    """(the nearest codes, those that are found by search) of a model that was taught nothing."""
+    monkeypatch.setattr(search, "DISTANCE", 0.0)
+    found = [codec.encode_file(her, search=one).indices for one in (False, True)]
+    assert not np.array_equal(*found)
+    return found
+
+
+def test_of_one_recording_for_a_vqs_file_by_itself(cli, codec, her, model, wanted, tmp_path):
+    nearest, searched = wanted
+    for name, options, want in (
+        ("a.vqs", [], searched),
+        ("b.vqs", ["--no-search"], nearest),
+        ("c.vqs", ["--speaker", "anna"], searched),
+        ("d.npy", [], nearest),
+        ("e.npy", ["--search"], searched),
+    ):
+        assert cli("encode", her, tmp_path / name, *options, *model).status == 0
+        out = tmp_path / name
+        found = np.load(out) if out.suffix == ".npy" else codec.load_vqs(out)[0].indices
+        np.testing.assert_array_equal(found, want, err_msg=name)
+
+
+def test_of_a_folder_where_it_is_asked_for(cli, codec, her, model, wanted, tmp_path):
+    for number, options in enumerate(([], ["--search"])):
+        out = tmp_path / f"out{number}"
+        assert cli("encode", her.parent, out, "--format", "vqs", *options, *model).status == 0
+        found = codec.load_vqs(out / "her.vqs")[0].indices
+        np.testing.assert_array_equal(found, wanted[number])
+
+
+def test_of_what_is_converted_by_itself(cli, codec, her, model, wanted, tmp_path):
+    convert = ["convert", her, "--speaker", "anna", "--preview", *model]
+    for name, options in (("a.wav", []), ("b.wav", ["--no-search"])):
+        assert cli(*convert[:2], tmp_path / name, *convert[2:], *options).status == 0
+        codec.convert_file(her, tmp_path / "own.wav", "anna", preview=True, search=not options)
+        assert (tmp_path / name).read_bytes() == (tmp_path / "own.wav").read_bytes()
+    assert (tmp_path / "a.wav").read_bytes() != (tmp_path / "b.wav").read_bytes()
+
+
+def test_what_cannot_be_searched(cli, refused, her, model, tiny_model, tmp_path):
+    refused(["encode", her, "-", "--search", *model], "--search is for files")
+    ray = ["encode", her.parent, tmp_path / "shards", "--ray", "--search", *model]
+    refused(ray, "--search is not for the Ray job")
+    deaf = ["--model", tiny_model]
+    why = "has no log-mel head and speaker encoder to search codes by"
+    refused(["encode", her, tmp_path / "x.vqs", "--search", *deaf], why)
+    convert = ["convert", her, tmp_path / "x.wav", "--speaker", "anna", "--preview", *deaf]
+    refused([*convert, "--search"], why)
+    assert cli("encode", her, tmp_path / "x.vqs", *deaf).status == 0
+    assert not (tmp_path / "x.wav").exists()
