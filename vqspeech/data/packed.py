@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -76,8 +76,8 @@ class PackedCorpus:
             yield columns["name"][row], int(columns["speaker"][row]), self.audio(row)
 
 
-def check_packed(folder: str | os.PathLike) -> None:
-    """Raise InputError unless `folder` is a packed corpus with audio for every split."""
+def check_packed(folder: str | os.PathLike, splits: Sequence[str] = SPLITS) -> None:
+    """Raise InputError unless `folder` is a packed corpus with audio for these splits."""
     corpus = PackedCorpus(folder)
-    for split in SPLITS:
+    for split in splits:
         corpus.require(split)

@@ -43,7 +43,7 @@ def train(config: Config, options: Options) -> None:
     keep_freed_memory()
     try:
         # All are looked for before anything is made, as they may not be there.
-        check_packed(options.data)
+        check_packed(options.data, ["train"])
         known, other, teaching = load_position(options.out), None, None
         if options.init is not None and known is None:
             other = load_checkpoint(None if options.init == SHIPPED else options.init)
