@@ -156,3 +156,28 @@ def test_other_wishes_are_refused(codec, her, voice):
 def test_a_stream_does_not_wait_for_it(codec, her):
     with pytest.raises(InputError, match="voice 'refined' must be"):
         codec.encode_stream([her], voice="refined")
+
+
+def test_it_is_refined_for_the_codes_that_it_is_decoded_with(codec, her):
+    """Those of the recording that are given, piece by piece, wherever the pieces lie."""
+    pieces = 2 * 16_000 * MOST_PIECES
+    wave = np.concatenate([her, her])[:pieces]
+    nearest = codec.encode(wave, voice=False).indices
+    other = (nearest + 1) % 4
+    found = {}
+    for name, indices in {"nearest": nearest, "other": other, "none": None}.items():
+        listener = RefinedListener(codec.loaded)
+        listener.add(wave)
+        found[name] = listener.vector(indices)
+    assert not np.allclose(found["other"], found["nearest"], atol=1e-3)
+    np.testing.assert_allclose(found["none"], found["nearest"], atol=0.3)
+
+    def told(indices, vector):
+        size = len(wave) // 640 * 640
+        fitted = pieces_of(codec.loaded, wave[None, :size])
+        codes = torch.from_numpy(indices[None, : size // 320].astype(np.int64))
+        with torch.no_grad():
+            part = fitted._replace(codes=codes)
+            return float(mel_and_pitch(codec.loaded, part, torch.from_numpy(vector)[None]))
+
+    assert told(other, found["other"]) < told(other, found["nearest"])
