@@ -36,14 +36,14 @@ def wanted(codec, her, monkeypatch):
     return found
 
 
-def test_of_one_recording_for_a_vqs_file_by_itself(cli, codec, her, model, wanted, tmp_path):
+def test_of_one_recording_by_itself(cli, codec, her, model, wanted, tmp_path):
     nearest, searched = wanted
     for name, options, want in (
         ("a.vqs", [], searched),
         ("b.vqs", ["--no-search"], nearest),
         ("c.vqs", ["--speaker", "anna"], searched),
-        ("d.npy", [], nearest),
-        ("e.npy", ["--search"], searched),
+        ("d.npy", [], searched),
+        ("e.npy", ["--no-search"], nearest),
     ):
         assert cli("encode", her, tmp_path / name, *options, *model).status == 0
         out = tmp_path / name

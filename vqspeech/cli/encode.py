@@ -94,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hear the voice that is kept better, which takes two seconds or so (default: of one "
         "recording, not of a folder's)",
     )
-    add_search(parser, "of one recording for a .vqs file; else the nearest, as in training")
+    add_search(parser, "of one recording; a folder's have the nearest, as in training")
     add(
         "--manifest",
         metavar="FILE",

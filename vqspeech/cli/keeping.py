@@ -42,7 +42,7 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
     refine = not many if args.refine is None else args.refine
     if voice and refine:
         voice = REFINED
-    search = vqs and not many and codec.searches if args.search is None else args.search
+    search = not many and codec.searches if args.search is None else args.search
     if search:
         check_searches(codec.loaded)
     return Keeping(args.speaker, args.packed, voice, args.bitrate, search)
