@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--search",
         action=argparse.BooleanOptionalAction,
-        help="search the codes, as `vqspeech encode` of one recording and `vqspeech convert` do (the "
-        "default, of a model that can)",
+        help="search the codes, as `vqspeech encode` does of one recording, and `vqspeech convert` "
+        "(the default, of a model that can)",
     )
     add(
         "--targets",

@@ -142,9 +142,9 @@ class UpperLevels(nn.Module):
     def nearest_few(
         self, level: int, left: Tensor, indices: Tensor, number: int
     ) -> tuple[Tensor, Tensor]:
-        """For each frame the `number` codes of a level that are nearest to
-        what the other codebooks of its group leave of what is left, [1, D, G], as `indices` [F]
-        have them: squared distances and indices, [number, F] both."""
+        """For each frame the `number` codes of a level that are nearest to what the other codebooks
+        of its group, as `indices` [F] have them, leave of what is left, [1, D, G]: squared
+        distances and indices, [number, F] both."""
         each = self._said(level, indices, left.shape[-1])
         rest = left - torch.stack(each).sum(0)
         books = self.quantizers[level].books
