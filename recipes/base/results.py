@@ -98,8 +98,9 @@ def readme(seen: Report, unseen: Report, higher: Sequence[Rates] = ({}, {})) -> 
     table = Table("", ["known / unknown speakers", *(HEADINGS[m] for m in methods)], rows)
     about, counts = seen.about, " and ".join(str(r.about["utterances"]) for r in both)
     told = (
-        f"Model `{about['model']}` ({about['fingerprint']}), {counts} utterances, "
-        f"{about['seeds']} seed{'s' * (about['seeds'] > 1)}, {about['date'][:10]}."
+        f"Model `{about['model']}` ({about['fingerprint']}), {counts} utterances, codes "
+        f"{tables.found_by(about)}, {about['seeds']} seed{'s' * (about['seeds'] > 1)}, "
+        f"{about['date'][:10]}."
     )
     for which, report in zip(("first", "second"), both, strict=True):
         if unknown := report.about["unknown_speaker_utterances"]:
