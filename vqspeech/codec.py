@@ -162,7 +162,7 @@ class Codec:
         of `bit_rates`; None: the lowest. Codes of a higher rate have more levels, of which the
         first are those of a lower one (`Codes.at`). search: not each frame's nearest code, but the
         codes that decode nearest to the recording (`nn.search`): better speech at the same rate, in
-        a hundred times as long. Of a model that `searches`.
+        twenty times as long, more at higher ones. Of a model that `searches`.
         """
         return self.encoder.at(bitrate, search).wave(wave, rate, voice)
 
