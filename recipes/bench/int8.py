@@ -30,9 +30,9 @@ def main() -> int:
     import torch
 
     from vqspeech import Codec, audio
-    from vqspeech.audio.high_pass import HighPass
     from vqspeech.audio.level import level_gain
     from vqspeech.audio.pitch import f0_frames
+    from vqspeech.audio.signal import HighPass
     from vqspeech.sampling.backend import backend_for
     from vqspeech.sampling.work import Work
 

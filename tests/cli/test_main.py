@@ -48,13 +48,6 @@ def test_encoding_loads_no_compiler(hearing_model, make_audio, tmp_path):
     assert loaded_after(code, COMPILERS) == []
 
 
-def test_encoding_to_plain_codes_loads_pytorch_alone(tiny_model, make_audio, tmp_path):
-    encode = ["encode", str(make_audio(seconds=1.5)), str(tmp_path / "codes.npy")]
-    encode += ["--model", str(tiny_model)]
-    code = f"from vqspeech.cli.main import main\nassert main({encode!r}) == 0\n"
-    assert loaded_after(code) == ["torch"]
-
-
 def test_module_and_version():
     done = subprocess.run(
         [sys.executable, "-m", "vqspeech", "--version"], capture_output=True, text=True

@@ -159,14 +159,11 @@ def test_the_nearest_few_of_a_level_above(several):
 
 
 @torch.inference_mode()
-def test_the_nearest_of_a_level_above_are_those_of_encoding(several):
+@pytest.mark.parametrize("frames", [7, 8])
+def test_what_is_left_above_a_level(several, frames):
     model, left = several
-    indices, _ = model.levels.encode_with_ties(left, 2, torch.tensor([8]))
-    first = model.levels.nearest(0, left, 8)
-    assert torch.equal(first, indices[0, 0])
-    rest = model.levels.taken(0, left, first)
-    assert torch.equal(model.levels.nearest(1, rest, 8), indices[0, 1])
-    assert torch.equal(model.levels.nearest(1, rest, 7), indices[0, 1, :7])
+    indices, _, rest = model.levels.level_with_ties(0, left, torch.tensor([frames]))
+    torch.testing.assert_close(model.levels.taken(0, left, indices[0, :frames]), rest)
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,16 @@ class Keeping:
     voice: bool | str = False
     bitrate: float | None = None
     search: bool = False
+
+    def encode(
+        self,
+        codec: "Codec",
+        path: str | os.PathLike,
+        gain: float | None = None,
+        progress: Callable[[float], object] | None = None,
+    ) -> "Codes":
+        """The codes of a file, with what is to be kept of it: as `Codec.encode_file`."""
+        return codec.encode_file(path, gain, self.voice, self.bitrate, self.search, progress)
 
     def save(self, codec: "Codec", codes: "Codes", out: str | os.PathLike) -> None:
         """Write codes to a `.npy` or `.vqs` file, which is written last. Raises InputError."""

@@ -77,8 +77,7 @@ def _start(model: str | None, device: str) -> None:
 def _encode(job: Job, keeping: Keeping) -> float | InputError:
     path, out = job
     try:
-        how = {"bitrate": keeping.bitrate, "search": keeping.search}
-        codes = _codec.encode_file(path, voice=keeping.voice, **how)
+        codes = keeping.encode(_codec, path)
         keeping.save(_codec, codes, out)
         return codes.seconds
     except InputError as error:

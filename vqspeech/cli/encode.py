@@ -177,13 +177,13 @@ def run(args: argparse.Namespace) -> None:
 def _encode_one(
     args: argparse.Namespace, codec: "Codec", keeping: "Keeping", gain: float | None
 ) -> "Codes":
+    """The codes of a single recording, under a progress bar where they are searched."""
     if not keeping.search:
-        return codec.encode_file(args.input, gain, keeping.voice, args.bitrate)
+        return keeping.encode(codec, args.input, gain)
     from vqspeech.audio.reading import duration
 
     with seconds_bar(duration(args.input)) as progress:
-        how = {"search": True, "progress": progress}
-        return codec.encode_file(args.input, gain, keeping.voice, args.bitrate, **how)
+        return keeping.encode(codec, args.input, gain, progress)
 
 
 def _refuse_folder_options(args: argparse.Namespace) -> None:
@@ -254,8 +254,7 @@ def _encode_all(
         return total(processes.encode_together(codec, jobs, keeping), len(jobs))
 
     def encode(path: Path, out: Path) -> float:
-        how = {"bitrate": args.bitrate, "search": keeping.search}
-        codes = codec.encode_file(path, voice=keeping.voice, **how)
+        codes = keeping.encode(codec, path)
         keeping.save(codec, codes, out)
         return codes.seconds
 

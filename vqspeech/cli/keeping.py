@@ -25,13 +25,11 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
     search that it cannot do."""
     from vqspeech.bulk.keeping import Keeping
     from vqspeech.synthesis.options import REFINED
-    from vqspeech.synthesis.searching import check_searches
 
     if args.voice and not codec.hears_voices:
         raise InputError(
             f"--voice: model {codec.name} has no speaker encoder to hear voices with; leave it out"
         )
-    codec.levels_at(args.bitrate)
     wanted = vqs if args.voice is None else args.voice
     voice = wanted and codec.hears_voices and args.speaker is None
     if args.refine and not voice:
@@ -43,8 +41,7 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
     if voice and refine:
         voice = REFINED
     search = not many and codec.searches if args.search is None else args.search
-    if search:
-        check_searches(codec.loaded)
+    codec.encoder.at(args.bitrate, search)
     return Keeping(args.speaker, args.packed, voice, args.bitrate, search)
 
 

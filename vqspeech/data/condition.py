@@ -4,10 +4,9 @@ import os
 
 import numpy as np
 
-from vqspeech.audio.high_pass import HighPass
 from vqspeech.audio.level import FRAME_SECONDS, SILENCE_DB, LevelMeter, db, frame_powers
 from vqspeech.audio.reading import read_blocks
-from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.signal import SAMPLE_RATE, HighPass
 from vqspeech.audio.writing import to_int16
 from vqspeech.errors import InputError
 

@@ -4,9 +4,9 @@ never a reconstruction."""
 import numpy as np
 import torch
 
-from vqspeech.audio.high_pass import HighPass
 from vqspeech.audio.level import level_gain
 from vqspeech.audio.pitch import f0_frames
+from vqspeech.audio.signal import HighPass
 from vqspeech.codes.codes import Codes
 from vqspeech.evaluation.protocol import Codec
 

@@ -21,13 +21,7 @@ from vqspeech.config.networks import QuantizerConfig
 from vqspeech.nn.cosines import log_mel_patterns
 from vqspeech.nn.distributed import rank, world
 from vqspeech.nn.filter_banks import MEL_MEAN, MEL_SCALE, LogMel
-from vqspeech.nn.interleaving import (
-    InterleavedQuantizer,
-    by_book,
-    in_turn,
-    spread,
-    tied_groups,
-)
+from vqspeech.nn.interleaving import InterleavedQuantizer, by_book, in_turn, spread, tied_groups
 from vqspeech.nn.surroundings import one_thread
 from vqspeech.nn.timeconv import TimeConv
 
@@ -119,25 +113,25 @@ class UpperLevels(nn.Module):
         frames: [B] of each recording. Where they end within a group, its last codebooks have no
         turn, and say nothing that the levels above could build on.
         """
-        found, places = [], torch.arange(left.shape[-1], device=left.device) * self.books
-        for quantizer in self.quantizers[:levels]:
-            turns = []
-            for number, book in enumerate(quantizer.books):
-                turns.append(book.encode_with_ties(left))
-                present = places + number < frames[:, None]
-                left = left - book.lookup(turns[-1][0]) * present[:, None]
-            found.append([in_turn(parts) for parts in zip(*turns, strict=True)])
+        found = []
+        for level in range(levels):
+            *own, left = self.level_with_ties(level, left, frames)
+            found.append(own)
         indices, ties = zip(*found, strict=True)
         return torch.stack(indices, 1), torch.stack(ties, 1)
 
-    def nearest(self, level: int, left: Tensor, frames: int) -> Tensor:
-        """The indices [F] of a level (0: the lowest of these) for what is left, [1, D, G]: each
-        codebook's nearest to what those before it in the group leave."""
-        found = []
-        for book in self.quantizers[level].books:
-            found.append(book.nearest(left))
-            left = left - book.lookup(found[-1])
-        return in_turn(found)[0, :frames]
+    def level_with_ties(
+        self, level: int, left: Tensor, frames: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`encode_with_ties` of one level (0: the lowest of these): [B, G * books] both, and what
+        is left above it, [B, D, G]."""
+        turns, places = [], torch.arange(left.shape[-1], device=left.device) * self.books
+        for number, book in enumerate(self.quantizers[level].books):
+            turns.append(book.encode_with_ties(left))
+            present = places + number < frames[:, None]
+            left = left - book.lookup(turns[-1][0]) * present[:, None]
+        indices, ties = (in_turn(parts) for parts in zip(*turns, strict=True))
+        return indices, ties, left
 
     def nearest_few(
         self, level: int, left: Tensor, indices: Tensor, number: int

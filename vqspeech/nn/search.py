@@ -67,14 +67,16 @@ class CodeSearch:
         upper = model.levels
         assert upper is not None
         left = upper.left(aim.log_mel, upper.expected(model.quantizer.lookup(found)))
+        frames = torch.tensor([found.shape[1]], device=left.device)
         for level in range(levels - 1):
 
             def nearest(codes: Tensor, level: int = level, left: Tensor = left) -> _Few:
                 distances, indices = upper.nearest_few(level, left, codes, CANDIDATES)
                 return _Few(indices, UPPER_DISTANCE * distances)
 
-            greedy = upper.nearest(level, left, found.shape[1])
-            found = self._searched(torch.cat([found, greedy[None]]), nearest, aim)
+            greedy, *_ = upper.level_with_ties(level, left, frames)
+            start = torch.cat([found, greedy[:, : found.shape[1]]])
+            found = self._searched(start, nearest, aim)
             left = upper.taken(level, left, found[-1])
         return found
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from vqspeech.arguments import shown
 from vqspeech.audio.following import followed_blocks
-from vqspeech.audio.high_pass import HighPass
 from vqspeech.audio.level import LARGEST, LevelMeter
+from vqspeech.audio.signal import HighPass
 from vqspeech.errors import InputError, warn_of
 
 

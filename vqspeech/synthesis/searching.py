@@ -6,6 +6,8 @@ A voice that is kept is refined after that, with the codes that were found.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
@@ -33,32 +35,29 @@ def searched(
     Chunks are searched side by side, in as many threads as PyTorch has.
     """
     model, listener = loaded.model, Listener(loaded)
+    search, held = CodeSearch(model), held_back(blocks, listener, WAIT_SECONDS)
+    if (first := next(held, None)) is None:
+        return
+    # Now that all has been listened to.
+    vector = torch.from_numpy(listener.vector())[None].to(loaded.device)
     # As much context for one level as for all: the first level's codes are to be the same.
-    context = CodeSearch(model).context_frames + model.context_frames(loaded.levels)
+    context = search.context_frames + model.context_frames(loaded.levels)
     cutter = Chunks(loaded.config, context, CHUNK_SECONDS, CHUNK_SECONDS)
-    vector: list[torch.Tensor] = []
-
-    def chunks() -> Iterator[Chunk]:
-        for chunk in cutter.of(held_back(blocks, listener, WAIT_SECONDS)):
-            if not vector:  # now that all has been listened to
-                vector.append(torch.from_numpy(listener.vector())[None].to(loaded.device))
-            yield chunk
-
-    def encode(chunk: Chunk) -> np.ndarray:
-        return _encode(loaded, levels, chunk, vector[0])
-
-    yield from mapped_ahead(encode, chunks(), threads())
+    encode = partial(_encode, loaded, search, levels, vector)
+    yield from mapped_ahead(encode, cutter.of(chain([first], held)), threads())
 
 
 @torch.inference_mode()
-def _encode(loaded: LoadedModel, levels: int, chunk: Chunk, vector: torch.Tensor) -> np.ndarray:
+def _encode(
+    loaded: LoadedModel, search: CodeSearch, levels: int, vector: torch.Tensor, chunk: Chunk
+) -> np.ndarray:
     wave = np.pad(chunk.wave, (0, -len(chunk.wave) % loaded.config.hop))
     f0 = None
     if loaded.predicts_pitch:
         f0 = torch.from_numpy(f0_frames(wave))[None].to(loaded.device)
     samples = torch.from_numpy(wave)[None].to(loaded.device)
     with one_thread:  # whose number moves the rounding, and with it what is best
-        indices = CodeSearch(loaded.model)(samples, vector, f0, levels)
+        indices = search(samples, vector, f0, levels)
     own = indices[:, chunk.own].cpu().numpy()
     return own if levels > 1 else own[0]
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from vqspeech.audio.high_pass import HighPass
 from vqspeech.audio.reading import measure_level, read_blocks
+from vqspeech.audio.signal import HighPass
 from vqspeech.config.model import Config
 from vqspeech.nn.interleaving import by_book
 from vqspeech.nn.vqvae import VQVAE
