@@ -8,6 +8,7 @@ from tones import vowel
 
 from vqspeech import Codec, InputError
 from vqspeech.config.model import from_dict
+from vqspeech.errors import InputWarning
 from vqspeech.nn.heads import Pitch
 from vqspeech.synthesis import enrolment
 from vqspeech.synthesis.enrolment import cut, enroll, nearest_speakers
@@ -162,18 +163,19 @@ def test_too_little_speech(codec, tmp_path):
         enroll(codec.loaded, "Eva", [tmp_path / "none.wav"])
 
 
-def test_recordings_that_cannot_be_used_are_left_out(codec, speech, tmp_path, capsys):
+def test_recordings_that_cannot_be_used_are_left_out(codec, speech, tmp_path):
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)
     (tmp_path / "broken.wav").write_bytes(b"junk" * 100)
     unusable = [tmp_path / "silent.wav", tmp_path / "broken.wav"]
-    voice, _ = enroll(codec.loaded, "Eva", [unusable[0], *speech, unusable[1]])
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 2 and all("left out" in line for line in said)
-    assert "silent.wav: is silent" in said[0] and "broken.wav" in said[1]
+    with pytest.warns(InputWarning, match="left out") as told:
+        voice, _ = enroll(codec.loaded, "Eva", [unusable[0], *speech, unusable[1]])
+    said = [str(one.message) for one in told]
+    assert len(said) == 2 and "silent.wav: is silent" in said[0] and "broken.wav" in said[1]
     assert np.array_equal(voice.vector, enroll(codec.loaded, "Eva", speech)[0].vector)
     with pytest.raises(InputError, match="silent.wav: is silent; take another"):
         enroll(codec.loaded, "Eva", unusable[:1])
-    with pytest.raises(InputError, match="none of 2 recordings"):
+    none = pytest.raises(InputError, match="none of 2 recordings")
+    with pytest.warns(InputWarning), none:
         enroll(codec.loaded, "Eva", unusable)
     with pytest.raises(InputError, match="none.wav: no such file"):
         enroll(codec.loaded, "Eva", [*speech, tmp_path / "none.wav"])

@@ -85,6 +85,18 @@ def test_neither_blocks_nor_threads_nor_the_way_in_matter(codec, her, short_chun
     )
 
 
+def test_what_a_program_has_set_changes_nothing(codec, her):
+    found = codec.encode(her, search=True).indices
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", torch.bfloat16), torch.inference_mode(), torch.device("meta"):
+            again = codec.encode(her, search=True).indices
+    finally:
+        torch.set_default_dtype(default)
+    np.testing.assert_array_equal(again, found)
+
+
 @pytest.mark.parametrize("samples", [1, 320, 641, 5000])
 def test_short_recordings(codec, her, samples):
     codes = codec.encode(her[:samples], search=True)

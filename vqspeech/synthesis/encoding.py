@@ -175,7 +175,10 @@ class RecordingEncoder:
         def resampled(number: int) -> Iterator[np.ndarray]:
             return audio.resample_blocks([given[number].wave], given[number].rate)
 
-        short = (self._short(resampled(number), gain) for number, gain in enumerate(gains))
+        short = (
+            None if self.search else _short(resampled(number), gain)
+            for number, gain in enumerate(gains)
+        )
         return [
             self.blocks(resampled(number), gains[number], voice) if codes is None else codes
             for number, codes in enumerate(self._batched(short, voice))
@@ -195,9 +198,7 @@ class RecordingEncoder:
             try:
                 if self.search or audio.duration(path) > LONGEST_SECONDS:
                     return None
-                return self._short(
-                    audio.read_blocks(path), gain_of(audio.measure_level(path), path)
-                )
+                return _short(audio.read_blocks(path), gain_of(audio.measure_level(path), path))
             except InputError as error:
                 return error
 
@@ -211,18 +212,6 @@ class RecordingEncoder:
             return self.file(path, voice=voice)
         except InputError as error:
             return error
-
-    def _short(self, blocks: Iterable[np.ndarray], gain: float) -> np.ndarray | None:
-        """The levelled wave [T] of a recording; None where it is encoded alone."""
-        parts, samples = [], 0
-        if self.search:
-            return None
-        for block in levelled_blocks(blocks, gain):
-            samples += len(block)
-            if samples > LONGEST_SECONDS * SAMPLE_RATE:
-                return None
-            parts.append(block)
-        return np.concatenate(parts)
 
     def _batched(self, items: Iterable, voice: Listening) -> Iterator:
         """Levelled waves [T] to their codes, in order; whatever else comes is passed on."""
@@ -292,3 +281,14 @@ def recordings(waves: Any, rates: Any = SAMPLE_RATE) -> list[Recording]:
         with named(name := f"recording {number}"):
             found.append(Recording(name, as_mono(waves[number]), as_rate(rate)))
     return found
+
+
+def _short(blocks: Iterable[np.ndarray], gain: float) -> np.ndarray | None:
+    """The levelled wave [T] of a recording; None where it is too long for a batch."""
+    parts, samples = [], 0
+    for block in levelled_blocks(blocks, gain):
+        samples += len(block)
+        if samples > LONGEST_SECONDS * SAMPLE_RATE:
+            return None
+        parts.append(block)
+    return np.concatenate(parts)

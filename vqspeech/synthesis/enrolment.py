@@ -18,9 +18,8 @@ from vqspeech.audio.pitch import median_f0
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, warn_of
 from vqspeech.nn.surroundings import in_own_surroundings
-from vqspeech.notices import notify
 from vqspeech.synthesis.encoding import RecordingEncoder
 from vqspeech.synthesis.fitting import Pieces, descend, hidden, mel_and_pitch, pieces_of
 from vqspeech.synthesis.hidden import PITCH_SECONDS
@@ -81,7 +80,7 @@ def enroll(
 ) -> tuple[Voice, HeldOut]:
     """Fit a voice to the speech in `files`, all of one person; returns it and its check.
 
-    Of several files, what is there but cannot be used is left out, with a line that says why.
+    Of several files, what is there but cannot be used is left out, with a warning that says why.
     progress: called with the share done, 0 to 1. Raises InputError: no readable speech, too little
     of it, a model without what the fit needs.
     """
@@ -112,7 +111,7 @@ def _read(files: Sequence[str | os.PathLike]) -> np.ndarray:
         except InputError as error:
             if len(files) == 1 or not os.path.exists(file):
                 raise
-            notify(f"left out {error}")
+            warn_of(f"left out {error}")
             continue
         left -= len(wave)
         waves.append(wave)
