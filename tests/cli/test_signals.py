@@ -126,6 +126,44 @@ def test_an_exception_that_gets_lost_ends_it_all_the_same(tmp_path, how):
     assert os.listdir(tmp_path) == []
 
 
+PUT_OFF = """
+from vqspeech import endings
+signals.GRACE_SECONDS, endings.AGAIN_SECONDS = 0.3, 0.6
+
+def work():
+    later = lambda: print("later", file=sys.stderr)
+    with whole_file(Path("file")), endings.PutOff(later) as ending:
+        ready()
+        while not ending.wanted:
+            time.sleep(0.01)
+        time.sleep(0.9)  # longer than what a program is given to end in
+        Path("kept").touch()
+        MORE
+"""
+
+
+def test_what_is_put_off_is_done_first(tmp_path):
+    status, err = ended(tmp_path, [signal.SIGTERM], PUT_OFF.replace("MORE", "pass"))
+    assert (status, err) == (143, ["later", "vqspeech: interrupted"])
+    assert os.listdir(tmp_path) == ["kept"]
+
+
+@pytest.mark.parametrize("more", ["time.sleep(60)", "swallow()"])
+def test_a_second_signal_is_not_put_off(tmp_path, more):
+    code = """
+def swallow():
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+"""
+    code += PUT_OFF.replace("MORE", f"ready(); {more}")
+    status, err = ended(tmp_path, [signal.SIGTERM, signal.SIGINT], code)
+    assert (status, err[0]) == (130, "later")
+    assert os.listdir(tmp_path) == ["kept"]
+
+
 def test_what_is_ignored_already_stays_so(tmp_path):
     """`nohup vqspeech train ... &`"""
     code = """

@@ -104,10 +104,10 @@ class Runs:
             done.append(batch)
 
         self._patch.setattr(StageRun, "step", counted)
-        self._patch.setattr(Run, "out_of_time", lambda run: len(done) >= steps)
+        self._patch.setattr(Run, "is_to_stop", lambda run: len(done) >= steps)
 
     def go_on(self):
-        self._patch.setattr(Run, "out_of_time", lambda run: False)
+        self._patch.setattr(Run, "is_to_stop", lambda run: False)
 
     def with_previews(self):
         self._patch.setattr(stage, "previews", previews)

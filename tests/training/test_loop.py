@@ -1,17 +1,22 @@
 """Whole runs: stages, what they leave, stopping and going on, what is refused."""
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
+import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from tiny_runs import Runs, assert_repeats, differences, with_stage
 
+from vqspeech import endings
 from vqspeech.checkpoint.model import load_checkpoint
 from vqspeech.config.networks import SpeakerEncoderConfig
+from vqspeech.endings import ENDING
 from vqspeech.errors import InputError
 from vqspeech.training.stage import StageRun
 from vqspeech.training.state import STATE_FILE, load_position
@@ -161,6 +166,58 @@ def test_killed_run_goes_on_from_its_last_checkpoint(runs, config, whole_run, mo
     assert load_position(out).trained == {"codes": 12, "waveform": 7}
     runs.train(config, resume=True)
     assert_repeats(out, whole_run)
+
+
+def signalled(runs, monkeypatch, at, numbers):
+    """Have signals come amid the steps `at`, (stage, step)."""
+
+    def step(training, batch):
+        if (training.stage.name, training.position.step) in at:
+            for number in numbers:
+                signal.raise_signal(number)
+        runs.step(training, batch)
+
+    monkeypatch.setattr(StageRun, "step", step)
+
+
+def test_ctrl_c_loses_no_step(runs, config, whole_run, monkeypatch):
+    before = {number: signal.getsignal(number) for number in ENDING}
+    with monkeypatch.context() as patch:
+        signalled(runs, patch, {("codes", 11), ("waveform", 7)}, [signal.SIGINT])
+        for trained in ({"codes": 12}, {"codes": 12, "waveform": 8}):
+            with pytest.raises(KeyboardInterrupt):
+                runs.train(config, resume=True)
+            out = runs.root / "run"
+            assert load_position(out).trained == trained
+            assert "after this step" in runs.said[-2] and "--resume goes on" in runs.said[-1]
+            assert {number: signal.getsignal(number) for number in ENDING} == before
+    assert ("valid", "waveform", 8) not in Runs.log(out), "nobody waits for it to be measured"
+    runs.train(config, resume=True)
+    assert Runs.weights(out).keys() == Runs.weights(whole_run).keys()
+    assert not differences(Runs.weights(out), Runs.weights(whole_run))
+
+
+@pytest.mark.parametrize(("seconds", "trained"), [(0.1, {"codes": 5}), (3.0, {})])
+def test_a_launcher_says_again_what_the_terminal_said_and_a_person_means_it(
+    runs, config, monkeypatch, seconds, trained
+):
+    times = iter([100.0, 100.0 + seconds])
+    monkeypatch.setattr(endings, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    signalled(runs, monkeypatch, {("codes", 4)}, [signal.SIGINT, signal.SIGINT])
+    with pytest.raises(KeyboardInterrupt):
+        runs.train(config)
+    position = load_position(runs.root / "run")
+    assert (position.trained if position else {}) == trained
+    assert endings.PutOff.current is None
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_in_spite_of_ctrl_c(runs, config, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    signalled(runs, monkeypatch, {("codes", 4)}, [signal.SIGINT])
+    monkeypatch.setattr("vqspeech.training.stage.save_state", full)
+    refused(runs, config, "No space left on device.*--resume")
 
 
 def test_finished_run_resumes_to_nothing(runs, config, whole_run, capsys):

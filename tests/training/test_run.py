@@ -131,11 +131,11 @@ def test_a_corpus_without_phonemes_is_said_to_have_none(
 
 
 def test_time_runs_out_only_with_a_limit(run, monkeypatch):
-    assert not run.out_of_time()
+    assert not run.is_to_stop()
     for minutes, late in ((1e-9, True), (60, False)):
         options = Options(run.options.data, run.options.out, device="cpu", max_minutes=minutes)
         monkeypatch.setattr(run, "options", options)
-        assert run.out_of_time() is late
+        assert run.is_to_stop() is late
 
 
 @pytest.mark.parametrize(

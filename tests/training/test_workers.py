@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 
 import pytest
@@ -19,6 +20,7 @@ from vqspeech.nn.interleaving import InterleavedQuantizer
 from vqspeech.training import stage
 from vqspeech.training.loop import train
 from vqspeech.training.run import Options
+from vqspeech.training.state import load_position
 
 WORLD = 2
 STEPS = 30
@@ -221,3 +223,27 @@ def test_all_there_is_to_learn_with_two_processes(kind, request, tmp_path):
     log = Runs.log(tmp_path / "run")
     figures = log["valid", "joint", 6]
     assert ("phonemes" in figures) == (kind == "spoken") and figures["pitch"] < 5
+
+
+def ended_worker(rank, port, corpus, folder):
+    """One of them is sent a signal amid a step."""
+    join(rank, port)
+    step = stage.StageRun.step
+
+    def with_signal(training, batch):
+        if rank == 1 and training.position.step == 4:
+            signal.raise_signal(signal.SIGINT)
+        step(training, batch)
+
+    stage.StageRun.step = with_signal
+    try:
+        train(from_dict(CONFIG), Options(corpus, folder / "run", **HOW))
+    except KeyboardInterrupt:
+        (folder / f"ended-{rank}").touch()
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_process_is_heeded_by_all_after_the_same_step(corpus, tmp_path):
+    side_by_side(ended_worker, corpus, tmp_path)
+    assert load_position(tmp_path / "run").trained == {"codes": 5}
+    assert [(tmp_path / f"ended-{rank}").exists() for rank in range(WORLD)] == [False, True]

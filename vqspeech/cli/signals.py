@@ -1,8 +1,9 @@
 """What ends the program from outside: Ctrl-C, `kill` and a closed terminal do the same.
 
-The first such signal is raised as an exception, so that everything is put away; later ones are
-ignored. Should that take long, or the exception be lost in some library, the process ends all the
-same. Only `vqspeech.cli.main` does this: who imports the package has their own signals.
+The first such signal is raised as an exception, so that everything is put away, unless the work
+puts it off (`endings.PutOff`); later ones are ignored. Should that take long, or the exception be
+lost in some library, the process ends all the same. Only `vqspeech.cli.main` does this: who imports
+the package has their own signals.
 """
 
 import os
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vqspeech.endings import ENDING
+from vqspeech.endings import ENDING, PutOff
 from vqspeech.files import drop_unfinished
 
 GRACE_SECONDS = 5.0
@@ -87,7 +88,10 @@ class Ending:
         thread, which may be in compiled code.
         """
         while number := os.read(self._ear, 1):
-            if number[0] in ENDING and not self._over.wait(GRACE_SECONDS):
+            put_off = PutOff.current
+            if number[0] not in ENDING or (put_off is not None and put_off.hears_first()):
+                continue
+            if not self._over.wait(GRACE_SECONDS):
                 drop_unfinished()
                 os._exit(128 + number[0])
         os.close(self._ear)

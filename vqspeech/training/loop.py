@@ -84,11 +84,12 @@ def _train(
             run.strangers = strangers(run.model, run.corpus.speakers, other, left)
             say(inherit(run.model, run.corpus.speakers, other))
             run.origin = origin_of(run.model, other, [stage.name for stage in left])
-        finished = train_stages(run, chosen, position)
-        if finished:
-            say(f"all stages done: {options.out / MODEL_FOLDER}")
-        else:
-            say(f"stopped for now; the same command with --resume goes on ({options.out})")
+        with run.ending:
+            finished = train_stages(run, chosen, position)
+            if finished:
+                say(f"all stages done: {options.out / MODEL_FOLDER}")
+            else:
+                say(f"stopped for now; the same command with --resume goes on ({options.out})")
     finally:
         run.close()
 
@@ -104,7 +105,7 @@ def say_who_teaches(run: Run, left: list[StageConfig]) -> None:
 
 
 def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
-    """Train the `chosen` stages from `position` on; False if time ran out first."""
+    """Train the `chosen` stages from `position` on; False if it was to stop first."""
     stages, say = stages_left(run.config, chosen, position), run.log.say
     if position is not None and stages:
         reached = run.config.training.stage(position.stage)
@@ -118,7 +119,7 @@ def train_stages(run: Run, chosen: set[str], position: Position | None) -> bool:
         if handed_on and position.step < reached.steps:
             say(f"stage {reached.name} ends at {position.step} of its {reached.steps} steps")
     for i, stage in enumerate(stages):
-        if i and run.out_of_time():
+        if i and run.is_to_stop():
             return False
         if position is None or position.stage != stage.name:
             position = begun(run, stage, position)
@@ -178,7 +179,7 @@ def check_not_passed(config: Config, options: Options, position: Position) -> No
 
 
 def train_stage(run: Run, stage: StageConfig, position: Position) -> Position:
-    """Train one stage from `position` until its end or until time is up; where it stands then."""
+    """Train one stage from `position` until it is done or is to stop; where it stands then."""
     training = StageRun(run, stage, position)
     run.log.start(stage.name, position.step, stage.steps)
     batches = prefetch(training.crops, position.step)
@@ -186,10 +187,12 @@ def train_stage(run: Run, stage: StageConfig, position: Position) -> Position:
     try:
         while not training.done and not stop:
             training.step(next(batches))
-            stop = run.out_of_time()
+            stop = run.is_to_stop()
             due = time.monotonic() - saved > 60 * run.options.save_minutes
             if run.is_main and (due or stop or training.done):
                 training.save()
+                if not run.ending.wanted:  # measuring takes a while
+                    training.validate()
                 saved = time.monotonic()
     finally:
         batches.close()

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import which
@@ -19,6 +20,7 @@ from vqspeech.data.crops import BatchShape, CropBatch, Crops, Tracks
 from vqspeech.data.index import OTHER
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.data.tracks import load_phonemes, track_f0
+from vqspeech.endings import PutOff
 from vqspeech.errors import InputError
 from vqspeech.nn.batch import Batch
 from vqspeech.nn.teacher import Teacher
@@ -115,6 +117,8 @@ class Run:
         self.started = time.monotonic()
         self.is_main = self.accelerator.is_main_process
         self.log = RunLog(options.out, options.quiet, silent=not self.is_main)
+        self.ending = PutOff(self._say_it_ends)
+        """Entered while it trains: a signal that ends the program is heeded after a step."""
         self.origin: Origin | None = None
         self.strangers = False
         """Whether speakers are new, of a model whose stages let conditioning stand still."""
@@ -160,14 +164,16 @@ class Run:
                 table[number] = replace(speaker, f0=median)
         return table
 
-    def out_of_time(self) -> bool:
-        """Whether `max_minutes` are over; the same answer in every process."""
-        if self.options.max_minutes is None:
-            return False
-        late = self.options.out_of_time(self.started)
+    def _say_it_ends(self) -> None:
+        with suppress(RuntimeError):  # it came amid another line
+            self.log.say("ending after this step, which is saved (at once: ask again)")
+
+    def is_to_stop(self) -> bool:
+        """Whether `max_minutes` are over or somebody asked; the same answer in every process."""
+        stop = self.ending.wanted or self.options.out_of_time(self.started)
         if self.accelerator.num_processes == 1:
-            return late
-        if late:
+            return stop
+        if stop:
             self.accelerator.set_trigger()
         return self.accelerator.check_trigger()
 

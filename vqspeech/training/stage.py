@@ -173,7 +173,7 @@ class StageRun:
         )
 
     def save(self) -> None:
-        """Checkpoint: the model to use, the state to resume from, validation figures, previews.
+        """Checkpoint: the model to use, the state to resume from.
 
         Raises InputError, the last checkpoint intact, if it cannot be written or should not be.
         """
@@ -193,9 +193,9 @@ class StageRun:
                 f"{out}: cannot write a checkpoint ({reason(error)}); "
                 "the last one is intact: make room and continue with --resume"
             ) from None
-        self._validate()
 
-    def _validate(self) -> None:
+    def validate(self) -> None:
+        """Figures and previews of held-out speech to the log, and a warning where they are bad."""
         log, stage, step = self.run.log, self.stage.name, self.position.step
         # What is compiled is compiled for the shapes of training.
         eager = torch.compiler.set_stance("force_eager")
