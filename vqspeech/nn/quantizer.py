@@ -88,11 +88,11 @@ class VectorQuantizer(nn.Module):
     def distances(self, z: Tensor) -> Tensor:
         """|z - e|^2 without |z|^2, which is the same for every code: z [B, D, F] to [B * F, K]."""
         codes = self.codebook.detach()
-        return codes.square().sum(1) - 2.0 * (flattened(z) @ codes.T)
+        return torch.addmm(codes.square().sum(1), flattened(z), codes.T, alpha=-2.0)
 
     def nearest(self, z: Tensor) -> Tensor:
         """Indices [B, F] (int64) of the codes nearest to z [B, D, F] in L2."""
-        return self.distances(z).argmin(1).view(len(z), -1)
+        return self.distances(z).min(1).indices.view(len(z), -1)  # argmin is slower
 
     def encode(self, z_e: Tensor) -> Tensor:
         """z_e [B, D, F] to indices [B, F], without gradients or statistics."""
@@ -118,8 +118,11 @@ class VectorQuantizer(nn.Module):
             distances, longest = self.distances(z), codes.norm(dim=1).amax()
             largest = longest * (longest + 2.0 * flattened(z).norm(dim=1))
         least, own = distances.min(1)
-        second, other = distances.scatter_(1, own[:, None], math.inf).min(1)
-        ties = (second - least < TIE * largest) & (codes[other] != codes[own]).any(1)
+        distances.scatter_(1, own[:, None], math.inf)
+        ties = distances.amin(1) - least < TIE * largest
+        if bool(ties.any()):  # seldom: so the second code is looked for only then
+            other = distances[ties].argmin(1)
+            ties[ties.clone()] = (codes[other] != codes[own[ties]]).any(1)
         return own.view(len(z), -1), ties.view(len(z), -1)
 
     def lookup(self, indices: Tensor) -> Tensor:
