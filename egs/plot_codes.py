@@ -1,6 +1,6 @@
 """Draw a recording, what its codes decode to, pitch and codes: a page for any browser.
 
-python egs/plot_codes.py egs/sentence.flac libri-19 picture.html     (pip install 'vqspeech[demo]')
+python egs/plot_codes.py egs/sentence.flac libri-19 picture.html     (pip install '.[demo]')
 """
 
 import sys

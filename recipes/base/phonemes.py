@@ -1,4 +1,4 @@
-"""Note the phonemes of a packed corpus, for codes that are to keep them (`conditioning.phonemes`).
+"""Note the phonemes of a packed corpus, for codes that keep them (`conditioning.phoneme_head`).
 
     python recipes/base/phonemes.py MANIFEST PACKED [--root ROOT] [--jobs 2]
 

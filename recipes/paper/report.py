@@ -44,7 +44,8 @@ KNOWN = "eval-seen"
 SPLITS = {KNOWN: "Speakers of the corpus", "eval-unseen": "Speakers that are not in it"}
 CURVE = (
     f"On held-out crops, nats of a sample at {NATS_OF_BITS} bits, teacher-forced; *worth* is what "
-    "the right codes save against those of other frames: 0 for a decoder that ignores them."
+    "the right codes save against those of other frames: 0 for a decoder that ignores them. "
+    "*codes* and *perplexity* are those of these few seconds."
 )
 BOTTLENECKS = (
     "The same small network, the same steps, one thing changed (`recipes/paper/ablations`). "
@@ -168,8 +169,8 @@ def _used(found: Experiment) -> str:
     figures, (right, wrong) = found.curve[-1].figures, found.nats(found.curve[-1])
     text = (
         f"{right:.2f} nats a sample with the right codes, {wrong:.2f} with those of other frames; "
-        f"{figures['codes_used']:.0f} of {found.config.quantizer.codebook_size} codes in use, "
-        f"perplexity {figures['perplexity']:.0f}"
+        f"the few seconds that are held out use {figures['codes_used']:.0f} of "
+        f"{found.config.quantizer.codebook_size} codes, perplexity {figures['perplexity']:.0f}"
     )
     if len(found.worth) == 2:
         codes, gaussian = found.worth[PUBLISHED], found.worth[GAUSSIAN]

@@ -1,7 +1,7 @@
 """Generate utterances and look at them: silence, monotony, the codes used, the voice, a picture.
 
     pip install '.[eval,bench]'
-    python recipes/prior/generated.py --speech DIR --run exp/base --out exp/generated
+    python recipes/prior/generated.py --speech DIR --run exp/base/run --out exp/generated
 
 DIR holds recordings and a manifest.tsv: voices to compare with. The run holds codes.safetensors,
 real speech's codes to compare with. Sound is the preview's

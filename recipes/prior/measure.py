@@ -1,6 +1,6 @@
 """What the prior is worth: bits per code, bit/s of .vqs files, bits per sample, coding speed.
 
-    python recipes/prior/measure.py --speech DIR --run exp/base [--model M]
+    python recipes/prior/measure.py --speech DIR --run exp/base/run [--model M]
 
 DIR holds recordings and a manifest.tsv with the splits eval-seen and eval-unseen; the run holds
 codes.safetensors, the training codes that the unigram and bigram are counted on. Prints Markdown.

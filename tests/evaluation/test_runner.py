@@ -60,11 +60,11 @@ def test_unknown_speakers_are_decoded_in_their_own_voices_where_the_model_hears_
     assert [row["identity"] for row in report.rows] == ["anna", "anna", "own voice"]
     assert codec.vectors == [[[0, 0]]] * 4 + [[[1, 0]]] * 2, "as a .vqs file keeps it"
     fact = "2 utterances decoded by the speaker's name, 1 of speakers whom the model does not know "
-    own = fact + "decoded in their own voices, as the speaker encoder hears them"
+    own = fact + "decoded in their own voices: as the speaker encoder hears them"
     assert own + ", refined, and" in markdown(report)
     heard = evaluate(codec, corpus, ("wavenet",), refine=False)
     assert codec.vectors[-1] == [[0, 1]]
-    assert own + " and a .vqs" in markdown(heard)
+    assert own + ", and as a .vqs" in markdown(heard)
     # The yardstick.
     report = evaluate(codec, corpus, ("preview",), speaker="other")
     assert codec.calls[-1].speaker == "other" and report.rows[-1]["identity"] == "other"

@@ -80,7 +80,7 @@ def test_what_is_not_measured_is_not_claimed(page, tmp_path):
     text = page(experiment(tmp_path, [line(60, 1.0)]))
     _, used, *others = rows(section(text, "Claim by claim"))
     assert used[2].startswith("5.40 nats a sample with the right codes, 6.50 with those of other")
-    assert "260 of 512 codes in use, perplexity 100" in used[2]
+    assert "the few seconds that are held out use 260 of 512 codes, perplexity 100" in used[2]
     assert len(others) == 4 and all(row[2] == "not measured yet" for row in others)
     assert "Not of this run yet" in section(text, "Bottlenecks beside one another")
     assert "## Speech from nothing" not in text

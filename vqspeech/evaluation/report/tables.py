@@ -88,10 +88,10 @@ def unknown_as(about: Mapping[str, Any]) -> str:
     """What speakers were decoded as whom the model does not know, in words."""
     identity = about["unknown_speakers_decoded_as"]
     if identity == OWN_VOICE:
-        refined = ", refined," if about.get("refined") else ""
+        refined = ", refined" if about.get("refined") else ""
         return (
-            f"decoded in their own voices, as the speaker encoder hears them{refined} and a .vqs "
-            "file keeps them"
+            f"decoded in their own voices: as the speaker encoder hears them{refined}, and as a "
+            ".vqs file keeps them"
         )
     return f"decoded as `{identity}`"
 
