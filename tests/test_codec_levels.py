@@ -78,6 +78,8 @@ def test_each_level_is_heard(codec, speech):
     assert np.array_equal(streamed[: len(made)], made)
     several = codec.decode_many([four, four.first(1)], "anna", seed=3)
     assert np.array_equal(several[0], made) and len(several[1]) == len(made)
+    with pytest.raises(InputError, match="may be 4 recordings or 4 levels of one; give a list"):
+        codec.decode_many(four.indices, "anna")
 
 
 def test_a_recording_is_converted_at_any_rate(codec, speech, tmp_path):
@@ -110,7 +112,8 @@ def test_codes_as_arrays_lists_and_tensors(codec, speech):
 def test_streams_of_levels_of_any_kind(codec, speech):
     four = codec.encode(speech[:30_007], bitrate=4 * ONE)
     whole = codec.decode(four, "anna", preview=True)
-    for given in (four, four.indices, torch.from_numpy(four.indices.astype(int)), [four]):
+    array = four.indices
+    for given in (four, array, torch.from_numpy(array.astype(int)), [four], iter(four)):
         found = np.concatenate(list(codec.decode_stream(given, "anna", preview=True)))
         assert np.array_equal(found[: len(whole)], whole) and len(found) - len(whole) < codec.hop
 

@@ -336,6 +336,11 @@ class Codec:
         """
         if isinstance(codes, Codes | CodeStream):  # whose parts are no recordings
             raise InputError(f"several codes are wanted, not {shown(codes)}; give a list of them")
+        if getattr(codes, "ndim", 0) == 2 and 1 < (number := len(codes)) <= self.levels:
+            raise InputError(
+                f"an array {list(np.shape(codes))} may be {number} recordings or {number} levels "
+                "of one; give a list of codes"
+            )
         codes = listed("codes", codes, dimensions=2)
         jobs = list(zip(codes, for_each("speakers", speakers, len(codes)), strict=True))
         parts: list[list[np.ndarray]] = [[] for _ in jobs]

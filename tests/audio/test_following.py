@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vqspeech.audio.following import FRAME, HELD_SECONDS, RecentLevel, followed_blocks
-from vqspeech.audio.level import LEVEL_DB, level_gain, rms
+from vqspeech.audio.level import LEVEL_DB, LevelMeter, rms
 
 RATE = 16_000
 
@@ -41,8 +41,9 @@ def test_blocks_of_any_size(sizes):
 
 @pytest.mark.parametrize("seconds", [0.001, 0.015, 0.5, 1.9])
 def test_a_short_stream_has_the_level_of_the_whole(seconds):
-    wave = speech(seconds, -50)
-    np.testing.assert_array_equal(followed(wave), wave * np.float32(level_gain(wave)))
+    wave, whole = speech(seconds, -50), LevelMeter()
+    whole.add(wave)
+    np.testing.assert_array_equal(followed(wave), wave * np.float32(whole.gain()))
 
 
 @pytest.mark.parametrize("db", [-50, -26, -6])

@@ -31,7 +31,7 @@ def test_shapes():
     assert four.indices.shape == (4, 10) and one.indices.shape == (10,)
     assert (four.levels, one.levels, four.frames, len(one)) == (4, 1, 10, 10)
     assert four.by_level is not None and one.by_level.shape == (1, 10)
-    assert list(four)[3] == four.indices[:, 3].tolist() and list(one) == one.indices.tolist()
+    assert np.array_equal(list(four)[3], four.indices[:, 3:4]) and list(one) == one.indices.tolist()
     assert np.asarray(four).shape == (4, 10)
     assert four.bits_per_second(SIZE) == 2000 and one.bits_per_second(SIZE) == 500
 

@@ -1,6 +1,8 @@
 """Conversion: length, level, pitch; what is refused."""
 
 import dataclasses
+import errno
+from tempfile import gettempdir
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import soundfile
 from tones import vowel
 
 from vqspeech import Codec, InputError
-from vqspeech.audio.level import LevelMeter
+from vqspeech.audio.level import heard
 from vqspeech.config.rendering import ConversionConfig
 from vqspeech.synthesis import conversion
 from vqspeech.synthesis.conversion import Move, at_level_of, missing, planned
@@ -22,35 +24,39 @@ def codec(tiny_model):
     return Codec.from_pretrained(tiny_model, device="cpu")
 
 
-def level_of(wave, rate=RATE):
-    meter = LevelMeter(rate)
-    meter.add(wave)
-    return meter
-
-
 @pytest.mark.parametrize("gain", [0.01, 0.3, 3.0])
 def test_the_level_is_the_sources(gain):
     decoded = vowel(level=0.05)
-    source = level_of(gain * decoded)
+    source = heard(gain * decoded)
     blocks = list(at_level_of(source, np.array_split(decoded, 7)))
     out = np.concatenate(blocks)
     assert len(out) == len(decoded)
-    assert abs(level_of(out).active_db - source.active_db) < 0.1
+    assert abs(heard(out).active_db - source.active_db) < 0.1
+
+
+def test_a_full_temporary_folder_is_named(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(conversion, "_write", full)
+    blocks = at_level_of(heard(vowel()), [vowel()])
+    with pytest.raises(InputError, match=f"kept in {gettempdir()} .No space left.*TMPDIR"):
+        list(blocks)
 
 
 def test_a_loud_source_does_not_make_it_clip():
     decoded = vowel(level=0.05)
     decoded[100] = 0.9
-    out = np.concatenate(list(at_level_of(level_of(20 * decoded), [decoded])))
+    out = np.concatenate(list(at_level_of(heard(20 * decoded), [decoded])))
     assert np.abs(out).max() == pytest.approx(conversion.PEAK, rel=1e-3)
 
 
 def test_silence_stays_silent():
     noise = (0.05 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32)
-    out = np.concatenate(list(at_level_of(level_of(np.zeros(RATE, "f4")), [noise])))
+    out = np.concatenate(list(at_level_of(heard(np.zeros(RATE, "f4")), [noise])))
     assert np.abs(out).max() < 0.5 / 32768
     zeros = np.zeros(RATE, "f4")
-    np.testing.assert_array_equal(np.concatenate(list(at_level_of(level_of(noise), [zeros]))), 0)
+    np.testing.assert_array_equal(np.concatenate(list(at_level_of(heard(noise), [zeros]))), 0)
 
 
 def test_how_far_the_pitch_is_moved():
@@ -153,7 +159,7 @@ def test_a_wave_is_converted_by_the_pitch_it_lacks(pitched):
     wave = vowel(seconds=0.5)
     out = codec.convert(wave, speaker="bert", seed=3, pitch="keep")
     assert out.shape == wave.shape and np.isfinite(out).all()
-    assert abs(level_of(out).active_db - level_of(wave).active_db) < 0.2
+    assert abs(heard(out).active_db - heard(wave).active_db) < 0.2
 
 
 @pytest.mark.parametrize("preview", [False, True])
@@ -165,7 +171,7 @@ def test_a_wave_is_converted(codec, preview):
     np.testing.assert_array_equal(out, again)
     other = codec.convert(wave, speaker="anna", preview=preview, seed=3)
     assert not np.array_equal(out, other)
-    assert abs(level_of(out).active_db - level_of(wave).active_db) < 0.2
+    assert abs(heard(out).active_db - heard(wave).active_db) < 0.2
 
 
 def test_moving_by_nothing_is_the_codec_itself(codec):

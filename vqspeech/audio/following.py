@@ -24,7 +24,6 @@ from vqspeech.audio.level import (
     SILENCE_DB,
     LevelMeter,
     frame_powers,
-    level_gain,
 )
 from vqspeech.audio.signal import SAMPLE_RATE
 
@@ -96,8 +95,12 @@ def followed_blocks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield step * (np.float32(gain) + ramp * np.float32((wanted - gain) / STEP))
         gain = wanted
     last = np.concatenate([np.zeros(0, np.float32), *held, *rest])
+    if gain is None:
+        whole = LevelMeter()
+        whole.add(last)
+        gain = whole.gain()
     if len(last):
-        yield last * np.float32(level_gain(last) if gain is None else gain)
+        yield last * np.float32(gain)
 
 
 def _steps(blocks: Iterable[np.ndarray], rest: list[np.ndarray]) -> Iterator[np.ndarray]:

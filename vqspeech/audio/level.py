@@ -1,9 +1,13 @@
 """The level of speech, measured in a stream, in memory that does not grow with its length; and what
 is too short or too quiet to be speech."""
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 
-from vqspeech.audio.signal import SAMPLE_RATE
+from vqspeech.audio.resampling import resample_blocks
+from vqspeech.audio.signal import SAMPLE_RATE, HighPass
 
 MIN_SECONDS = 0.25
 """Below this no metric is defined (PESQ raises, ESTOI answers 1e-5): everything is NaN."""
@@ -48,23 +52,26 @@ def frame_powers(x: np.ndarray, frame: int) -> np.ndarray:
 
 
 class LevelMeter:
-    """Measures the active-speech level of blocks of one recording at `rate` Hz.
+    """Measures the active-speech level of blocks of one recording at 16 kHz.
 
     20 ms frames are counted by power in a histogram of 0.02 dB, so memory is fixed and the result
     is the same however the recording is cut into blocks.
     """
 
-    def __init__(self, rate: int = SAMPLE_RATE):
-        self._frame = max(1, round(rate * FRAME_SECONDS))
+    def __init__(self):
+        self._frame = round(SAMPLE_RATE * FRAME_SECONDS)
         self._rest = np.zeros(0, np.float32)
         self._counts = np.zeros(round((_HIGHEST_DB - _LOWEST_DB) * _BINS_PER_DB), np.int64)
         self.peak = 0.0
-        """Largest magnitude so far."""
+        """Largest magnitude so far; infinite where a filter was driven beyond all numbers."""
 
     def add(self, block: np.ndarray) -> None:
         """Take in the next samples (float32 [N], any N)."""
         if len(block):
-            self.peak = max(self.peak, float(block.max()), -float(block.min()))
+            largest = max(float(block.max()), -float(block.min()))
+            if math.isnan(largest):
+                largest, block = math.inf, np.nan_to_num(block)
+            self.peak = max(self.peak, largest)
         x = np.concatenate([self._rest, np.clip(block, -LARGEST, LARGEST, dtype=np.float32)])
         used = len(x) // self._frame * self._frame
         self._rest = x[used:]
@@ -146,16 +153,30 @@ class LevelMeter:
         return float(10 ** (min(step, MAX_GAIN_DB) / 20)), remark if enough else ""
 
 
+class SpeechMeter(LevelMeter):
+    """Hears what the encoder hears: no rumble below speech. blocks: what it has heard already."""
+
+    def __init__(self, blocks: Iterable[np.ndarray] = ()):
+        super().__init__()
+        self._high_pass = HighPass()
+        for block in blocks:
+            self.add(block)
+
+    def add(self, block: np.ndarray) -> None:
+        """Take in the next samples (float32 [N] at 16 kHz, any N)."""
+        if len(block):
+            super().add(self._high_pass(block))
+
+
+def heard(x: np.ndarray, rate: int = SAMPLE_RATE) -> SpeechMeter:
+    """A meter that has heard one whole recording `x` [T] at `rate` Hz, as the encoder hears it: no
+    sound that 16 kHz do not hold, none below speech."""
+    return SpeechMeter(resample_blocks([x], rate))
+
+
 def level_gain(x: np.ndarray, rate: int = SAMPLE_RATE) -> float:
-    """The gain of `LevelMeter.gain` for one whole recording `x` [T]."""
+    """The gain that the codec gives one whole recording `x` [T] at `rate` Hz."""
     return heard(x, rate).gain()
-
-
-def heard(x: np.ndarray, rate: int = SAMPLE_RATE) -> LevelMeter:
-    """A LevelMeter that has heard one whole recording `x` [T]."""
-    meter = LevelMeter(rate)
-    meter.add(x)
-    return meter
 
 
 def rms(x: np.ndarray) -> float:

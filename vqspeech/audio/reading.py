@@ -1,15 +1,14 @@
 """Audio files to 16 kHz mono float32, in bounded memory. Writing is in `audio.writing`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-import soxr
 
 from vqspeech.audio.channels import Average
-from vqspeech.audio.level import LevelMeter
-from vqspeech.audio.signal import SAMPLE_RATE, resampled_length
+from vqspeech.audio.level import SpeechMeter
+from vqspeech.audio.resampling import resample_blocks
 from vqspeech.audio.sounds import as_mono, no_samples, opened_sound, tell_channels
 from vqspeech.audio.source import Source, name_of
 
@@ -64,30 +63,6 @@ def read_blocks(
     yield from resample_blocks(chain([first], (block for block, _ in native)), rate)
 
 
-def resample_blocks(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-    """Blocks of one recording at `rate` Hz to blocks at 16 kHz, float32.
-
-    All together they have exactly `resampled_length(samples, rate)` samples.
-    """
-    if rate == SAMPLE_RATE:
-        yield from blocks
-        return
-    resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-    frames = written = 0
-    for block in blocks:
-        frames += len(block)
-        out = resampler.resample_chunk(block)
-        written += len(out)
-        if len(out):
-            yield out
-    # The silence after the end, long enough that the last sample counted by ceil() exists.
-    silence = np.zeros(rate // SAMPLE_RATE + 2, np.float32)
-    tail = [resampler.resample_chunk(silence), resampler.resample_chunk(silence[:0], last=True)]
-    missing = resampled_length(frames, rate) - written
-    tail = np.concatenate(tail)[:missing]
-    yield np.pad(tail, (0, missing - len(tail)))
-
-
 def read(source: Source, quiet: bool = False) -> np.ndarray:
     """The whole file as 16 kHz mono float32 [T]; see `read_blocks`."""
     return np.concatenate(list(read_blocks(source, quiet=quiet)))
@@ -107,14 +82,9 @@ def duration(source: Source) -> float:
     return seconds
 
 
-def measure_level(source: Source) -> LevelMeter:
-    """A LevelMeter that has heard the whole file at its own rate: no resampling, bounded memory.
+def measure_level(source: Source) -> SpeechMeter:
+    """A meter that has heard the whole file, as the encoder hears it, in bounded memory.
 
     Raises InputError as `read_blocks` does.
     """
-    native = _native_blocks(source, 10.0, True)
-    first, rate = next(native)
-    meter = LevelMeter(rate)
-    for block in chain([first], (block for block, _ in native)):
-        meter.add(block)
-    return meter
+    return SpeechMeter(read_blocks(source, quiet=True))

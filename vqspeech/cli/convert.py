@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vqspeech.audio.kinds import ALL_SUFFIXES
+from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.cli import options, streams
 from vqspeech.cli.folders import check_overwriting, plan_of, work_through
 from vqspeech.cli.output import seconds_bar
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
     def convert(path: Path, out: Path) -> float:
         with seconds_bar(audio.duration(path)) as progress:
             samples = codec.convert_file(path, out, args.speaker, how, progress=progress)
-        return samples / audio.SAMPLE_RATE
+        return samples / SAMPLE_RATE
 
     if in_pipe:
         streams.convert(args, convert)

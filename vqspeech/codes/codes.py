@@ -138,8 +138,10 @@ class Codes:
         return self.frames
 
     def __iter__(self) -> Iterator:
-        """Frame by frame: whole numbers or, of several levels, lists of them."""
-        return iter(self.indices.T.tolist())
+        """Frame by frame: whole numbers or, of several levels, arrays [levels, 1], the parts that
+        `decode_stream` takes."""
+        several = self.indices.ndim > 1
+        return iter(self.indices.T[..., None] if several else self.indices.tolist())
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         """The indices, for NumPy."""

@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from vqspeech.audio import reading as audio
-from vqspeech.audio.level import SILENCE_DB, LevelMeter
+from vqspeech.audio.level import SILENCE_DB, LevelMeter, SpeechMeter
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import to_int16
 from vqspeech.checkpoint.voices import Voice, load_voice
@@ -125,7 +125,7 @@ class Studio:
         if not path:
             raise InputError("no recording yet: upload one, record one, or take an example")
         name, most = os.path.basename(path), round(self.limits.seconds * SAMPLE_RATE)
-        level, blocks, samples = LevelMeter(), [], 0
+        level, blocks, samples = SpeechMeter(), [], 0
         try:
             if os.path.getsize(path) > self.limits.megabytes * 1e6:
                 raise InputError(f"{name}: is larger than {self.limits.megabytes:g} MB; cut it")

@@ -10,19 +10,22 @@ known, and then take the source's.
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from io import RawIOBase
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vqspeech.arguments import for_each
 from vqspeech.audio import reading as audio
-from vqspeech.audio.level import SILENCE_DB, LevelMeter, heard
+from vqspeech.audio.level import SILENCE_DB, LevelMeter, SpeechMeter
 from vqspeech.audio.pitch import median_f0
 from vqspeech.audio.psola import transposed_blocks
+from vqspeech.audio.resampling import resample_blocks
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.audio.writing import Writer
-from vqspeech.errors import named
-from vqspeech.files import check_apart
+from vqspeech.errors import InputError, named
+from vqspeech.files import check_apart, reason
 from vqspeech.synthesis.encoding import Progress, Recording, RecordingEncoder
 from vqspeech.synthesis.hidden import PITCH_SECONDS, Spoken
 from vqspeech.synthesis.levelling import gain_of
@@ -48,14 +51,17 @@ def at_level_of(
 
     One gain for all of them, less where a sample would go beyond full scale. They are taken to
     their end (progress: called with the seconds so far) before the first comes out, and memory
-    does not grow with their number.
+    does not grow with their number. Raises InputError where there is no room to keep them.
     """
     meter, peak, samples = LevelMeter(), 0.0, 0
-    with tempfile.TemporaryFile(prefix="vqspeech-") as spool:
+    with ExitStack() as stack:
+        with _kept_aside():
+            spool = stack.enter_context(tempfile.TemporaryFile(prefix="vqspeech-", buffering=0))
         for block in blocks:
             meter.add(block)
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
-            spool.write(block.astype(np.float32).tobytes())
+            with _kept_aside():
+                _write(spool, block.astype(np.float32))
             samples += len(block)
             if progress is not None:
                 progress(samples / SAMPLE_RATE)
@@ -63,6 +69,24 @@ def at_level_of(
         spool.seek(0)
         while data := spool.read(BLOCK_SAMPLES * 4):
             yield np.frombuffer(data, np.float32) * gain
+
+
+@contextmanager
+def _kept_aside() -> Iterator[None]:
+    """Errors of the temporary file inside are no errors of the output's."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"decoded speech cannot be kept in {tempfile.gettempdir()} ({reason(error)}): make "
+            "room there, or name another folder in TMPDIR"
+        ) from None
+
+
+def _write(spool: RawIOBase, block: np.ndarray) -> None:
+    left = memoryview(block.tobytes())
+    while left:  # a disk that fills up takes a part
+        left = left[spool.write(left) :]
 
 
 def _gain(source: LevelMeter, decoded: LevelMeter) -> float:
@@ -182,8 +206,8 @@ class Converter:
         self, source: Recording, speaker: VoiceName, options: Conversion
     ) -> tuple[LevelMeter, Spoken]:
         """(the level of a recording, what it is to become)."""
-        wave = np.concatenate(list(audio.resample_blocks([source.wave], source.rate)))
-        level = heard(wave)
+        wave = np.concatenate(list(resample_blocks([source.wave], source.rate)))
+        level = SpeechMeter([wave])
         move = planned([wave], options.pitch, self._voices.f0(speaker), self._sets_f0)
         gain = gain_of(level, source.name)
         encoder = self._encoder.at(options.bitrate, options.search)
@@ -212,8 +236,8 @@ class Converter:
         move = planned(heard, how.pitch, target, self._sets_f0)
         moved = transposed_blocks(audio.read_blocks(source), move.step)
         spoken = Spoken(encoder.blocks(moved, gain_of(level, source)), vector)
-        blocks = self._renderer.blocks(self._changed(spoken, move, how), how)
-        with Writer(path) as file:
+        made = self._renderer.blocks(self._changed(spoken, move, how), how)
+        with closing(made) as blocks, Writer(path) as file:
             for block in at_level_of(level, blocks, progress):
                 file.add(block)
         return file.samples

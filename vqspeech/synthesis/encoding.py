@@ -10,7 +10,8 @@ import torch
 
 from vqspeech.arguments import for_each, is_path, listed, shown, switch
 from vqspeech.audio import reading as audio
-from vqspeech.audio.level import heard
+from vqspeech.audio.level import SpeechMeter
+from vqspeech.audio.resampling import resample_blocks
 from vqspeech.audio.signal import SAMPLE_RATE, frames_for
 from vqspeech.codes.codes import Codes
 from vqspeech.codes.stream import CodeStream
@@ -54,9 +55,8 @@ class RecordingEncoder:
 
     def wave(self, wave: Any, rate: int = SAMPLE_RATE, voice: Listening = True) -> Codes:
         """`Codec.encode`."""
-        wave, rate = as_mono(wave), as_rate(rate)
-        gain = gain_of(heard(wave, rate), "the recording")
-        return self.blocks(audio.resample_blocks([wave], rate), gain, voice)
+        blocks = list(resample_blocks([as_mono(wave)], as_rate(rate)))
+        return self.blocks(blocks, gain_of(SpeechMeter(blocks), "the recording"), voice)
 
     def file(
         self,
@@ -83,7 +83,7 @@ class RecordingEncoder:
                 f"a stream must be blocks of samples, not {shown(blocks)}; give a list or an "
                 "iterator of arrays"
             )
-        resampled = audio.resample_blocks(as_monos(blocks), as_rate(rate))
+        resampled = resample_blocks(as_monos(blocks), as_rate(rate))
         levelled, tell = levelled_blocks(resampled, gain), None
         if voice and self.loaded.hears_voices:
             listener = Listener(self.loaded, STREAM_SPEECH)
@@ -170,17 +170,17 @@ class RecordingEncoder:
         of which recording.
         """
         given = recordings(waves, rates)
-        gains = [gain_of(heard(wave, rate), name) for name, wave, rate in given]
-
-        def resampled(number: int) -> Iterator[np.ndarray]:
-            return audio.resample_blocks([given[number].wave], given[number].rate)
-
+        resampled = [list(resample_blocks([wave], rate)) for _, wave, rate in given]
+        gains = [
+            gain_of(SpeechMeter(blocks), one.name)
+            for blocks, one in zip(resampled, given, strict=True)
+        ]
         short = (
-            None if self.search else _short(resampled(number), gain)
-            for number, gain in enumerate(gains)
+            None if self.search else _short(blocks, gain)
+            for blocks, gain in zip(resampled, gains, strict=True)
         )
         return [
-            self.blocks(resampled(number), gains[number], voice) if codes is None else codes
+            self.blocks(resampled[number], gains[number], voice) if codes is None else codes
             for number, codes in enumerate(self._batched(short, voice))
         ]
 

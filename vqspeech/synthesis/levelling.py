@@ -40,7 +40,7 @@ def levelled_blocks(blocks: Iterable[np.ndarray], gain: float | None) -> Iterato
     """
     high_pass, blocks = HighPass(), filter(len, blocks)
     if gain is None:
-        yield from map(high_pass, followed_blocks(blocks))
+        yield from followed_blocks(map(high_pass, blocks))
         return
     for block in blocks:
         yield high_pass(block * np.float32(gain))

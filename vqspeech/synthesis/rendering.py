@@ -1,6 +1,6 @@
 """Codes in a voice to sound: the WaveNet and its post-filter, or Griffin-Lim for a preview."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -79,7 +79,7 @@ class Renderer:
         """Without packed weights, which are of this machine: another process packs its own."""
         return self.__dict__ | {"_samplers": {}}
 
-    def blocks(self, spoken: Spoken, options: Synthesis) -> Iterator[np.ndarray]:
+    def blocks(self, spoken: Spoken, options: Synthesis) -> Generator[np.ndarray, None, None]:
         """The sound in blocks, as they are made, in memory that does not grow with the length.
 
         Raises InputError, before the first block.
@@ -144,7 +144,7 @@ class Renderer:
                 yield number, block
             yield number, None
 
-    def _preview(self, spoken: Spoken, seed: int) -> Iterator[np.ndarray]:
+    def _preview(self, spoken: Spoken, seed: int) -> Generator[np.ndarray, None, None]:
         source = CodeSource.of(spoken.codes)
         # A stream's pieces are not waited for before what is known is heard.
         side_by_side = 0 if source.samples is None else threads()

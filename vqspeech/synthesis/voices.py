@@ -10,7 +10,8 @@ import torch
 from vqspeech.arguments import shown
 from vqspeech.audio import reading as audio
 from vqspeech.audio.kinds import is_recording
-from vqspeech.audio.level import heard
+from vqspeech.audio.level import SpeechMeter
+from vqspeech.audio.resampling import resample_blocks
 from vqspeech.checkpoint.speakers import find_row
 from vqspeech.checkpoint.voices import Voice, check_voice, is_voice_file, load_voice
 from vqspeech.codes.codes import Codes
@@ -111,8 +112,8 @@ class Voices:
     def of_wave(self, wave: np.ndarray, rate: int, name: str = "") -> Voice:
         """The voice of a recording [T] at `rate` Hz. Raises InputError."""
         check_listens(self._loaded, called := name or "the recording")
-        blocks = audio.resample_blocks([wave], rate)
-        voice = voice_of_blocks(self._loaded, blocks, gain_of(heard(wave, rate), called), called)
+        blocks = list(resample_blocks([wave], rate))
+        voice = voice_of_blocks(self._loaded, blocks, gain_of(SpeechMeter(blocks), called), called)
         return voice._replace(name=name)
 
     def of_file(self, path: str | os.PathLike) -> Voice:
