@@ -1,6 +1,7 @@
 import pytest
 
 from vqspeech.data.corpus import Utterance, find_utterances
+from vqspeech.data.manifest import read_rows
 from vqspeech.errors import InputError
 
 
@@ -104,7 +105,13 @@ def test_csv_with_the_least_columns(tmp_path):
         (b"speaker\tfile\n\tb.wav\n", None, "line 2 has no speaker; complete"),
         (b"speaker\tfile\n\n\na\n", None, "line 4 has no file; complete"),
         (b"speaker\tfile\na\tb.wav\na\tb.wav\n", None, "two utterances named b"),
-        (b"\xff\xfe\x00", None, "not a UTF-8"),
+        (b"\xff\x00\x00", None, "save it as UTF-8"),
+        (b"speaker\tfile\na\tb\xff.wav\n", None, "not a UTF-8"),
+        ("speaker\tfile\na\tb.wav\n".encode("utf-16"), None, "in UTF-16.* save it as UTF-8"),
+        ("speaker\tfile\na\tb.wav\n".encode("utf-16-be"), None, "in UTF-16.* save it as UTF-8"),
+        (b"sep=,\r\nspeaker,file\r\na,b.wav\r\n", None, "a line sep=,, .*remove that line"),
+        (b"sep=;\r\nspeaker;file\r\na;b.wav\r\n", None, "a line sep=;, .*remove that line"),
+        (b'"SEP=\t"\nspeaker\tfile\na\tb.wav\n', None, "remove that line"),
         (b"speaker,file\n" + b"x" * 200_000, None, "not a UTF-8 TSV or CSV"),
         (b'speaker,file,said\na,b.wav,"Lone\nc,d.wav,x\n', None, "CSV file .unexpected end"),
         (b'speaker,file,said\na,b.wav,"Two\nc,d.wav,"x\n', None, "CSV file .',' expected"),
@@ -131,6 +138,29 @@ def test_a_manifest_from_a_spreadsheet(tmp_path):
     assert names(found) == [("abe", "a"), ("abe", "b")], "one speaker, and no more"
     manifest.write_bytes(b"speaker,file\r\nabe, c.wav\r\n")
     assert find_utterances("", manifest)[0].path == tmp_path / " c.wav", "as the file is called"
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('"Yes, ""I"" do"', 'Yes, "I" do'),
+        ('"a, b"', "a, b"),
+        ('""', ""),
+        ('""""', '"'),
+        ('"', '"'),
+        ('"""', '"""'),
+        ('"Lone', '"Lone'),
+        ('he said "yes"', 'he said "yes"'),
+        ('"Yes" or "no"', '"Yes" or "no"'),
+        ('""Yes"" ', '""Yes""'),
+    ],
+)
+def test_quotes_that_a_spreadsheet_puts_around_a_cell_between_tabs(tmp_path, cell, text):
+    path = tmp_path / "m.tsv"
+    path.write_text(f'"speaker"\tfile\ttranscript\n"Smith, Anna"\t"a, b.wav"\t{cell}\n')
+    [row], columns = read_rows(path)
+    assert columns == ["speaker", "file", "transcript"]
+    assert row == {"speaker": "Smith, Anna", "file": "a, b.wav", "transcript": text}
 
 
 @pytest.mark.parametrize("transcript", ["hello", "well, hello"])
