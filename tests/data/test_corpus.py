@@ -120,6 +120,7 @@ def test_csv_with_the_least_columns(tmp_path):
             None,
             "line 3 has more fields.*quotes",
         ),
+        (b"speaker,file,split, speaker\na,b.wav,x,c\n", None, r"m\.tsv: has two columns speaker;"),
         (b"speaker\tfile\na\tb.wav\tc.wav\n", None, "line 2 has more fields .*tabs"),
     ],
 )
@@ -133,6 +134,7 @@ def test_manifest_errors(tmp_path, content, splits, message):
 def test_a_manifest_from_a_spreadsheet(tmp_path):
     manifest = tmp_path / "m.csv"
     lines = ["\ufeffspeaker, split,file", "abe,train,a.wav", "abe , train,b.wav", ",,", " ,,"]
+    lines = [f"{line},," for line in lines]  # columns of no name
     manifest.write_bytes("\r\n".join(lines).encode())
     found = find_utterances("", manifest, "train")
     assert names(found) == [("abe", "a"), ("abe", "b")], "one speaker, and no more"

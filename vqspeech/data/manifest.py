@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,14 +32,15 @@ def read_rows(manifest: Path) -> tuple[list[Row], list[str]]:
             text = io.TextIOWrapper(file, "utf-8-sig", newline="")
             tabs = _has_tabs(manifest, text.readline())
             text.seek(0)
-            # TSV is read without quotes: a transcript may hold a lone one. CSV is taken strictly: there a
-            # lone one would make one field of all the lines behind it.
+            # TSV is read without quotes: a transcript may hold a lone one. CSV is taken strictly:
+            # there a lone one would make one field of all the lines behind it.
             kind: dict[str, Any] = {"strict": True}
             if tabs:
                 kind = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
             bare = _unquoted if tabs else str
             reader = csv.DictReader(text, restval="", **kind)
             reader.fieldnames = names = [bare(name).strip() for name in reader.fieldnames or ()]
+            _check_once(manifest, names)
             rows = []
             for cells in reader:
                 if any(cells.pop(None, ())):
@@ -78,6 +80,13 @@ def _has_tabs(manifest: Path, first: str) -> bool:
             f"{manifest}: has semicolons between its columns; save it with commas or tabs"
         )
     return False
+
+
+def _check_once(manifest: Path, names: list[str]) -> None:
+    """Raise InputError for a column that is named twice; nobody reads those without a name."""
+    for name, times in Counter(names).items():
+        if name and times > 1:
+            raise InputError(f"{manifest}: has two columns {name}; remove or rename one")
 
 
 def _unquoted(cell: str) -> str:
