@@ -81,11 +81,24 @@ def test_manifest(manifest, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("written", "gender"), [("m", "m"), ("Female", "f"), ("x", ""), ("unknown", ""), ("", "")]
+    ("written", "gender"), [("m", "m"), ("Female", "f"), ("x", ""), ("Mrs", ""), ("", "")]
 )
-def test_an_odd_gender_of_a_manifest_is_unknown(tmp_path, written, gender):
-    (tmp_path / "m.tsv").write_text(f"speaker\tfile\tgender\nabe\t1.wav\t{written}\n")
-    assert find_utterances("", tmp_path / "m.tsv")[0].gender == gender
+def test_an_odd_gender_of_a_manifest_is_unknown_and_said(tmp_path, written, gender):
+    manifest, said = tmp_path / "m.tsv", []
+    manifest.write_text(f"speaker\tfile\tgender\nabe\t1.wav\t{written}\n")
+    assert find_utterances("", manifest, say=said.append)[0].gender == gender
+    line = f"{manifest}: 1 row has a gender that is not understood, as {written!r}; write f or m"
+    assert said == ([line] if written and not gender else [])
+
+
+def test_odd_genders_are_counted_in_one_line(tmp_path):
+    manifest, said = tmp_path / "m.tsv", []
+    rows = [f"abe\t{i}.wav\t{written}\n" for i, written in enumerate(("m", "mixed", "", "Mrs"))]
+    manifest.write_text("speaker\tfile\tgender\n" + "".join(rows))
+    find_utterances("", manifest, say=said.append)
+    assert said == [
+        f"{manifest}: 2 rows have a gender that is not understood, as 'mixed'; write f or m"
+    ]
 
 
 def test_csv_with_the_least_columns(tmp_path):
