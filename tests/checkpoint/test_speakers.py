@@ -3,7 +3,7 @@
 import pytest
 
 from vqspeech import InputError
-from vqspeech.checkpoint.speakers import Speaker, find_row, near_misses, select
+from vqspeech.checkpoint.speakers import Speaker, find_row, gender_of, near_misses, select
 from vqspeech.config.tables import build
 
 TABLE = [
@@ -79,3 +79,16 @@ def test_select_filters_and_sorts():
     assert names(None, 12.5, "name") == ["anna", "other", "p225"]
     with pytest.raises(InputError, match="at most 40.0 minutes"):
         select(TABLE, "m", 7.0)
+
+
+@pytest.mark.parametrize(
+    ("gender", "words"),
+    {
+        "f": "f F Female w Woman girl weiblich female_feminine",
+        "m": "m MALE Man boy Männlich male_masculine",
+        "": "x Mrs missing multiple mixed mujer Fred unknown other fm",
+    }.items(),
+)
+def test_what_people_write_for_a_gender(gender, words):
+    assert [gender_of(word) for word in words.split()] == [gender] * len(words.split())
+    assert gender_of("") == ""

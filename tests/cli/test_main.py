@@ -107,6 +107,32 @@ def test_wrong_arguments(refused, arguments, words):
     refused(arguments, *words)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["encode", "", "out"], "IN"),
+        (["encode", "in", "--", ""], "OUT"),
+        (["convert", "in", "", "--speaker", "x"], "OUT"),
+        (["convert", "in", "out", "--speaker", ""], "--speaker"),
+        (["info", ""], "FILE"),
+        (["info", "--model="], "--model"),
+        (["prepare", "in", ""], "OUT"),
+        (["prepare", "in", "out", "--manifest", ""], "--manifest"),
+        (["train", "--config", "base", "--data", "", "--out", "run"], "--data"),
+        (["train", "--config", "base", "--data", "in", "--out", ""], "--out"),
+        (["evaluate", "--data", "in", "--out", ""], "--out"),
+        (["phonemes", "--data", "in", "--alignments", ""], "--alignments"),
+        (["enroll", "Eva", "a.wav", "", "--out", "v.safetensors"], "FILE"),
+        (["demo", "--voice", "v.safetensors", "--voice", ""], "--voice"),
+    ],
+)
+def test_empty_arguments_are_not_the_working_folder(
+    refused, tmp_path, monkeypatch, arguments, name
+):
+    monkeypatch.chdir(tmp_path)
+    refused(arguments, f"error: {name} is an empty name", "unset")
+
+
 def run_instead(monkeypatch, function):
     monkeypatch.setattr(speakers, "run", lambda args: function())
 

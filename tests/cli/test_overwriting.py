@@ -329,6 +329,23 @@ def test_preparing_into_a_folder_of_others(harmless, cli, make_audio, tmp_path):
     assert cli(*verb).status == 0, "over its own it needs no --force"
 
 
+def test_preparing_beside_shards_of_others(harmless, cli, make_audio, tmp_path):
+    make_audio("rec/anna/1.wav", 1.0)
+    out = tmp_path / "out"
+    out.mkdir()
+    verb = ["prepare", tmp_path / "rec", out, "--workers", 1]
+    for name in ("audio-00000.bin", "audio-00042.bin"):
+        (mine := out / name).write_bytes(b"mine")
+        harmless(verb, mine, "not made by vqspeech", "--force")
+        mine.unlink()
+    assert cli(*verb).status == 0
+    make_audio("rec/anna/2.wav", 1.0, seed=1)
+    mine.write_bytes(b"mine")
+    harmless(verb, mine, "--force")
+    assert cli(*verb, "--force").status == 0
+    assert not mine.exists() and cli(*verb).status == 0, "nothing is in the way any more"
+
+
 def test_training_into_a_folder_of_others(harmless, tmp_path):
     pytest.importorskip("accelerate")
     (tmp_path / "run/model").mkdir(parents=True)

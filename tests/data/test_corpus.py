@@ -1,6 +1,7 @@
 import pytest
 
 from vqspeech.data.corpus import Utterance, find_utterances
+from vqspeech.data.manifest import read_rows
 from vqspeech.errors import InputError
 
 
@@ -80,11 +81,24 @@ def test_manifest(manifest, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("written", "gender"), [("m", "m"), ("Female", "f"), ("x", ""), ("unknown", ""), ("", "")]
+    ("written", "gender"), [("m", "m"), ("Female", "f"), ("x", ""), ("Mrs", ""), ("", "")]
 )
-def test_an_odd_gender_of_a_manifest_is_unknown(tmp_path, written, gender):
-    (tmp_path / "m.tsv").write_text(f"speaker\tfile\tgender\nabe\t1.wav\t{written}\n")
-    assert find_utterances("", tmp_path / "m.tsv")[0].gender == gender
+def test_an_odd_gender_of_a_manifest_is_unknown_and_said(tmp_path, written, gender):
+    manifest, said = tmp_path / "m.tsv", []
+    manifest.write_text(f"speaker\tfile\tgender\nabe\t1.wav\t{written}\n")
+    assert find_utterances("", manifest, say=said.append)[0].gender == gender
+    line = f"{manifest}: 1 row has a gender that is not understood, as {written!r}; write f or m"
+    assert said == ([line] if written and not gender else [])
+
+
+def test_odd_genders_are_counted_in_one_line(tmp_path):
+    manifest, said = tmp_path / "m.tsv", []
+    rows = [f"abe\t{i}.wav\t{written}\n" for i, written in enumerate(("m", "mixed", "", "Mrs"))]
+    manifest.write_text("speaker\tfile\tgender\n" + "".join(rows))
+    find_utterances("", manifest, say=said.append)
+    assert said == [
+        f"{manifest}: 2 rows have a gender that is not understood, as 'mixed'; write f or m"
+    ]
 
 
 def test_csv_with_the_least_columns(tmp_path):
@@ -104,7 +118,13 @@ def test_csv_with_the_least_columns(tmp_path):
         (b"speaker\tfile\n\tb.wav\n", None, "line 2 has no speaker; complete"),
         (b"speaker\tfile\n\n\na\n", None, "line 4 has no file; complete"),
         (b"speaker\tfile\na\tb.wav\na\tb.wav\n", None, "two utterances named b"),
-        (b"\xff\xfe\x00", None, "not a UTF-8"),
+        (b"\xff\x00\x00", None, "save it as UTF-8"),
+        (b"speaker\tfile\na\tb\xff.wav\n", None, "not a UTF-8"),
+        ("speaker\tfile\na\tb.wav\n".encode("utf-16"), None, "in UTF-16.* save it as UTF-8"),
+        ("speaker\tfile\na\tb.wav\n".encode("utf-16-be"), None, "in UTF-16.* save it as UTF-8"),
+        (b"sep=,\r\nspeaker,file\r\na,b.wav\r\n", None, "a line sep=,, .*remove that line"),
+        (b"sep=;\r\nspeaker;file\r\na;b.wav\r\n", None, "a line sep=;, .*remove that line"),
+        (b'"SEP=\t"\nspeaker\tfile\na\tb.wav\n', None, "remove that line"),
         (b"speaker,file\n" + b"x" * 200_000, None, "not a UTF-8 TSV or CSV"),
         (b'speaker,file,said\na,b.wav,"Lone\nc,d.wav,x\n', None, "CSV file .unexpected end"),
         (b'speaker,file,said\na,b.wav,"Two\nc,d.wav,"x\n', None, "CSV file .',' expected"),
@@ -113,6 +133,7 @@ def test_csv_with_the_least_columns(tmp_path):
             None,
             "line 3 has more fields.*quotes",
         ),
+        (b"speaker,file,split, speaker\na,b.wav,x,c\n", None, r"m\.tsv: has two columns speaker;"),
         (b"speaker\tfile\na\tb.wav\tc.wav\n", None, "line 2 has more fields .*tabs"),
     ],
 )
@@ -126,11 +147,35 @@ def test_manifest_errors(tmp_path, content, splits, message):
 def test_a_manifest_from_a_spreadsheet(tmp_path):
     manifest = tmp_path / "m.csv"
     lines = ["\ufeffspeaker, split,file", "abe,train,a.wav", "abe , train,b.wav", ",,", " ,,"]
+    lines = [f"{line},," for line in lines]  # columns of no name
     manifest.write_bytes("\r\n".join(lines).encode())
     found = find_utterances("", manifest, "train")
     assert names(found) == [("abe", "a"), ("abe", "b")], "one speaker, and no more"
     manifest.write_bytes(b"speaker,file\r\nabe, c.wav\r\n")
     assert find_utterances("", manifest)[0].path == tmp_path / " c.wav", "as the file is called"
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('"Yes, ""I"" do"', 'Yes, "I" do'),
+        ('"a, b"', "a, b"),
+        ('""', ""),
+        ('""""', '"'),
+        ('"', '"'),
+        ('"""', '"""'),
+        ('"Lone', '"Lone'),
+        ('he said "yes"', 'he said "yes"'),
+        ('"Yes" or "no"', '"Yes" or "no"'),
+        ('""Yes"" ', '""Yes""'),
+    ],
+)
+def test_quotes_that_a_spreadsheet_puts_around_a_cell_between_tabs(tmp_path, cell, text):
+    path = tmp_path / "m.tsv"
+    path.write_text(f'"speaker"\tfile\ttranscript\n"Smith, Anna"\t"a, b.wav"\t{cell}\n')
+    [row], columns = read_rows(path)
+    assert columns == ["speaker", "file", "transcript"]
+    assert row == {"speaker": "Smith, Anna", "file": "a, b.wav", "transcript": text}
 
 
 @pytest.mark.parametrize("transcript", ["hello", "well, hello"])

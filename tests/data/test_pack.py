@@ -14,6 +14,8 @@ from vqspeech.data.packed import PackedCorpus, check_packed
 from vqspeech.errors import InputError
 from vqspeech.locks import LOCK_FILE, sole_process
 
+PACKED = ["audio-00000.bin", "index.json", "skipped.tsv"]
+
 
 def packed(utterances, out, **options):
     return pack(utterances, out, **{"workers": 1, "progress": False, "min_minutes": 0} | options)
@@ -47,7 +49,7 @@ def test_same_bytes_with_any_number_of_workers(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     packed(utterances, one)
     packed(utterances, two, workers=2)
-    assert sorted(os.listdir(one)) == ["audio-00000.bin", "index.json", "skipped.tsv"]
+    assert sorted(os.listdir(one)) == PACKED
     for name in os.listdir(one):
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
@@ -181,9 +183,47 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path):
     out = tmp_path / "out"
     (out / ".packing").mkdir(parents=True)
     (out / ".packing/audio-00007.bin").write_bytes(b"xx")
-    (out / "audio-00009.bin").write_bytes(b"xx")
     packed(corpus(tmp_path / "in", {"abe": 2}), out)
-    assert sorted(os.listdir(out)) == ["audio-00000.bin", "index.json", "skipped.tsv"]
+    assert sorted(os.listdir(out)) == PACKED
+
+
+def test_shards_of_others_stay(tmp_path, monkeypatch):
+    utterances, out = corpus(tmp_path / "in", {"abe": 4}), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(pack_module, "SHARD_SAMPLES", RATE // 2)
+        packed(utterances, out)
+    assert len(list(out.glob("audio-*.bin"))) > 2
+    (mine := out / "audio-00009.bin").write_bytes(b"xx")
+    assert pack_module.uncounted_shards(out) == [mine]
+    packed(utterances[:3], out)
+    assert sorted(os.listdir(out)) == sorted([*PACKED, mine.name]), "its own of before are gone"
+
+
+def test_a_run_that_was_interrupted_while_it_published(tmp_path, monkeypatch):
+    utterances, out = corpus(tmp_path / "in", {"abe": 2}), tmp_path / "out"
+    replace = os.replace
+
+    def interrupted(source, target):
+        if target == out / "index.json":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        packed(utterances, out)
+    assert os.listdir(out) == ["skipped.tsv"]
+
+
+def test_a_run_that_was_killed_while_it_published(tmp_path, monkeypatch):
+    utterances, out = corpus(tmp_path / "in", {"abe": 4}), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(pack_module, "SHARD_SAMPLES", RATE // 2)
+        packed(utterances, out)
+    (out / ".packing").mkdir()
+    (out / "index.json").rename(out / ".packing/index.json")  # it is moved last
+    assert pack_module.uncounted_shards(out) == []
+    packed(utterances, out)
+    assert sorted(os.listdir(out)) == PACKED
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

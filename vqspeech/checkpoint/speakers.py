@@ -10,6 +10,11 @@ from vqspeech.config.tables import Table, shown, within
 from vqspeech.errors import InputError
 
 GENDERS = ("f", "m", "")
+GENDER_WORDS = {
+    "f": ("f", "female", "w", "woman", "girl", "weiblich", "feminine", "female_feminine"),
+    "m": ("m", "male", "man", "boy", "männlich", "masculine", "male_masculine"),
+}
+"""What corpora write, in small letters; the last of each is Common Voice's."""
 MAX_F0 = 2_000.0
 """Hz; nobody speaks so high."""
 ORDERS = ("row", "name", "minutes")
@@ -40,9 +45,9 @@ class Speaker(Table, table="speakers: {name!r}"):
 
 
 def gender_of(text: str) -> str:
-    """One of GENDERS by the first letter of what a person wrote, as in "Female"; "" for others."""
-    first = text[:1].lower()
-    return first if first in GENDERS else ""
+    """One of GENDERS for what a person wrote, as in "Female"; "" for all but a few words."""
+    word = text.strip().casefold()
+    return next((gender for gender, words in GENDER_WORDS.items() if word in words), "")
 
 
 def find_row(table: Sequence[Speaker], name: str | None) -> int:

@@ -32,7 +32,17 @@ class Parser(argparse.ArgumentParser):
                         f"./{word}"
                     ) from None
             raise
+        self._refuse_empty(options)
         return options
+
+    def _refuse_empty(self, options: argparse.Namespace) -> None:
+        """Raise InputError for an argument of no characters, which as a path would be the working
+        folder."""
+        for action in self._actions:
+            value = getattr(options, action.dest, None)
+            if "" in (value if isinstance(value, list) else [value]):
+                name = action.option_strings[0] if action.option_strings else action.metavar
+                raise InputError(f"{name} is an empty name; is a variable of the shell unset?")
 
     def _refuse(self, left: list[str]) -> None:
         """Raise InputError about arguments that are left over."""

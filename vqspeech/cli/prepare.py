@@ -49,11 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from vqspeech.data.corpus import find_utterances
     from vqspeech.data.index import INDEX
-    from vqspeech.data.pack import SKIPPED, pack
+    from vqspeech.data.pack import SKIPPED, pack, uncounted_shards
 
     manifest = find_manifest(args.root, args.manifest)
     found = find_utterances(args.root, manifest, args.splits, say=say)
-    check_outputs([Path(args.out, name) for name in (INDEX, SKIPPED)], force=args.force)
+    own = [Path(args.out, name) for name in (INDEX, SKIPPED)]
+    check_outputs([*own, *uncounted_shards(args.out)], force=args.force)
     report = pack(
         found,
         args.out,
@@ -62,4 +63,7 @@ def run(args: argparse.Namespace) -> None:
         min_minutes=args.min_minutes,
         progress=sys.stderr.isatty(),
     )
+    if args.force:
+        for path in uncounted_shards(args.out):  # or they would be in the way again
+            path.unlink(missing_ok=True)
     say(report)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from vqspeech.audio.kinds import ALL_SUFFIXES, is_recording
 from vqspeech.checkpoint.speakers import gender_of
 from vqspeech.data.listing import Listing, listed
-from vqspeech.data.manifest import read_rows
+from vqspeech.data.manifest import Row, read_rows
 from vqspeech.errors import InputError
 
 LAYOUT = "ROOT/<speaker>/*.wav (or .flac, .mp3, ...)"
@@ -40,12 +40,13 @@ def find_utterances(
     are followed. With it: the rows of a TSV or CSV file with a header that has at least `speaker`
     and `file` (relative to the manifest's folder), optionally `utterance`, `gender`, and `split`,
     filtered by `splits` (comma-separated, or names). A row without `utterance` is named by its
-    file: see `name_of`. say: called with a line about what is left out. Raises InputError.
+    file: see `name_of`. say: called with a line about what is left out, or not
+    understood. Raises InputError.
     """
     if manifest is not None:
         wanted = splits.split(",") if isinstance(splits, str) else splits
         names = None if wanted is None else [name.strip() for name in wanted]
-        found = _from_manifest(Path(manifest), names, root)
+        found = _from_manifest(Path(manifest), names, root, say)
     elif splits is not None:
         raise InputError(f"{root}: splits need a manifest that has them; name one")
     else:
@@ -95,7 +96,10 @@ def _of_speaker(folder: Path, path: Path) -> Utterance:
 
 
 def _from_manifest(
-    manifest: Path, splits: list[str] | None, root: str | os.PathLike
+    manifest: Path,
+    splits: list[str] | None,
+    root: str | os.PathLike,
+    say: Callable[[str], object],
 ) -> list[Utterance]:
     rows, columns = read_rows(manifest)
     missing = [name for name in ("speaker", "file") if name not in columns]
@@ -127,7 +131,15 @@ def _from_manifest(
         path = manifest.parent / row["file"]
         gender = gender_of(row.get("gender") or "")
         found.append(Utterance(row["speaker"], name, path, gender, row.get("split") or ""))
+    _say_odd_genders(manifest, rows, say)
     return found
+
+
+def _say_odd_genders(manifest: Path, rows: list[Row], say: Callable[[str], object]) -> None:
+    odd = [text for row in rows if (text := row.get("gender")) and not gender_of(text)]
+    if odd:
+        many = "1 row has" if len(odd) == 1 else f"{len(odd)} rows have"
+        say(f"{manifest}: {many} a gender that is not understood, as {odd[0]!r:.40}; write f or m")
 
 
 def name_of(file: str, manifest: Path, root: str | os.PathLike) -> str:

@@ -90,6 +90,20 @@ def _hash_fraction(utterance) -> float:
     return int.from_bytes(hashlib.blake2b(text, digest_size=6).digest(), "big") / 2**48
 
 
+def counted_shards(path: Path) -> set[str]:
+    """Names of the shards that the index `path` counts, whether or not they are still there; none
+    where `path` is no index of a packed corpus."""
+    try:
+        if path.stat().st_size > MAX_INDEX_BYTES:
+            return set()
+        index = json.loads(path.read_bytes())
+        if index.keys() >= {"version", "sample_rate", "level_db", "utterances"}:
+            return {shard_name(shard) for shard in range(len(index["shards"]))}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    return set()
+
+
 def load_index(folder: Path) -> dict:
     """The checked index of a packed corpus; number columns become int64 arrays.
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,14 @@ from vqspeech.audio import ffmpeg
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.condition import conditioned
 from vqspeech.data.corpus import Utterance
-from vqspeech.data.index import INDEX, SHARDS, VERSION, build_index, shard_name
+from vqspeech.data.index import (
+    INDEX,
+    SHARDS,
+    VERSION,
+    build_index,
+    counted_shards,
+    shard_name,
+)
 from vqspeech.data.packed import PackedCorpus
 from vqspeech.errors import InputError
 from vqspeech.files import make_folder, unwritable
@@ -71,7 +78,8 @@ def pack(
     than `min_minutes` share the identity `other`. About `valid_fraction` of the utterances are for
     validation, chosen by a hash of their names. Does nothing if `out_dir` already holds the same
     files packed with the same options, and none was skipped for want of an ffmpeg that is there
-    now. The index is written last, so a broken run leaves none.
+    now. The index is written last, so a broken run leaves none. Shards of an index before go;
+    others stay, but for those of the same names.
     Raises InputError if no file can be used, one stands there under two names, `out_dir` cannot be
     written, or another process packs into it.
     """
@@ -106,6 +114,18 @@ def pack(
     if skipped:
         notify(f"{len(skipped)} files skipped, see {out / SKIPPED}")
     return _report(out, index)
+
+
+def uncounted_shards(out_dir: str | os.PathLike) -> list[Path]:
+    """Files in a folder that are named as shards are, and that no index of a packed corpus there
+    counts: whoever made them, `pack` may not have."""
+    out = Path(out_dir)
+    counted = counted_shards(out / INDEX) | counted_shards(out / SCRATCH / INDEX)
+    with suppress(OSError, ValueError):
+        return sorted(
+            path for path in out.glob(SHARDS) if path.name not in counted and path.is_file()
+        )
+    return []
 
 
 def _check_once(utterances: Sequence[Utterance]) -> None:
@@ -200,20 +220,32 @@ def _now_readable(out: Path) -> bool:
 def _scratch(out: Path) -> Iterator[Path]:
     """A folder inside `out` that is removed again, whatever happens."""
     scratch = out / SCRATCH
-    shutil.rmtree(scratch, ignore_errors=True)  # what a killed run left
+    _clear(out)  # what a killed run left
     scratch.mkdir(parents=True)
     try:
         yield scratch
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        _clear(out)
+
+
+def _clear(out: Path) -> None:
+    """Remove the scratch folder, and the shards that a run which broke off had published: their
+    index is still in there."""
+    if not (out / INDEX).exists():
+        _remove(out, counted_shards(out / SCRATCH / INDEX))
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
 
 
 def _publish(scratch: Path, out: Path, shards: int) -> None:
+    _remove(out, counted_shards(out / INDEX))  # while their index is there to say whose they are
     (out / INDEX).unlink(missing_ok=True)
-    for old in out.glob(SHARDS):
-        old.unlink()
     for name in [*map(shard_name, range(shards)), SKIPPED, INDEX]:
         os.replace(scratch / name, out / name)
+
+
+def _remove(out: Path, names: Iterable[str]) -> None:
+    for name in names:
+        (out / name).unlink(missing_ok=True)
 
 
 def _write_skipped(path: Path, skipped) -> None:
