@@ -11,7 +11,7 @@ from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import check_outputs, is_own
 from vqspeech.codes.vqs import is_vqs, vqs_header
 from vqspeech.errors import InputError
-from vqspeech.files import is_older
+from vqspeech.files import check_unprotected, is_older
 
 if TYPE_CHECKING:
     from vqspeech.bulk.keeping import Keeping
@@ -45,7 +45,24 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
     return Keeping(args.speaker, args.packed, voice, args.bitrate, search)
 
 
-def is_done(
+def not_done(
+    codec: "Codec", args: argparse.Namespace, keeping: "Keeping", jobs: Sequence[tuple[Path, Path]]
+) -> list[tuple[Path, Path]]:
+    """Those jobs of a folder that --resume does not leave out; what they replace is told. Raises
+    InputError where that is write-protected, before any work."""
+    from vqspeech.bulk.keeping import voice_path
+
+    left = [job for job in jobs if not _is_done(codec, args, keeping, job)]
+    for _, out in left:
+        check_unprotected(out)
+        if args.voice and not is_vqs(out):
+            check_unprotected(voice_path(out))
+    if anew := sum(is_own(out) for _, out in left):
+        say(f"{args.output}: {anew} files of other or older codes are encoded anew")
+    return left
+
+
+def _is_done(
     codec: "Codec", args: argparse.Namespace, keeping: "Keeping", job: tuple[Path, Path]
 ) -> bool:
     """Whether what would be written of a recording is there already, and no older than that: codes
@@ -94,7 +111,7 @@ def check_voice_files(
 
         pairs = [(args.input, args.output)] if jobs is None else jobs
         read, voices = [path for path, _ in pairs], [voice_path(out) for _, out in pairs]
-        check_outputs(voices, read, args.force)
+        check_outputs(voices, read, args.force, protected=not args.resume)
         if not args.force:
             _check_kept(voices)
 
