@@ -63,6 +63,16 @@ def test_folders(cli, model, tmp_path, make_audio):
     assert sorted(p.name for p in (tmp_path / "out").rglob("*.wav")) == ["a.wav", "b.wav"]
 
 
+def test_resuming_packed_or_not(cli, model, tmp_path, make_audio):
+    make_audio("in/a.wav")
+    out = tmp_path / "out"
+    encode = ["encode", tmp_path / "in", out, "--format", "vqs", "--resume", *model]
+    for how, mode in ([], "range-coded"), (["--packed"], "packed"), ([], "range-coded"):
+        assert "wrote 1 files" in cli(*encode, *how).err[-1]
+        assert mode in cli("info", out / "a.vqs").out
+        assert "wrote 0 files" in cli(*encode, *how).err[-1]
+
+
 def test_options_that_do_nothing(refused, model, tmp_path, make_audio):
     source = make_audio()
     for option in (["--packed"], ["--speaker", "bert"]):

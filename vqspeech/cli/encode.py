@@ -106,8 +106,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         action="store_true",
         help="leave out files that have their codes already: no older than the recording, of that "
-        "--bitrate and, .vqs, of that model and --speaker; a .npy file does not say of which model "
-        "it is",
+        "--bitrate and, .vqs, of that model and --speaker, --packed or not; a .npy file does not "
+        "say of which model it is, and none whether it is searched or refined",
     )
     add_force(parser)
     add("--ray", action="store_true", help="as a Ray job, into shards in OUT")
