@@ -32,6 +32,18 @@ def test_there_and_back(cli, model, tmp_path, wrote):
     assert not np.array_equal(soundfile.read(other)[0], one)
 
 
+def test_another_name(cli, refused, model, tmp_path, wrote):
+    """What a shell's `>` and `cp` make: the first bytes say what it is."""
+    assert cli("decode", wrote, tmp_path / "known.wav", "--preview", *model).status == 0
+    for name in ("x.bin", "x.npy", "x"):
+        (tmp_path / name).write_bytes(wrote.read_bytes())
+        out = tmp_path / "out.wav"
+        assert cli("decode", tmp_path / name, out, "--preview", *model).status == 0, name
+        assert out.read_bytes() == (tmp_path / "known.wav").read_bytes()
+    decode = ["decode", tmp_path / "in.wav", tmp_path / "new.wav", *model]
+    refused(decode, "in.wav: is not a .npy file but a recording", "vqspeech encode")
+
+
 def test_info(cli, model, wrote, tmp_path):
     result = cli("info", wrote)
     assert result.status == 0

@@ -113,8 +113,8 @@ def _prompt(codec: "Codec", args: argparse.Namespace) -> "Codes":
 
 
 def _one(codec, args, drawing: Generation, output: Path, codes_out: Path | None) -> None:
-    """Draw codes, and write their sound and them: that takes long, and until then codes that are
-    there go with the sound that is."""
+    """Draw codes, and write their sound, which takes long, and only then them: what was there
+    before stays a pair until it is done."""
     seed, prompt = drawing.seed, drawing.prompt
     speaker = args.speaker or codec.any_speaker(seed)
     codes = codec.generate_codes(speaker, args.seconds, drawing)
