@@ -93,6 +93,29 @@ def test_a_target_behind_a_link_keeps_the_link(tmp_path):
     assert check_target(tmp_path / "link.WAV", (".wav",), "an audio file") == real
 
 
+def test_a_write_protected_target_is_refused(tmp_path, modes_hold):
+    kept, link = tmp_path / "kept.wav", tmp_path / "link.wav"
+    kept.touch(0o444)
+    link.symlink_to(kept)
+    for path in (kept, link):
+        with pytest.raises(InputError, match=f"{path.name}: is write-protected.*chmod u.w"):
+            check_target(path, (".wav",), "an audio file")
+    kept.chmod(0o644)
+    check_target(link, (".wav",), "an audio file")
+
+
+def test_what_is_replaced_keeps_its_permissions(tmp_path):
+    path = tmp_path / "a"
+    for mode in (0o600, 0o664):
+        path.touch()
+        path.chmod(mode)
+        write_text(path, "text")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        with whole_path(path) as partial:
+            partial.touch()
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
 def test_a_file_is_there_whole_or_as_it_was(tmp_path):
     write_text(tmp_path / "a", "old")
     with (

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO
 
@@ -91,7 +91,8 @@ def check_target(path: str | os.PathLike, suffixes: Sequence[str], what: str) ->
     """The real path of a file to be written, links followed.
 
     suffixes: extensions that `what` ("an audio file") may have, in small letters. Raises
-    InputError: another extension, a folder or device there, a missing folder, what is no name.
+    InputError: another extension, a folder, a device or a write-protected file there, a missing
+    folder, what is no name.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"{path!r:.60} is no name of a file; name the output")
@@ -106,7 +107,15 @@ def check_target(path: str | os.PathLike, suffixes: Sequence[str], what: str) ->
         raise InputError(f"{path}: is not a regular file; name another output")
     if not os.path.isdir(target.parent):
         raise InputError(f"{path}: folder {target.parent} does not exist; create it")
+    check_unprotected(path)
     return target
+
+
+def check_unprotected(path: str | os.PathLike) -> None:
+    """Refuse to replace a file that is write-protected: the folder alone says whether the system
+    would let it. Raises InputError."""
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise InputError(f"{path}: is write-protected; name another output, or `chmod u+w` it")
 
 
 def below(folder: str | os.PathLike, *names: str, suffix: str = "") -> Path:
@@ -188,7 +197,7 @@ def whole_path(target: Path) -> Iterator[Path]:
         path = folder / target.name
         yield path
         os.chmod(path, stat.S_IMODE(folder.stat().st_mode) & 0o666)  # as the user's mask has it
-        os.replace(path, target)
+        _take_place(path, target)
 
 
 @contextmanager
@@ -200,7 +209,14 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
     with _partial(target, lambda path: path.touch(exist_ok=False)) as path:
         with open(path, "r+b") as file:
             yield file
-        os.replace(path, target)
+        _take_place(path, target)
+
+
+def _take_place(path: Path, target: Path) -> None:
+    """Give what is written its final name, and the permissions of the file that had it."""
+    with suppress(OSError):  # no file had it
+        os.chmod(path, stat.S_IMODE(os.stat(target).st_mode) & 0o777)
+    os.replace(path, target)
 
 
 @contextmanager

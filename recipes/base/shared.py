@@ -1,5 +1,6 @@
 """What the measurements of this folder share: speech, a model, words, worker processes."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +17,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.data.corpus import find_utterances
 from vqspeech.data.manifest import read_rows
 from vqspeech.data.packed import PackedCorpus
+from vqspeech.endings import signal_parents_end
 from vqspeech.errors import InputError
 from vqspeech.evaluation import converted
 from vqspeech.evaluation.metrics import words
@@ -34,8 +36,12 @@ def codec_of(model: str | None) -> Codec:
 
 def workers(jobs: int | None = None) -> ProcessPoolExecutor:
     """Processes of one thread each: those of several would wait for one another's."""
-    own = {"initializer": torch.set_num_threads, "initargs": (1,)}
-    return ProcessPoolExecutor(jobs, get_context("spawn"), **own)
+    return ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin_worker)
+
+
+def _begin_worker() -> None:
+    signal_parents_end(signal.SIGTERM)
+    torch.set_num_threads(1)
 
 
 class HeldOut(NamedTuple):

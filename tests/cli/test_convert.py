@@ -88,6 +88,9 @@ def test_an_enrolled_voice(cli, anna, refused, tiny_model, make_audio, tmp_path,
     result = cli("enroll", "Eva", speech, "--out", voice, "--model", tiny_model)
     assert result.status == 0, result.err
     assert "held-out check" in result.err[0] and "(Eva, fitted on" in result.err[-1]
+    again = cli("enroll", "Eva", tmp_path, speech, "--out", voice, "--model", tiny_model)
+    assert f"left out {speech}: it is given twice, and heard once" in again.err[1]
+    assert again.err[2:] == result.err
     for verb, source in (("convert", make_audio()), ("decode", tmp_path / "codes.npy")):
         np.save(tmp_path / "codes.npy", np.array([0, 1, 2], np.uint16))
         out = tmp_path / f"{verb}.wav"

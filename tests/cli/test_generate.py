@@ -53,6 +53,24 @@ def test_a_prompt(cli, model, tmp_path, make_audio):
     assert len(np.load(codes)) == 30 and soundfile.info(tmp_path / "out.wav").frames == 9600
 
 
+def test_codes_go_with_their_sound(cli, model, tmp_path, monkeypatch):
+    """Also where the sound is interrupted."""
+    generate = ["generate", tmp_path / "out.wav", "--codes", tmp_path / "out.npy", *model]
+    generate += ["--seconds", 0.2, "--preview"]
+    assert cli(*generate, "--seed", 1).status == 0
+    before = [(tmp_path / name).read_bytes() for name in ("out.wav", "out.npy")]
+
+    def interrupted(*codes, **how):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Codec, "decode_file", interrupted)
+        assert cli(*generate, "--seed", 2).status == 130
+    assert [(tmp_path / name).read_bytes() for name in ("out.wav", "out.npy")] == before
+    assert cli(*generate, "--seed", 2).status == 0
+    assert (tmp_path / "out.npy").read_bytes() != before[1]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -66,6 +66,14 @@ def test_a_model(cli, tiny_model):
         assert int(found["parameters"].replace(",", "")) > 1000
 
 
+def test_a_model_that_would_say_nothing(cli, refused, tiny_model, make_audio, tmp_path):
+    model, vqs = ["--model", tiny_model], tmp_path / "x.vqs"
+    assert cli("encode", make_audio(), vqs, *model).status == 0
+    for file in (vqs, tmp_path / "in.wav"):
+        refused(["info", file, *model], file, "leave out --model")
+    refused(["info", tiny_model, *model], "leave out one of them")
+
+
 def test_bad_files(refused, tiny_model, tmp_path):
     refused(["info", tmp_path / "none.wav"], "no such file")
     refused(["info", tmp_path / "none.npy", "--model", tiny_model], "no such file")

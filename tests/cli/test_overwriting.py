@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vqspeech.checkpoint.voices import Voice, save_voice
 from vqspeech.cli.overwriting import check_outputs, is_own
 from vqspeech.errors import InputError
 
@@ -79,6 +80,51 @@ def test_what_is_told_from_codes(tmp_path):
         np.save(tmp_path / f"{name}.npy", array)
         assert is_own(tmp_path / f"{name}.npy") == own, name
     assert not is_own(tmp_path / "none.npy") and not is_own(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["kept.npy", "kept.vqs", "kept.wav", "kept.safetensors"])
+def test_what_is_write_protected_stays(
+    harmless, cli, model, make_audio, modes_hold, tmp_path, name
+):
+    """Their own results too, which are replaced else."""
+    source, out = make_audio(), tmp_path / name
+    verb = {
+        ".wav": ["convert", source, out, "--speaker", "anna", "--preview"],
+        ".safetensors": ["enroll", "Eva", source, "--out", out],
+    }.get(out.suffix, ["encode", source, out])
+    if out.suffix == ".safetensors":
+        save_voice(out, Voice("Eva", np.zeros(4, np.float32), "0" * 16, 9.0))
+    else:
+        assert cli(*verb, *model).status == 0
+    out.chmod(0o444)
+    for force in ([], ["--force"]):
+        harmless([*verb, *model, *force], f"{name}: is write-protected", "chmod u+w")
+
+
+def test_what_is_write_protected_in_a_folder_stays(
+    harmless, cli, model, make_audio, modes_hold, tmp_path
+):
+    for name in "ab":
+        make_audio(f"in/{name}.wav")
+    kept = tmp_path / "out/a.npy"
+    verb = ["encode", tmp_path / "in", tmp_path / "out", *model]
+    assert cli(*verb).status == 0
+    kept.chmod(0o444)
+    for force in ([], ["--force"]):
+        harmless([*verb, *force], "out/a.npy: is write-protected")
+    (tmp_path / "out/b.npy").unlink()
+    result = cli(*verb, "--resume")
+    assert result.status == 0 and "wrote 1 files" in result.err[-1], "it is left out"
+    make_audio("in/a.wav", seconds=1.0)
+    harmless([*verb, "--resume"], "out/a.npy: is write-protected")
+
+
+def test_a_write_protected_report_stays(harmless, model, make_audio, modes_hold, tmp_path):
+    make_audio("rec/anna/1.wav", 1.0)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/report.md").touch(0o444)
+    verb = ["evaluate", "--data", tmp_path / "rec", "--out", tmp_path / "out", *model]
+    harmless(verb, "out/report.md: is write-protected")
 
 
 @pytest.mark.parametrize("kind", ["same", "soft", "hard"])
@@ -298,8 +344,6 @@ def test_a_voice_does_not_replace_a_model(harmless, model, make_audio, tmp_path,
 
 
 def test_own_voices_are_known(tmp_path):
-    from vqspeech.checkpoint.voices import Voice, save_voice
-
     path = tmp_path / "v.safetensors"
     save_voice(path, Voice("Eva", np.zeros(4, np.float32), "0" * 16, 9.0))
     assert is_own(path)

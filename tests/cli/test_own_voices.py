@@ -1,5 +1,7 @@
 """`encode --voice`, and recordings where a speaker's name is wanted, by the command line."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -164,6 +166,9 @@ def test_what_is_refused(refused, cli, recordings, tmp_path, model, tiny_model):
     refused(["encode", her, vqs, "--speaker", her, *deaf], "her.wav", "vqspeech enroll")
     refused(["convert", her, tmp_path / "x.wav", "--speaker", her, *deaf], "vqspeech enroll")
     refused(["encode", recordings, tmp_path / "o", "--voice", "--ray", *model], "Ray")
+    os.mkfifo(fifo := tmp_path / "fifo")  # what a shell's <( ) makes
+    convert = ["convert", her, tmp_path / "x.wav", "--speaker", fifo, "--preview"]
+    refused([*convert, *model], "fifo: is not a regular file; save an audio file first")
     beside = tmp_path / "a.safetensors"
     beside.write_bytes(b"weights of somebody")
     refused(["encode", her, npy, "--voice", *model], "a.safetensors", "--force")

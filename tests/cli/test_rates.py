@@ -159,6 +159,29 @@ def test_a_folder_names_what_cannot_be_reduced(cli, model, high, tmp_path):
     assert [path.name for path in (tmp_path / "low").iterdir()] == ["good.vqs"]
 
 
+def test_codes_under_other_names(cli, refused, model, high):
+    """What a shell's `>` and `cp` make: their first bytes say what they are."""
+    how = ["--bitrate", 200, *model]
+    for kind, name in (("vqs", "x.bin"), ("vqs", "stream.npy"), ("npy", "plain"), ("npy", "y.vqs")):
+        shutil.copy(high / f"x.{kind}", high / name)
+        assert cli("reduce", high / name, high / f"low.{kind}", *how).status == 0, name
+        assert cli("reduce", high / f"x.{kind}", high / f"known.{kind}", *how).status == 0
+        assert (high / f"low.{kind}").read_bytes() == (high / f"known.{kind}").read_bytes()
+    refused(["reduce", high / "stream.npy", high / "z.npy", *how], "z.npy: must be a .vqs file")
+    assert cli("info", high / "stream.npy").out == cli("info", high / "x.vqs").out
+
+
+def test_plain_codes_go_through_no_pipe(cli, refused, model, high):
+    how = ["--bitrate", 200, *model]
+    line = "holds .npy codes, and pipes take .vqs; name files for IN and OUT"
+    refused(["reduce", high / "x.npy", "-", *how], f"x.npy: {line}")
+    os.mkfifo(fifo := high / "fifo")
+    feed = threading.Thread(target=fifo.write_bytes, args=[(high / "x.npy").read_bytes()])
+    feed.start()
+    refused(["reduce", fifo, high / "low.npy", *how], f"fifo: {line}")
+    feed.join()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -170,6 +193,7 @@ def test_a_folder_names_what_cannot_be_reduced(cli, model, high, tmp_path):
         (["x.vqs", "y.vqs", "--bitrate", "100", "--format", "npy"], "--format"),
         (["x.vqs", "x.vqs", "--bitrate", "100"], "is the source itself"),
         (["none.vqs", "y.vqs", "--bitrate", "100"], "no such file"),
+        (["none.wav", "y.vqs", "--bitrate", "100"], "none.wav: no such file"),
         (["in.wav", "y.npy", "--bitrate", "100"], "in.wav: is not a .vqs or .npy file"),
         (["in.wav", "y.vqs", "--bitrate", "100"], "encode it first"),
     ],

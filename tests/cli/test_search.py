@@ -59,6 +59,31 @@ def test_of_a_folder_where_it_is_asked_for(cli, codec, her, model, wanted, tmp_p
         np.testing.assert_array_equal(found, wanted[number])
 
 
+@pytest.mark.parametrize("kind", ["npy", "vqs"])
+def test_of_a_folder_that_is_resumed(cli, her, model, tmp_path, kind):
+    """Of what is done nobody knows whether it was searched: it stays, and that is said."""
+    encode = ["encode", her.parent, out := tmp_path / "out", "--format", kind, "--resume", *model]
+    assert len(cli(*encode, "--search").err) == 1, "nothing was done before"
+    before = (out / f"her.{kind}").read_bytes()
+    assert len(cli(*encode).err) == 1, "nothing is asked for"
+    refine = ["--refine"] if kind == "vqs" else ["--voice", "--refine"]
+    if kind == "npy":
+        assert len(cli(*encode, "--voice").err) == 2, "is encoded anew"
+    for options, words in (
+        (["--search"], "searched"),
+        (["--no-search"], "searched"),
+        (refine, "refined"),
+        ([*refine, "--search"], "searched and refined"),
+    ):
+        result = cli(*encode, *options)
+        assert result.status == 0 and "1 were done before" in result.err[1]
+        assert result.err[0] == (
+            f"vqspeech: {out}: 1 files were done before, and do not say whether they are {words}; "
+            "leave out --resume to have all anew"
+        )
+    assert (out / f"her.{kind}").read_bytes() == before
+
+
 def test_of_what_is_converted_by_itself(cli, codec, her, model, wanted, tmp_path):
     convert = ["convert", her, "--speaker", "anna", "--preview", *model]
     for name, options in (("a.wav", []), ("b.wav", ["--no-search"])):

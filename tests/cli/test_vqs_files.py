@@ -32,6 +32,18 @@ def test_there_and_back(cli, model, tmp_path, wrote):
     assert not np.array_equal(soundfile.read(other)[0], one)
 
 
+def test_another_name(cli, refused, model, tmp_path, wrote):
+    """What a shell's `>` and `cp` make: the first bytes say what it is."""
+    assert cli("decode", wrote, tmp_path / "known.wav", "--preview", *model).status == 0
+    for name in ("x.bin", "x.npy", "x"):
+        (tmp_path / name).write_bytes(wrote.read_bytes())
+        out = tmp_path / "out.wav"
+        assert cli("decode", tmp_path / name, out, "--preview", *model).status == 0, name
+        assert out.read_bytes() == (tmp_path / "known.wav").read_bytes()
+    decode = ["decode", tmp_path / "in.wav", tmp_path / "new.wav", *model]
+    refused(decode, "in.wav: is not a .npy file but a recording", "vqspeech encode")
+
+
 def test_info(cli, model, wrote, tmp_path):
     result = cli("info", wrote)
     assert result.status == 0
@@ -61,6 +73,16 @@ def test_folders(cli, model, tmp_path, make_audio):
     )
     assert result.status == 0
     assert sorted(p.name for p in (tmp_path / "out").rglob("*.wav")) == ["a.wav", "b.wav"]
+
+
+def test_resuming_packed_or_not(cli, model, tmp_path, make_audio):
+    make_audio("in/a.wav")
+    out = tmp_path / "out"
+    encode = ["encode", tmp_path / "in", out, "--format", "vqs", "--resume", *model]
+    for how, mode in ([], "range-coded"), (["--packed"], "packed"), ([], "range-coded"):
+        assert "wrote 1 files" in cli(*encode, *how).err[-1]
+        assert mode in cli("info", out / "a.vqs").out
+        assert "wrote 0 files" in cli(*encode, *how).err[-1]
 
 
 def test_options_that_do_nothing(refused, model, tmp_path, make_audio):

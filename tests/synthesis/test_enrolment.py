@@ -179,3 +179,15 @@ def test_recordings_that_cannot_be_used_are_left_out(codec, speech, tmp_path):
         enroll(codec.loaded, "Eva", unusable)
     with pytest.raises(InputError, match="none.wav: no such file"):
         enroll(codec.loaded, "Eva", [*speech, tmp_path / "none.wav"])
+
+
+def test_a_recording_that_is_given_twice_is_heard_once(codec, speech, tmp_path):
+    (link := tmp_path / "link.wav").symlink_to(speech[0])
+    twice = [speech[0], str(speech[0]), speech[1], link]
+    with pytest.warns(InputWarning, match=r"0.wav \(and 1 more\): it is given twice") as told:
+        voice, _ = enroll(codec.loaded, "Eva", twice)
+    assert len(told) == 1
+    assert np.array_equal(voice.vector, enroll(codec.loaded, "Eva", speech)[0].vector)
+    seconds = pytest.raises(InputError, match="6.0 s of speech is too little")
+    with pytest.warns(InputWarning, match="link.wav: it is given twice"), seconds:
+        enroll(codec.loaded, "Eva", [speech[0], link])

@@ -20,7 +20,7 @@ from vqspeech.cli import options, streams
 from vqspeech.cli.folders import check_none_failed, check_overwriting, plan_of, work_through
 from vqspeech.cli.output import files_bar, print_error, say, seconds_bar
 from vqspeech.cli.overwriting import add_force
-from vqspeech.codes.vqs import SUFFIX, is_vqs
+from vqspeech.codes.kinds import NPY, VQS, kind_of
 from vqspeech.errors import InputError
 from vqspeech.files import make_folder
 
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
 
     codec = Codec.from_pretrained(args.model, device=args.device)
     files = [Path(args.input)] if jobs is None else [path for path, _ in jobs]
-    if args.speaker is not None or not any(is_vqs(path) for path in files):
+    if args.speaker is not None or all(kind_of(path) == NPY for path in files):
         codec.speaker_vector(args.speaker)  # what fails for every file is refused before the work
     codec.check_decodable(args.preview)
 
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
 def _plan(args: argparse.Namespace) -> list[tuple[Path, Path]] | None:
     """The files of a folder, None for a single file; refuses options that would do nothing."""
     options.check_synthesis(args)
-    jobs = plan_of(args, (".npy", SUFFIX), options.SOUND_FORMATS)
+    jobs = plan_of(args, (NPY, VQS), options.SOUND_FORMATS)
     check_overwriting(args, jobs)
     return jobs
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from vqspeech.audio.kinds import ALL_SUFFIXES
 from vqspeech.cli import streams
 from vqspeech.cli.folders import check_overwriting, distinct, plan_of, total, work_through
-from vqspeech.cli.keeping import check_voice_files, is_done, kept, say_older_voices
+from vqspeech.cli.keeping import check_voice_files, kept, not_done, say_older_voices
 from vqspeech.cli.options import (
     add_bitrate,
     add_device,
@@ -31,7 +31,7 @@ from vqspeech.cli.options import (
     whole,
 )
 from vqspeech.cli.output import files_bar, say, seconds_bar
-from vqspeech.cli.overwriting import add_force, is_own
+from vqspeech.cli.overwriting import add_force
 from vqspeech.codes.codes import check_npy_target
 from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs
 from vqspeech.errors import InputError
@@ -106,8 +106,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         action="store_true",
         help="leave out files that have their codes already: no older than the recording, of that "
-        "--bitrate and, .vqs, of that model and --speaker; a .npy file does not say of which model "
-        "it is",
+        "--bitrate and, .vqs, of that model and --speaker, --packed or not; a .npy file does not "
+        "say of which model it is, and none whether it is searched or refined",
     )
     add_force(parser)
     add("--ray", action="store_true", help="as a Ray job, into shards in OUT")
@@ -164,10 +164,8 @@ def run(args: argparse.Namespace) -> None:
         return
     done = ""
     if args.resume:
-        found, jobs = jobs, [job for job in jobs if not is_done(codec, args, keeping, job)]
+        found, jobs = jobs, not_done(codec, args, keeping, jobs)
         done = f", {len(found) - len(jobs)} were done before"
-        if anew := sum(is_own(out) for _, out in jobs):
-            say(f"{args.output}: {anew} files of other or older codes are encoded anew")
     seconds = _encode_all(args, codec, jobs, keeping)
     say_older_voices(args, [out for _, out in jobs])
     rate = _rate(codec, [out for _, out in jobs], seconds, vqs, args.bitrate)

@@ -69,14 +69,15 @@ def plan_of(
 
 def check_overwriting(args: argparse.Namespace, jobs: Sequence[tuple[Path, Path]] | None) -> None:
     """Refuse what the outputs of IN, or of the files of a folder, would destroy, --speaker's file
-    too: see `check_outputs`. Raises InputError."""
+    too: see `check_outputs`; with --resume but for write protection. Raises InputError."""
     pairs = [(args.input, args.output)] if jobs is None else jobs
     outs, paths = [out for _, out in pairs], [path for path, _ in pairs]
     if voice := getattr(args, "speaker", None):
         paths = [*paths, voice]
     globbed = jobs is None and is_recording(args.input) and is_recording(args.output)
     hint = "; for all recordings of a folder give the folder as IN, not `*`" if globbed else ""
-    check_outputs(outs, paths, args.force, hint)
+    resumed = getattr(args, "resume", False)
+    check_outputs(outs, paths, args.force, hint, protected=not resumed)
 
 
 def work_through(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], float]) -> float:

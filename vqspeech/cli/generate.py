@@ -113,15 +113,16 @@ def _prompt(codec: "Codec", args: argparse.Namespace) -> "Codes":
 
 
 def _one(codec, args, drawing: Generation, output: Path, codes_out: Path | None) -> None:
-    """Draw codes, and write them and their sound."""
+    """Draw codes, and write their sound, which takes long, and only then them: what was there
+    before stays a pair until it is done."""
     seed, prompt = drawing.seed, drawing.prompt
     speaker = args.speaker or codec.any_speaker(seed)
     codes = codec.generate_codes(speaker, args.seconds, drawing)
-    if codes_out is not None:
-        codes.save_npy(codes_out)
     with seconds_bar(codes.seconds) as progress:
         how = {"seed": seed, "preview": args.preview}
         codec.decode_file(codes, output, speaker, **how, progress=progress)
+    if codes_out is not None:
+        codes.save_npy(codes_out)
     kept = f", the first {prompt.seconds:.2f} s from {args.prompt}" if prompt is not None else ""
     about = f"speaker {speaker}, seed {seed}{kept}{options.about_preview(args)}"
     say(f"wrote {output} ({codes.seconds:.2f} s, {about})")

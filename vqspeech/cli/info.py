@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from vqspeech.cli import pipes
 from vqspeech.cli.options import add_model
+from vqspeech.codes.kinds import NPY, START_BYTES, VQS, kind_by
+from vqspeech.errors import InputError
 from vqspeech.files import opened
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     if args.file is None or os.path.isdir(args.file):
+        if args.file and args.model:
+            raise InputError(f"{args.file} and --model name a model each; leave out one of them")
         facts = about_model(args.file or args.model)
     elif pipes.is_piped_input(args.file):
         pipes.check_terminals(args.file)
@@ -37,16 +41,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 def about_file(path: str, model: str | None) -> dict[str, str]:
-    """What a file of codes or sound holds; its name says which, or else its first bytes."""
+    """What a file of codes or sound holds; its first bytes say which, or else its name. Raises
+    InputError, also for a `model` that would say nothing about it."""
     start = b""
     if os.path.isfile(path) and os.path.getsize(path):  # others are refused as what they should be
         with opened(path, "a codes or audio file") as file:
-            start = file.read(6)
-    if path.lower().endswith(".npy") or start == b"\x93NUMPY":
+            start = file.read(START_BYTES)
+    kind = kind_by(start, path)
+    if kind == NPY:
         return about_codes(path, model)
-    if path.lower().endswith(".vqs") or start.startswith(b"VQS"):
-        return about_vqs(path)
-    return about_audio(path)
+    if model is not None:
+        raise InputError(
+            f"{path}: says itself what it is; leave out --model, which is for .npy codes"
+        )
+    return about_vqs(path) if kind == VQS else about_audio(path)
 
 
 def about_model(name: str | None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import check_outputs, is_own
 from vqspeech.codes.vqs import is_vqs, vqs_header
 from vqspeech.errors import InputError
-from vqspeech.files import is_older
+from vqspeech.files import check_unprotected, is_older
 
 if TYPE_CHECKING:
     from vqspeech.bulk.keeping import Keeping
@@ -45,12 +45,43 @@ def kept(codec: "Codec", args: argparse.Namespace, vqs: bool, many: bool) -> "Ke
     return Keeping(args.speaker, args.packed, voice, args.bitrate, search)
 
 
-def is_done(
+def not_done(
+    codec: "Codec", args: argparse.Namespace, keeping: "Keeping", jobs: Sequence[tuple[Path, Path]]
+) -> list[tuple[Path, Path]]:
+    """Those jobs of a folder that --resume does not leave out. What they replace is told, and what
+    is asked for and the others do not say of themselves. Raises InputError where a file to be
+    replaced is write-protected, before any work."""
+    from vqspeech.bulk.keeping import voice_path
+
+    left = [job for job in jobs if not _is_done(codec, args, keeping, job)]
+    for _, out in left:
+        check_unprotected(out)
+        if args.voice and not is_vqs(out):
+            check_unprotected(voice_path(out))
+    if anew := sum(is_own(out) for _, out in left):
+        say(f"{args.output}: {anew} files of other or older codes are encoded anew")
+    if done := len(jobs) - len(left):
+        _say_untold(codec, args, keeping, done)
+    return left
+
+
+def _say_untold(codec: "Codec", args: argparse.Namespace, keeping: "Keeping", done: int) -> None:
+    """One line about what is asked for of codes and voices, and no file says of itself."""
+    untold = ["searched"] * (args.search is not None and codec.searches)
+    untold += ["refined"] * (args.refine is not None and bool(keeping.voice))
+    if untold:
+        say(
+            f"{args.output}: {done} files were done before, and do not say whether they are "
+            f"{' and '.join(untold)}; leave out --resume to have all anew"
+        )
+
+
+def _is_done(
     codec: "Codec", args: argparse.Namespace, keeping: "Keeping", job: tuple[Path, Path]
 ) -> bool:
     """Whether what would be written of a recording is there already, and no older than that: codes
-    of as many levels; in a `.vqs` file of this model, with the voice that is asked for; the voice
-    beside a `.npy` file, which says of no model. Headers alone are read."""
+    of as many levels; in a `.vqs` file of this model, packed or not, with the voice that is asked
+    for; the voice beside a `.npy` file, which says of no model. Headers alone are read."""
     from vqspeech.bulk.keeping import voice_path
 
     source, out = job
@@ -71,7 +102,7 @@ def _is_vqs_done(
 ) -> bool:
     try:
         header = vqs_header(out)
-        if not codec.bitstreams.would_write(header, args.speaker, levels):
+        if not codec.bitstreams.would_write(header, args.speaker, args.packed, levels):
             return False
     except InputError:
         return False
@@ -94,7 +125,7 @@ def check_voice_files(
 
         pairs = [(args.input, args.output)] if jobs is None else jobs
         read, voices = [path for path, _ in pairs], [voice_path(out) for _, out in pairs]
-        check_outputs(voices, read, args.force)
+        check_outputs(voices, read, args.force, protected=not args.resume)
         if not args.force:
             _check_kept(voices)
 

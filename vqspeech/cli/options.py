@@ -230,10 +230,10 @@ def say_written(args: argparse.Namespace, jobs: Sequence | None, seconds: float)
 
 def load_codes(codec: "Codec", args: argparse.Namespace, path: Path) -> tuple["Codes", str | None]:
     """(codes of a file, the voice to decode them with)."""
+    from vqspeech.codes.kinds import VQS, kind_of
     from vqspeech.codes.npy import load_npy
-    from vqspeech.codes.vqs import is_vqs
 
-    if not is_vqs(path):
+    if kind_of(path) != VQS:
         if args.salvage:
             raise InputError(f"{path}: --salvage is for .vqs files; leave it out")
         codes = codec.as_codes(load_npy(path, codec.hop, codec.codebook_size), str(path))

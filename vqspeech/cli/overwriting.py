@@ -11,9 +11,12 @@ from pathlib import Path
 
 from vqspeech.codes.header import MAGIC
 from vqspeech.errors import InputError
-from vqspeech.files import identity
+from vqspeech.files import check_unprotected, identity
 
-FORCE = "write over files that this program did not make; never over an input"
+FORCE = (
+    "write over files that this program did not make; never over an input, or what is "
+    "write-protected"
+)
 STREAM = "-"
 """What stands for standard input and output, whatever files there are."""
 SHOWN = 3
@@ -30,13 +33,15 @@ def check_outputs(
     inputs: Iterable[str | os.PathLike] = (),
     force: bool = False,
     hint: str = "",
+    protected: bool = True,
 ) -> None:
-    """Refuse to write over an input, by whatever name, two outputs that are one file, and without
-    `force` to write over a file that is there and that this program did not make. Empty files,
-    pipes and devices are no loss.
+    """Refuse to write over an input, by whatever name, over what is write-protected, two outputs
+    that are one file, and without `force` to write over a file that is there and that this program
+    did not make. Empty files, pipes and devices are no loss.
 
     inputs: all that is read, voices too; what is not there, as a speaker's name, does not count.
-    hint: what else to do, for the message. Raises InputError, before any work is begun.
+    hint: what else to do, for the message. protected: False where some outputs may yet turn out to
+    be left alone; who calls then checks the others. Raises InputError, before any work is begun.
     """
     outputs = list(outputs)
     _check_different(outputs)
@@ -60,6 +65,8 @@ def check_outputs(
                 f"{path}: is {what}, which is to be read; name another output (--force does not "
                 "change that)"
             )
+        if protected:
+            check_unprotected(path)
         if status.st_size and not force and not is_own(path):
             foreign.append(path)
     if foreign:

@@ -19,13 +19,12 @@ from vqspeech.cli.options import add_bitrate, add_model
 from vqspeech.cli.output import say
 from vqspeech.cli.overwriting import add_force
 from vqspeech.codes.codes import check_npy_target, levels_within
+from vqspeech.codes.kinds import NPY, START_BYTES, VQS, kind_by, kind_of
 from vqspeech.codes.npy import npy_levels
-from vqspeech.codes.vqs import SUFFIX, check_vqs_target, is_vqs, reduce_vqs, vqs_header
+from vqspeech.codes.vqs import check_vqs_target, is_vqs, reduce_vqs, vqs_header
 from vqspeech.codes.vqs_reader import VqsReader
 from vqspeech.errors import InputError, named
-from vqspeech.files import written
-
-NPY = ".npy"
+from vqspeech.files import opened, written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,19 +39,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    if streams.piped(args, SUFFIX):
+    if streams.piped(args, VQS):
         check_overwriting(args, None)
         _reduce_stream(args)
         return
     jobs = None
     if os.path.isdir(args.input):
-        jobs = plan(args.input, args.output, (SUFFIX, NPY), None)
+        jobs = plan(args.input, args.output, (VQS, NPY), None)
     else:
         _check_codes(args.input)
-        vqs = is_vqs(args.input)
+        vqs = kind_of(args.input) == VQS
         if vqs != is_vqs(args.output):
             raise InputError(
-                f"{args.output}: must be a {SUFFIX if vqs else NPY} file, as {args.input} is one"
+                f"{args.output}: must be a {VQS if vqs else NPY} file, as {args.input} is one"
             )
         (check_vqs_target if vqs else check_npy_target)(args.output)
     check_overwriting(args, jobs)
@@ -71,10 +70,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check_codes(path: str) -> None:
-    """Refuse a recording, and whatever else is no codes by its name. Raises InputError."""
-    if Path(path).suffix.lower() not in (SUFFIX, NPY, ""):
+    """Refuse a recording, and whatever else is no codes. Raises InputError."""
+    if kind_of(path):
+        return
+    with opened(path, "a codes file"):
         raise InputError(
-            f"{path}: is not a {SUFFIX} or {NPY} file; if it is a recording, encode it first, at a "
+            f"{path}: is not a {VQS} or {NPY} file; if it is a recording, encode it first, at a "
             "higher rate or at this one (`vqspeech encode --bitrate`)"
         )
 
@@ -94,7 +95,7 @@ def _levels_written(
 
 def _levels_at(args: argparse.Namespace, path: Path) -> int:
     """Levels of a file's codes that --bitrate leaves. Raises InputError."""
-    if is_vqs(path):
+    if kind_of(path) == VQS:
         header = vqs_header(path)
         one = SAMPLE_RATE / header.hop * header.bits
         return min(levels_within(args.bitrate, one), header.levels)
@@ -107,7 +108,7 @@ def _levels_at(args: argparse.Namespace, path: Path) -> int:
 
 def _reduce_file(args: argparse.Namespace, path: Path, out: Path) -> float:
     """Seconds of audio that the codes stand for."""
-    if is_vqs(path):
+    if kind_of(path) == VQS:
         return reduce_vqs(path, out, args.bitrate) / SAMPLE_RATE
     from vqspeech.checkpoint.about import read_about
     from vqspeech.checkpoint.location import resolve
@@ -123,6 +124,10 @@ def _reduce_file(args: argparse.Namespace, path: Path, out: Path) -> float:
 
 def _reduce_stream(args: argparse.Namespace) -> None:
     with pipes.opened_pipe(args.input) as pipe:
+        if kind_by(pipe.peek(START_BYTES)) == NPY:
+            raise InputError(
+                f"{pipe.name}: holds {NPY} codes, and pipes take {VQS}; name files for IN and OUT"
+            )
         reader = VqsReader(pipe.name, pipe.read)
         if not args.force and not pipes.is_piped_output(args.output):
             check_no_loss([(reader.header_at(args.bitrate).levels, args.output)])

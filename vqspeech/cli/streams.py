@@ -10,14 +10,13 @@ from vqspeech.cli import options, pipes
 from vqspeech.cli.keeping import check_voice_files, kept, say_older_voices
 from vqspeech.cli.output import say
 from vqspeech.codes.codes import check_npy_target
+from vqspeech.codes.kinds import NPY, START_BYTES, kind_by
 from vqspeech.codes.vqs import check_vqs_target, is_vqs
 from vqspeech.errors import InputError
 from vqspeech.files import check_target
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
-
-NPY_START = b"\x93NUMPY"
 
 
 def piped(args: argparse.Namespace, suffix: str) -> bool:
@@ -86,10 +85,10 @@ def decode(args: argparse.Namespace) -> None:
         _decode_codes(codec, args, args.input)
         return
     with pipes.opened_pipe(args.input) as pipe:
-        start = pipe.peek(len(NPY_START))
+        start = pipe.peek(START_BYTES)
         if not start:
             raise InputError(f"{pipe.name}: is empty (0 bytes); check what feeds it")
-        if start == NPY_START:
+        if kind_by(start) == NPY:
             with pipe.spooled() as path:
                 _decode_codes(codec, args, path)
         else:

@@ -25,6 +25,9 @@ MAX_HEADER_BYTES = 10_000
 BLOCK_VALUES = 1 << 20
 """Indices converted at once, so that wide integers cannot take memory."""
 
+SOUNDS = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS", b"ID3", b".snd")
+"""What recordings begin with, most of them."""
+
 HEADER_READERS = {
     (1, 0): npy_format.read_array_header_1_0,
     (2, 0): npy_format.read_array_header_2_0,
@@ -165,6 +168,8 @@ def _guess(start: bytes) -> str:
         return " but a .npz or zip archive; save one array with numpy.save"
     if start.startswith(b"\x80"):
         return " but a pickle, which is never loaded; save the codes with numpy.save"
+    if start.startswith(SOUNDS):
+        return " but a recording; make codes of it with `vqspeech encode`"
     return "; make one with `vqspeech encode`"
 
 

@@ -119,12 +119,12 @@ class Bitstreams:
         fits = len(vector) == self._loaded.config.conditioning.speaker_dim
         return vector if fits and self._loaded.fingerprint.startswith(model) else None
 
-    def would_write(self, header: Header, speaker: VoiceName, levels: int) -> bool:
+    def would_write(self, header: Header, speaker: VoiceName, packed: bool, levels: int) -> bool:
         """Whether a file with this header may be one that `save` makes: codes of this model with so
         many levels, packed or with its prior, to be decoded with `speaker`; None: with no voice
         that is named. A voice that is kept may differ as much as one that is heard twice. Raises
         InputError for a speaker who cannot be found."""
-        wanted = self._header(header.samples, speaker, not header.prior, levels)
+        wanted = self._header(header.samples, speaker, packed, levels)
         if replace(wanted, voice=header.voice, model=header.model) != header:
             return False
         if not wanted.voice:

@@ -19,6 +19,7 @@ from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.voices import Voice, check_name
 from vqspeech.data.condition import conditioned
 from vqspeech.errors import InputError, warn_of
+from vqspeech.files import identity
 from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.synthesis.encoding import RecordingEncoder
 from vqspeech.synthesis.fitting import Pieces, descend, hidden, mel_and_pitch, pieces_of
@@ -80,7 +81,8 @@ def enroll(
 ) -> tuple[Voice, HeldOut]:
     """Fit a voice to the speech in `files`, all of one person; returns it and its check.
 
-    Of several files, what is there but cannot be used is left out, with a warning that says why.
+    Of several files, what is there but cannot be used is left out, with a warning that says why; so
+    is a file that is given again, by whatever name, which would pass for more speech.
     progress: called with the share done, 0 to 1. Raises InputError: no readable speech, too little
     of it, a model without what the fit needs.
     """
@@ -102,6 +104,7 @@ def _read(files: Sequence[str | os.PathLike]) -> np.ndarray:
 
     Raises InputError.
     """
+    files = _once(files)
     waves, left = [], round(MAX_SECONDS * SAMPLE_RATE)
     for file in files:
         if not left:
@@ -125,6 +128,20 @@ def _read(files: Sequence[str | os.PathLike]) -> np.ndarray:
             f"{MIN_SECONDS:g} s, better 30 s or more, in one file or several"
         )
     return speech
+
+
+def _once(files: Sequence[str | os.PathLike]) -> list[str | os.PathLike]:
+    """`files`, each by the first of its names; warns of the others."""
+    found, again, seen = [], [], set()
+    for file in files:
+        place = identity(file)
+        (again if place in seen else found).append(file)
+        if place is not None:  # what is not there is refused when it is read
+            seen.add(place)
+    if again:
+        more = f" (and {len(again) - 1} more)" if len(again) > 1 else ""
+        warn_of(f"left out {again[0]}{more}: it is given twice, and heard once")
+    return found
 
 
 def cut(speech: np.ndarray, hop: int) -> np.ndarray:

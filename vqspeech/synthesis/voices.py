@@ -58,8 +58,8 @@ class Voices:
         if is_voice_file(name):
             dim = self._loaded.config.conditioning.speaker_dim
             return load_voice(name, self._loaded.fingerprint, dim)
-        if is_recording(name) or os.path.isfile(name):
-            return self.of_file(name)
+        if is_recording(name) or (os.path.exists(name) and not os.path.isdir(name)):
+            return self.of_file(name)  # which refuses pipes: it reads twice
         return self.names[self.row(name)]
 
     def prior_name(self, speaker: VoiceName) -> str | None:
