@@ -28,7 +28,7 @@ def add_force(parser: argparse.ArgumentParser) -> None:
 def check_outputs(
     outputs: Iterable[str | os.PathLike],
     inputs: Iterable[str | os.PathLike] = (),
-    force: bool = False,
+    force: bool | None = False,
     hint: str = "",
 ) -> None:
     """Refuse to write over an input, by whatever name, two outputs that are one file, and without
@@ -36,7 +36,8 @@ def check_outputs(
     pipes and devices are no loss.
 
     inputs: all that is read, voices too; what is not there, as a speaker's name, does not count.
-    hint: what else to do, for the message. Raises InputError, before any work is begun.
+    force: None for a verb that has no --force, but --out. hint: what else to do, for the message.
+    Raises InputError, before any work is begun.
     """
     outputs = list(outputs)
     _check_different(outputs)
@@ -62,6 +63,10 @@ def check_outputs(
             )
         if status.st_size and not force and not is_own(path):
             foreign.append(path)
+    if foreign and force is None:
+        raise InputError(
+            f"{foreign[0]}: is there already, and not made by vqspeech; name another --out"
+        )
     if foreign:
         raise _taken(foreign, hint)
 
