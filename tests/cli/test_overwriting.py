@@ -397,7 +397,8 @@ def test_training_into_a_folder_of_others(harmless, tmp_path):
     verb = ["train", "--config", "base", "--data", tmp_path, "--out", tmp_path / "run"]
     harmless(verb, "run/model", "would be replaced")
     (tmp_path / "run/config.json").write_text('{"a": 1}')
-    harmless(verb, "run/config.json", "not made by vqspeech")
+    line = harmless(verb, "run/config.json", "not made by vqspeech; name another --out")
+    assert "--force" not in line, "which train does not have"
 
 
 def test_pipes_and_devices_are_no_loss(tmp_path):

@@ -31,7 +31,7 @@ def add_force(parser: argparse.ArgumentParser) -> None:
 def check_outputs(
     outputs: Iterable[str | os.PathLike],
     inputs: Iterable[str | os.PathLike] = (),
-    force: bool = False,
+    force: bool | None = False,
     hint: str = "",
     protected: bool = True,
 ) -> None:
@@ -40,8 +40,9 @@ def check_outputs(
     did not make. Empty files, pipes and devices are no loss.
 
     inputs: all that is read, voices too; what is not there, as a speaker's name, does not count.
-    hint: what else to do, for the message. protected: False where some outputs may yet turn out to
-    be left alone; who calls then checks the others. Raises InputError, before any work is begun.
+    force: None for a verb that has no --force, but --out. hint: what else to do, for the message.
+    protected: False where some outputs may yet turn out to be left alone; who calls then checks the
+    others. Raises InputError, before any work is begun.
     """
     outputs = list(outputs)
     _check_different(outputs)
@@ -69,6 +70,10 @@ def check_outputs(
             check_unprotected(path)
         if status.st_size and not force and not is_own(path):
             foreign.append(path)
+    if foreign and force is None:
+        raise InputError(
+            f"{foreign[0]}: is there already, and not made by vqspeech; name another --out"
+        )
     if foreign:
         raise _taken(foreign, hint)
 
