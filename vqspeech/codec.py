@@ -463,7 +463,8 @@ class Codec:
         options: Generation | None = None,
         **changes,
     ) -> Codes:
-        """Draw codes from the prior (van den Oord et al. 2017, section 4.3: ancestral sampling).
+        """Draw codes, of one level, from the prior (van den Oord et al. 2017, section 4.3:
+        ancestral sampling).
 
         seconds: of what is invented, rounded up to whole codes. options, changes: of `Generation`.
         """
