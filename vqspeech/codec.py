@@ -193,7 +193,8 @@ class Codec:
         """Encode a recording while it is being made: index arrays uint16 [n], or [levels, n] of a
         higher rate, as they become known.
 
-        blocks: each as `encode`'s wave, of any size. gain: what the samples are multiplied by; None
+        blocks: each as `encode`'s wave, of any size; short ones of two axes wait for one that is
+        long enough to tell which the channels are. gain: what the samples are multiplied by; None
         to take the level from the first seconds of speech and to follow it from there on, by the
         fixed rule of `vqspeech.audio.following`. With a recording's own gain
         (`vqspeech.audio.level.level_gain`) the codes are those of `encode`, to the last bit.
@@ -467,7 +468,8 @@ class Codec:
         options: Generation | None = None,
         **changes,
     ) -> Codes:
-        """Draw codes from the prior (van den Oord et al. 2017, section 4.3: ancestral sampling).
+        """Draw codes, of one level, from the prior (van den Oord et al. 2017, section 4.3:
+        ancestral sampling).
 
         seconds: of what is invented, rounded up to whole codes. options, changes: of `Generation`.
         """

@@ -6,6 +6,7 @@ import torch
 from lively import noise
 
 from vqspeech.errors import InputError, InputWarning
+from vqspeech.synthesis import waves
 from vqspeech.synthesis.waves import as_mono, as_monos, as_rate
 
 WAVE = noise(3000)
@@ -113,6 +114,31 @@ def test_parts_of_a_recording(turned):
     found = list(as_monos(given))
     assert [len(part) for part in found] == [40, 5, 1, 2, len(WAVE) - 48]
     np.testing.assert_array_equal(np.concatenate(found), as_mono(whole))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_first_parts_that_are_short_wait_for_one_that_is_not(turned):
+    """Each of them, alone, might have its channels on either axis."""
+    whole = WAVE[:, None] * np.float32([0.5, 0.25])
+    given = [part.T if turned else part for part in np.split(whole, [1, 2, 4, 5, 200])]
+    taken = []
+    found = as_monos(taken.append(len(taken)) or part for part in given)
+    assert [len(next(found)) for _ in range(5)] == [1, 1, 2, 1, 195] and len(taken) == 5
+    np.testing.assert_array_equal(np.concatenate(list(as_monos(given))), as_mono(whole))
+
+
+def test_parts_that_are_all_short(monkeypatch):
+    """Nobody knows what they are; a stream of them is not collected for ever."""
+    monkeypatch.setattr(waves, "MOST_HELD", 5)
+    taken = []
+    for number in (3, 100):
+        parts = (taken.append(i) or np.zeros((2, 2), np.float32) for i in range(number))
+        with pytest.raises(InputError, match=r"not \[2, 2\]"):
+            list(as_monos(parts))
+    assert len(taken) == 3 + 6
+    for size in (1, 2):
+        found = as_monos([np.zeros((size, 1)), np.zeros((100, 1))])
+        assert [len(part) for part in found] == [size, 100]
 
 
 @pytest.mark.parametrize("given", [np.stack([WAVE, -WAVE]), np.stack([WAVE, -0.9 * WAVE], 1)])

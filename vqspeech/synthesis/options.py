@@ -97,8 +97,8 @@ class Generation:
 
     seed: as in `Synthesis`. temperature: below 1 likelier codes, 0 the likeliest. top_p: only the
     likeliest codes that reach this probability together. prompt: codes of a recording to go on
-    from, as `Codec.decode` takes them; the result begins with them. The same options give the same
-    codes on every machine. Raises InputError.
+    from, as `Codec.decode` takes them; the result begins with their first level, the one that a
+    prior knows. The same options give the same codes on every machine. Raises InputError.
     """
 
     seed: int = 0

@@ -14,6 +14,8 @@ MOST_CHANNELS = 32
 """In [T, channels]."""
 MOST_CHANNELS_FIRST = 2
 """In [channels, T]; more rows than these may be so many recordings."""
+MOST_HELD = 1000
+"""Short blocks of a stream that wait for one that tells which axis the channels are."""
 KINDS = "float in [-1, 1], int16, int32 (full scale 2^31) or uint8 (silence 128)"
 MOST_OF_INT16 = 32768
 WHOLE = "the recording"
@@ -43,23 +45,12 @@ def as_mono(wave: Any) -> np.ndarray:
 
 def as_monos(blocks: Iterable[Any]) -> Iterator[np.ndarray]:
     """The parts of one recording, each as `as_mono` takes a whole one, to float32 [T]; empty ones
-    are left out. Which axis the channels are, parts say that are long enough, for all after them.
-    Warns where all were int32 with the samples of int16: any of them might be a pause. Raises
-    InputError."""
-    axis = channels = peak = 0
-    average = Average()
-    for block in blocks:
-        given = _given(block)
-        if not given.size:
-            continue
-        peak = max(peak, _peak(given))
-        if given.ndim == 2 and given.shape[axis] == channels:
-            yield _mean(given if axis else given.T, average)
-            continue
-        found = _by_sample(given)
-        if found.ndim == 2:
-            axis, channels = int(found.shape == given.shape), found.shape[1]
-        yield _mean(found, average)
+    are left out. Warns where all were int32 with the samples of int16: any of them might be a
+    pause. Raises InputError."""
+    peak, average = 0, Average()
+    for part in _all_by_sample(given for given in map(_given, blocks) if given.size):
+        peak = max(peak, _peak(part))
+        yield _mean(part, average)
     if 0 < peak <= MOST_OF_INT16:
         warn_of(NARROW.format(peak))
     average.tell(WHOLE)
@@ -117,6 +108,38 @@ def _by_sample(wave: np.ndarray) -> np.ndarray:
         f"a recording must be [T], [T, channels] or [1 or 2, T], not {list(wave.shape)}; give one "
         "recording, and a list of them to encode_many or convert_many"
     )
+
+
+def _all_by_sample(parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """`_by_sample` of the parts of one recording. Which axis the channels are, parts say that are
+    long enough, for all; what comes before them is held back. Raises InputError."""
+    axis = channels = 0
+    held: list[np.ndarray] = []
+
+    def turned(part: np.ndarray) -> np.ndarray:
+        if part.ndim == 2 and part.shape[axis] == channels:
+            return part if axis else part.T
+        return _by_sample(part)
+
+    for part in parts:
+        if not channels and _is_unclear(part) and len(held) < MOST_HELD:
+            held.append(part)
+            continue
+        found = turned(part)
+        if found.ndim == 2 and not channels:
+            axis, channels = int(found.shape == part.shape), found.shape[1]
+        yield from map(turned, held)
+        held.clear()
+        yield found
+    yield from map(turned, held)
+
+
+def _is_unclear(wave: np.ndarray) -> bool:
+    """Whether either axis of a short block may be its channels."""
+    if wave.ndim != 2 or wave.size == 1:
+        return False
+    rows, columns = wave.shape
+    return columns <= MOST_CHANNELS and rows <= max(columns, MOST_CHANNELS_FIRST)
 
 
 def _scaled(wave: np.ndarray) -> np.ndarray:
