@@ -1,4 +1,8 @@
+import errno
 import json
+import threading
+import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -48,6 +52,25 @@ def test_audio_comes_with_its_spectrogram(tmp_path, log):
     assert board.Tags()["audio"] == ["codes/original"]
     assert board.Audio("codes/original")[0].sample_rate == 16_000
     assert board.Images("codes/original/spectrogram")[0].height == 257
+
+
+def test_a_full_disk_is_raised_and_not_printed(tmp_path, monkeypatch):
+    printed = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    log = RunLog(tmp_path, quiet=True)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log.scalars("train", "codes", 1, {"mel": 0.5})
+    monkeypatch.setattr("tensorboard.summary.writer.record_writer.RecordWriter.write", full)
+    with pytest.raises(OSError, match="No space left"):
+        for step in range(2, 2000):
+            log.scalars("train", "codes", step, {"mel": 0.5})
+            time.sleep(0.001)
+    with suppress(OSError):
+        log.close()
+    assert printed == [] and threading.excepthook == printed.append
 
 
 def test_a_quiet_run_says_its_warnings_alone(tmp_path, capsys):

@@ -2,9 +2,10 @@
 
 import json
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -33,6 +34,23 @@ def every_quarter_minute(say: Callable[[str], None], what: str) -> Callable[[int
     return tell
 
 
+@contextmanager
+def _told_by_the_next_call() -> Iterator[None]:
+    """What TensorBoard's thread cannot write it raises at the next call: it need not print it."""
+    before = threading.excepthook
+
+    def hook(failed: threading.ExceptHookArgs) -> None:
+        by_tensorboard = type(failed.thread).__module__.startswith("tensorboard")
+        if not (by_tensorboard and isinstance(failed.exc_value, OSError)):
+            before(failed)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
 class RunLog:
     """Writes `log.jsonl`, TensorBoard events under `tensorboard/` and one progress bar.
 
@@ -54,6 +72,7 @@ class RunLog:
     def _board(self) -> "SummaryWriter":
         from torch.utils.tensorboard import SummaryWriter
 
+        self._open.enter_context(_told_by_the_next_call())
         return self._open.enter_context(SummaryWriter(str(self.folder / "tensorboard")))
 
     def start(self, stage: str, step: int, steps: int) -> None:
