@@ -30,11 +30,10 @@ def main() -> int:
     import torch
 
     from vqspeech import Codec, audio
-    from vqspeech.audio.level import level_gain
     from vqspeech.audio.pitch import f0_frames
-    from vqspeech.audio.signal import HighPass
     from vqspeech.sampling.backend import backend_for
     from vqspeech.sampling.work import Work
+    from vqspeech.synthesis.levelling import levelled
 
     codec = Codec.from_pretrained(args.model, device="cpu")
     decoder = codec.model.decoder
@@ -45,7 +44,7 @@ def main() -> int:
         own = folder if folder in codec.speakers else codec.speakers[0]
         speaker = torch.tensor([codec.speaker_row(args.speaker or own)])
         wave = audio.read(file)[: round(args.seconds * 16_000)]
-        wave = HighPass()(wave * np.float32(level_gain(wave)))
+        wave = levelled(wave)
         wave = torch.from_numpy(np.pad(wave, (0, -len(wave) % codec.hop)))[None]
         with torch.inference_mode():
             hidden = codec.model.hidden(codec.model.encode(wave), codec.model.speakers(speaker))

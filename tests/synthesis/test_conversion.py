@@ -10,7 +10,7 @@ import soundfile
 from tones import vowel
 
 from vqspeech import Codec, InputError
-from vqspeech.audio.level import heard
+from vqspeech.audio.level import SpeechMeter
 from vqspeech.config.rendering import ConversionConfig
 from vqspeech.synthesis import conversion
 from vqspeech.synthesis.conversion import Move, at_level_of, missing, planned
@@ -27,11 +27,11 @@ def codec(tiny_model):
 @pytest.mark.parametrize("gain", [0.01, 0.3, 3.0])
 def test_the_level_is_the_sources(gain):
     decoded = vowel(level=0.05)
-    source = heard(gain * decoded)
+    source = SpeechMeter([gain * decoded])
     blocks = list(at_level_of(source, np.array_split(decoded, 7)))
     out = np.concatenate(blocks)
     assert len(out) == len(decoded)
-    assert abs(heard(out).active_db - source.active_db) < 0.1
+    assert abs(SpeechMeter([out]).active_db - source.active_db) < 0.1
 
 
 def test_a_full_temporary_folder_is_named(monkeypatch):
@@ -39,7 +39,7 @@ def test_a_full_temporary_folder_is_named(monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(conversion, "_write", full)
-    blocks = at_level_of(heard(vowel()), [vowel()])
+    blocks = at_level_of(SpeechMeter([vowel()]), [vowel()])
     with pytest.raises(InputError, match=f"kept in {gettempdir()} .No space left.*TMPDIR"):
         list(blocks)
 
@@ -47,16 +47,18 @@ def test_a_full_temporary_folder_is_named(monkeypatch):
 def test_a_loud_source_does_not_make_it_clip():
     decoded = vowel(level=0.05)
     decoded[100] = 0.9
-    out = np.concatenate(list(at_level_of(heard(20 * decoded), [decoded])))
+    out = np.concatenate(list(at_level_of(SpeechMeter([20 * decoded]), [decoded])))
     assert np.abs(out).max() == pytest.approx(conversion.PEAK, rel=1e-3)
 
 
 def test_silence_stays_silent():
     noise = (0.05 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32)
-    out = np.concatenate(list(at_level_of(heard(np.zeros(RATE, "f4")), [noise])))
+    out = np.concatenate(list(at_level_of(SpeechMeter([np.zeros(RATE, "f4")]), [noise])))
     assert np.abs(out).max() < 0.5 / 32768
     zeros = np.zeros(RATE, "f4")
-    np.testing.assert_array_equal(np.concatenate(list(at_level_of(heard(noise), [zeros]))), 0)
+    np.testing.assert_array_equal(
+        np.concatenate(list(at_level_of(SpeechMeter([noise]), [zeros]))), 0
+    )
 
 
 def test_how_far_the_pitch_is_moved():
@@ -159,7 +161,7 @@ def test_a_wave_is_converted_by_the_pitch_it_lacks(pitched):
     wave = vowel(seconds=0.5)
     out = codec.convert(wave, speaker="bert", seed=3, pitch="keep")
     assert out.shape == wave.shape and np.isfinite(out).all()
-    assert abs(heard(out).active_db - heard(wave).active_db) < 0.2
+    assert abs(SpeechMeter([out]).active_db - SpeechMeter([wave]).active_db) < 0.2
 
 
 @pytest.mark.parametrize("preview", [False, True])
@@ -171,7 +173,7 @@ def test_a_wave_is_converted(codec, preview):
     np.testing.assert_array_equal(out, again)
     other = codec.convert(wave, speaker="anna", preview=preview, seed=3)
     assert not np.array_equal(out, other)
-    assert abs(heard(out).active_db - heard(wave).active_db) < 0.2
+    assert abs(SpeechMeter([out]).active_db - SpeechMeter([wave]).active_db) < 0.2
 
 
 def test_moving_by_nothing_is_the_codec_itself(codec):

@@ -154,7 +154,8 @@ class LevelMeter:
 
 
 class SpeechMeter(LevelMeter):
-    """Hears what the encoder hears: no rumble below speech. blocks: what it has heard already."""
+    """Hears recordings as the encoder does, without rumble below speech. blocks: float32 [N] each,
+    what it has heard already."""
 
     def __init__(self, blocks: Iterable[np.ndarray] = ()):
         super().__init__()
@@ -168,15 +169,9 @@ class SpeechMeter(LevelMeter):
             super().add(self._high_pass(block))
 
 
-def heard(x: np.ndarray, rate: int = SAMPLE_RATE) -> SpeechMeter:
-    """A meter that has heard one whole recording `x` [T] at `rate` Hz, as the encoder hears it: no
-    sound that 16 kHz do not hold, none below speech."""
-    return SpeechMeter(resample_blocks([x], rate))
-
-
 def level_gain(x: np.ndarray, rate: int = SAMPLE_RATE) -> float:
-    """The gain that the codec gives one whole recording `x` [T] at `rate` Hz."""
-    return heard(x, rate).gain()
+    """The linear gain that the codec gives one whole recording `x` [T] at `rate` Hz."""
+    return SpeechMeter(resample_blocks([x], rate)).gain()
 
 
 def rms(x: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vqspeech.audio.kinds import is_recording
 from vqspeech.cli.output import files_bar, print_error, say
-from vqspeech.cli.overwriting import check_outputs
+from vqspeech.cli.overwriting import ADVICE, check_outputs
 from vqspeech.data.listing import Listing, listed, require_files
 from vqspeech.errors import InputError
 from vqspeech.files import inside, make_folder
@@ -75,9 +75,9 @@ def check_overwriting(args: argparse.Namespace, jobs: Sequence[tuple[Path, Path]
     if voice := getattr(args, "speaker", None):
         paths = [*paths, voice]
     globbed = jobs is None and is_recording(args.input) and is_recording(args.output)
-    hint = "; for all recordings of a folder give the folder as IN, not `*`" if globbed else ""
+    more = "; for all recordings of a folder give the folder as IN, not `*`" if globbed else ""
     resumed = getattr(args, "resume", False)
-    check_outputs(outs, paths, args.force, hint, protected=not resumed)
+    check_outputs(outs, paths, args.force, ADVICE + more, not resumed)
 
 
 def work_through(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], float]) -> float:

@@ -17,6 +17,7 @@ FORCE = (
     "write over files that this program did not make; never over an input, or what is "
     "write-protected"
 )
+ADVICE = "name another output, or replace it with --force"
 STREAM = "-"
 """What stands for standard input and output, whatever files there are."""
 SHOWN = 3
@@ -31,8 +32,8 @@ def add_force(parser: argparse.ArgumentParser) -> None:
 def check_outputs(
     outputs: Iterable[str | os.PathLike],
     inputs: Iterable[str | os.PathLike] = (),
-    force: bool | None = False,
-    hint: str = "",
+    force: bool = False,
+    advice: str = ADVICE,
     protected: bool = True,
 ) -> None:
     """Refuse to write over an input, by whatever name, over what is write-protected, two outputs
@@ -40,9 +41,9 @@ def check_outputs(
     did not make. Empty files, pipes and devices are no loss.
 
     inputs: all that is read, voices too; what is not there, as a speaker's name, does not count.
-    force: None for a verb that has no --force, but --out. hint: what else to do, for the message.
-    protected: False where some outputs may yet turn out to be left alone; who calls then checks the
-    others. Raises InputError, before any work is begun.
+    advice: what to do where a file stands in the way. protected: False where some outputs may yet
+    turn out to be left alone; who calls then checks the others. Raises InputError, before any work
+    is begun.
     """
     outputs = list(outputs)
     _check_different(outputs)
@@ -70,12 +71,8 @@ def check_outputs(
             check_unprotected(path)
         if status.st_size and not force and not is_own(path):
             foreign.append(path)
-    if foreign and force is None:
-        raise InputError(
-            f"{foreign[0]}: is there already, and not made by vqspeech; name another --out"
-        )
     if foreign:
-        raise _taken(foreign, hint)
+        raise _taken(foreign, advice)
 
 
 def _is_stream(path: str | os.PathLike) -> bool:
@@ -113,12 +110,9 @@ def _check_different(outputs: Iterable[str | os.PathLike]) -> None:
             )
 
 
-def _taken(foreign: list[str | os.PathLike], hint: str) -> InputError:
+def _taken(foreign: list[str | os.PathLike], advice: str) -> InputError:
     if len(foreign) == 1:
-        return InputError(
-            f"{foreign[0]}: is there already, and not made by vqspeech; name another output, or "
-            f"replace it with --force{hint}"
-        )
+        return InputError(f"{foreign[0]}: is there already, and not made by vqspeech; {advice}")
     shown = ", ".join(map(str, foreign[:SHOWN])) + (", ..." if len(foreign) > SHOWN else "")
     return InputError(
         f"{len(foreign)} files are there already, and not made by vqspeech ({shown}); name another "

@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> None:
     from vqspeech.training.loop import train
     from vqspeech.training.run import Options
 
-    check_outputs([Path(args.out, CONFIG_FILE)], force=None)
+    check_outputs([Path(args.out, CONFIG_FILE)], advice="name another --out")
     check_replaceable(Path(args.out, MODEL_FOLDER))
     options = Options(
         data=Path(args.data),

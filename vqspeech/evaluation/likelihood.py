@@ -4,11 +4,10 @@ never a reconstruction."""
 import numpy as np
 import torch
 
-from vqspeech.audio.level import level_gain
 from vqspeech.audio.pitch import f0_frames
-from vqspeech.audio.signal import HighPass
 from vqspeech.codes.codes import Codes
 from vqspeech.evaluation.protocol import Codec
+from vqspeech.synthesis.levelling import levelled
 
 
 def nats_per_step(
@@ -20,7 +19,7 @@ def nats_per_step(
     The difference is what the decoder learns from them. A model with `decoder.harmonics` is
     given the phase of the fundamental, one with `decoder.long_term` its period, too.
     """
-    level = HighPass()(wave * np.float32(level_gain(wave)))
+    level = levelled(wave)
     level = np.pad(level, (0, codes.frames * codes.hop - len(level)))
 
     def on_device(array: np.ndarray) -> torch.Tensor:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from vqspeech.audio.level import level_gain
 from vqspeech.audio.pitch import median_f0
 from vqspeech.audio.signal import SAMPLE_RATE
 from vqspeech.checkpoint.voices import Voice, check_name
@@ -24,7 +23,7 @@ from vqspeech.nn.surroundings import in_own_surroundings
 from vqspeech.synthesis.encoding import RecordingEncoder
 from vqspeech.synthesis.fitting import Pieces, descend, hidden, mel_and_pitch, pieces_of
 from vqspeech.synthesis.hidden import PITCH_SECONDS
-from vqspeech.synthesis.levelling import levelled_blocks
+from vqspeech.synthesis.levelling import levelled
 from vqspeech.synthesis.listening import VOICE_SECONDS, Listener
 from vqspeech.synthesis.loaded import LoadedModel
 
@@ -171,11 +170,6 @@ def nearest_speakers(encoder: RecordingEncoder, wave: np.ndarray) -> list[str]:
             error = model.conditioning.log_mel(hidden) - truth
             errors += error.abs().mean((1, 2)).tolist()
     return [names[row] for row in np.argsort(errors, kind="stable")]
-
-
-def levelled(wave: np.ndarray) -> np.ndarray:
-    """`wave` [T] at the codec's level, without rumble: what the encoder is given."""
-    return np.concatenate(list(levelled_blocks([wave], level_gain(wave))))
 
 
 class _Fit:

@@ -8,7 +8,7 @@ import numpy as np
 
 from vqspeech.arguments import shown
 from vqspeech.audio.following import followed_blocks
-from vqspeech.audio.level import LARGEST, LevelMeter
+from vqspeech.audio.level import LARGEST, LevelMeter, level_gain
 from vqspeech.audio.signal import HighPass
 from vqspeech.errors import InputError, warn_of
 
@@ -31,6 +31,11 @@ def checked_gain(gain: float) -> float:
     if not isinstance(gain, int | float | np.number) or not 0 < gain < math.inf:  # nor NaN
         raise InputError(f"gain {shown(gain)} must be above 0; 1 leaves the level as it is")
     return float(gain)
+
+
+def levelled(wave: np.ndarray) -> np.ndarray:
+    """A recording [T] at 16 kHz as the encoder is given it: float32 [T], without rumble."""
+    return np.concatenate(list(levelled_blocks([wave], level_gain(wave))))
 
 
 def levelled_blocks(blocks: Iterable[np.ndarray], gain: float | None) -> Iterator[np.ndarray]:

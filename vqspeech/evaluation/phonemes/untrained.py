@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from vqspeech.audio.reading import measure_level, read_blocks
-from vqspeech.audio.signal import HighPass
 from vqspeech.config.model import Config
 from vqspeech.nn.interleaving import by_book
 from vqspeech.nn.vqvae import VQVAE
+from vqspeech.synthesis.levelling import levelled_blocks
 from vqspeech.synthesis.streaming import ChunkEncoder
 
 
@@ -48,6 +48,4 @@ def encoded(model: VQVAE, path: Path) -> np.ndarray:
 
 
 def _levelled(path: Path) -> Iterator[np.ndarray]:
-    """Blocks of a recording as an encoder is given them."""
-    gain, high_pass = np.float32(measure_level(path).gain()), HighPass()
-    return (high_pass(block * gain) for block in read_blocks(path, quiet=True))
+    return levelled_blocks(read_blocks(path, quiet=True), measure_level(path).gain())
